@@ -1,0 +1,64 @@
+//! Names and rules of the field: no I/O, no async, no database, no HTTP.
+//!
+//! Read it in this order: what things are called, what a case type says, how a request is
+//! rendered and an answer is mapped, what may go wrong, and how secrets stay secret.
+
+/// Ids and keys.
+pub mod ids;
+
+/// Time and randomness, handed in.
+pub mod clock;
+
+/// What is wrong with something that was sent.
+pub mod problem;
+
+/// Why a field runs.
+pub mod trigger;
+
+/// Case types and the fields they are made of.
+pub mod case_type;
+
+/// One field: plain or API Call.
+pub mod field;
+
+/// The configuration of an API Call field.
+pub mod api_call;
+
+/// How a request proves who it is.
+pub mod auth;
+
+/// Templates and expressions.
+pub mod template;
+
+/// Dotted paths in case data.
+pub mod data;
+
+/// What a provider answered.
+pub mod answer;
+
+/// `JSONPath` (RFC 9535), compiled and capped.
+pub mod jsonpath;
+
+/// How values of an answer become case data.
+pub mod mapping;
+
+/// What went wrong with a provider, in words.
+pub mod failure;
+
+/// When a failed attempt is repeated.
+pub mod retry;
+
+/// Runs, attempts and field states.
+pub mod run;
+
+/// Cases.
+pub mod case;
+
+/// Secrets and where they may go.
+pub mod secret;
+
+/// Authenticated encryption at rest.
+pub mod sealing;
+
+/// Replaces secret values in whatever leaves the process.
+pub mod redact;

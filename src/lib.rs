@@ -1,0 +1,16 @@
+//! Dossier: case management whose cases fill themselves in.
+
+/// Names and rules.
+pub mod domain;
+
+/// HTTP to the world.
+pub mod outbound;
+
+/// The bundled demo provider.
+pub mod sandbox;
+
+/// Settings.
+pub mod config;
+
+/// Logs.
+pub mod telemetry;
