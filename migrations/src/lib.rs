@@ -1,1 +1,19 @@
-//! x
+//! The database schema of Dossier, one file per change, frozen in time.
+//!
+//! A migration that was released is never edited and never imports the entities of the
+//! product: it must create tomorrow the very schema that it created when it was written.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m0001_foundation;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_foundation::Migration)]
+    }
+}
