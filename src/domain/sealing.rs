@@ -185,9 +185,7 @@ pub fn seal(master: &MasterKey, rng: &dyn Rng, aad: &str, plain: &[u8]) -> Resul
 pub fn open(master: &MasterKey, aad: &str, sealed: &Sealed) -> Result<SecretText, OpenError> {
     let data_key = unwrap_key(master, aad, sealed)?;
     let plain = decrypt(&data_key, sealed.nonce, aad, &sealed.ciphertext)?;
-    std::str::from_utf8(&plain)
-        .map(|text| SecretText::from(text.to_owned()))
-        .map_err(|_| OpenError::Tampered)
+    std::str::from_utf8(&plain).map(|text| SecretText::from(text.to_owned())).map_err(|_| OpenError::Tampered)
 }
 
 /// The same value under another master key; its ciphertext stays.
@@ -373,8 +371,7 @@ mod tests {
         let hex = hex::encode(key.key.expose_secret());
         let unpadded = base64.expose().trim_end_matches('=').to_owned();
         let url_safe = unpadded.replace('+', "-").replace('/', "_");
-        for text in
-            [base64.expose(), &hex, &hex.to_uppercase(), &unpadded, &url_safe, &format!("  {hex}\n")]
+        for text in [base64.expose(), &hex, &hex.to_uppercase(), &unpadded, &url_safe, &format!("  {hex}\n")]
         {
             assert_eq!(MasterKey::parse(text).unwrap().id(), key.id());
         }

@@ -143,7 +143,11 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
     if text.starts_with('[') {
         let end = text.find(']')? + 1;
         let (host, rest) = text.split_at(end);
-        return if rest.is_empty() { Some((host, None)) } else { Some((host, Some(rest.strip_prefix(':')?))) };
+        return if rest.is_empty() {
+            Some((host, None))
+        } else {
+            Some((host, Some(rest.strip_prefix(':')?)))
+        };
     }
     Some(text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))))
 }

@@ -170,7 +170,8 @@ impl Redactor {
         members.values_mut().for_each(|value| self.redact_value(value));
         if members.keys().any(|name| matches!(self.redact(name), Cow::Owned(_))) {
             let old = std::mem::take(members);
-            *members = old.into_iter().map(|(name, value)| (self.redact(&name).into_owned(), value)).collect();
+            *members =
+                old.into_iter().map(|(name, value)| (self.redact(&name).into_owned(), value)).collect();
         }
     }
 
@@ -286,7 +287,9 @@ mod tests {
 
     #[test]
     fn every_encoding_is_replaced() {
-        for value in ["correct-horse", "a b+c/d%20&e=\"f\"", "pässwörd €😀", "back\\slash'<quote>", "p\nq\tr\r\n--"] {
+        for value in
+            ["correct-horse", "a b+c/d%20&e=\"f\"", "pässwörd €😀", "back\\slash'<quote>", "p\nq\tr\r\n--"]
+        {
             let redactor = redactor(value);
             for encoded in encodings(value) {
                 let text = format!("before {encoded} after");
