@@ -169,7 +169,7 @@ impl Sealed {
 /// The associated data of a place, e.g. `["secret", workspace, name, version]`. Each part is
 /// preceded by its length, so that no two lists give the same text.
 pub fn place(parts: &[&str]) -> String {
-    parts.iter().map(|part| format!("{}:{part};", part.len())).collect()
+    parts.iter().fold(String::new(), |text, part| format!("{text}{}:{part};", part.len()))
 }
 
 /// Encrypts `plain` for the place `aad`.
@@ -330,9 +330,9 @@ mod tests {
             changed[at] ^= 1;
             let opened = Sealed::from_bytes(&changed).map(|sealed| open(&master, "a", &sealed));
             match (at, opened) {
-                (0, Err(NotSealed)) => {}
-                (1..=4, Ok(Err(OpenError::WrongKey { .. }))) => {}
-                (5.., Ok(Err(OpenError::Tampered))) => {}
+                (0, Err(NotSealed))
+                | (1..=4, Ok(Err(OpenError::WrongKey { .. })))
+                | (5.., Ok(Err(OpenError::Tampered))) => {}
                 (_, other) => panic!("byte {at}: {other:?}"),
             }
         }

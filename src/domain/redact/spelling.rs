@@ -36,12 +36,16 @@ pub fn readings(text: &[u8], at: usize, read: &mut impl FnMut(char, usize)) {
 
 /// Where the longest spelling of `pattern` ends that begins at `at`.
 pub fn end_of(text: &[u8], at: usize, pattern: &str) -> Option<usize> {
+    // Most comparisons end here.
+    if text.get(at) != pattern.as_bytes().first() && !text.get(at).is_some_and(|byte| is_escape(*byte)) {
+        return pattern.is_empty().then_some(at);
+    }
     let plain = plain_prefix(text, at, pattern);
     let rest = pattern.get(plain..)?;
     if rest.is_empty() {
         return Some(at + plain);
     }
-    // Most comparisons end here, without having taken memory.
+    // Of the others most end here, without having taken memory.
     text.get(at + plain).filter(|byte| is_escape(**byte))?;
     let mut ends = vec![at + plain];
     for expected in rest.chars() {
