@@ -2,7 +2,7 @@
 //!
 //! Every line passes a redactor on its way out, after it was formatted, so a credential does not
 //! reach a log even where somebody logs a whole request by mistake. The redactor learns values
-//! while the process runs: [`LogRedactor::learn`] wherever one is opened. This is the last net,
+//! while the process runs: `LogRedactor::learn` wherever one is opened. This is the last net,
 //! not a licence: what is stored and shown is redacted where it is made.
 
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 //!
 //! They are read once, at the start, as a whole: every unknown key and bad value is listed with
 //! its place and its remedy before anything else happens, and afterwards nobody checks again.
-//! Values of `security.*` are never printed. Only `app` reads [`Settings`] and hands its
+//! Values of `security.*` are never printed. Only `app` reads `Settings` and hands its
 //! sections on.
 
 mod master_key;

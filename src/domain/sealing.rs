@@ -2,8 +2,8 @@
 //! the place for which it was sealed.
 //!
 //! Each secret has a random data key of its own, wrapped by the master key, so rotating the
-//! master key ([`rewrap`]) touches 60 bytes per secret. Both layers are ChaCha20-Poly1305
-//! (RFC 8439) over random nonces; the associated data binds the place ([`place`]), so a row that
+//! master key (`rewrap`) touches 60 bytes per secret. Both layers are ChaCha20-Poly1305
+//! (RFC 8439) over random nonces; the associated data binds the place (`place`), so a row that
 //! was moved to another workspace, name or version does not open. This file does no I/O: the key
 //! file is read in `config::master_key`.
 

@@ -1,7 +1,7 @@
 //! Secrets: values that are used and never shown, and the hosts to which they may go.
 //!
-//! [`SecretText`] is wiped from memory when dropped and prints as `[hidden]`; reading it takes
-//! a visible `expose`. [`HostRule`] compares hosts as the `url` crate normalises them, so a rule
+//! `SecretText` is wiped from memory when dropped and prints as `[hidden]`; reading it takes
+//! a visible `expose`. `HostRule` compares hosts as the `url` crate normalises them, so a rule
 //! and a request agree on upper case, IDNA and spellings of an IP address.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is searched for when a value is to be found: texts that [`super::spelling`] then reads
+//! What is searched for when a value is to be found: texts that `super::spelling` then reads
 //! leniently, so percent, JSON and HTML need no entry here.
 
 use base64::prelude::{
