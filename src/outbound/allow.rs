@@ -303,9 +303,12 @@ mod tests {
         }
     }
 
+    /// Rules, host, what it resolves to, what is kept of that.
+    type Sifted<'a> = (&'a [&'a str], &'a str, &'a [&'a str], Option<&'a [&'a str]>);
+
     #[test]
     fn names_keep_only_their_good_addresses() {
-        let cases: [(&[&str], &str, &[&str], Option<&[&str]>); 10] = [
+        let cases: [Sifted; 10] = [
             (&[], "registry.example", &["8.8.8.8", "9.9.9.9"], Some(&["8.8.8.8", "9.9.9.9"])),
             (&[], "registry.example", &["8.8.8.8", "10.0.0.1"], Some(&["8.8.8.8"])),
             (&[], "registry.example", &["10.0.0.1", "::1"], None),

@@ -76,7 +76,7 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 }
 
 /// The causes below the client's own wrapping as one fragment, each said once.
-fn describe(error: &reqwest::Error) -> String {
+pub fn describe(error: &reqwest::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in causes(error).filter(|cause| !cause.is::<reqwest::Error>()) {
         let part = cause.to_string();

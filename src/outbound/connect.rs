@@ -39,17 +39,6 @@ pub struct Call {
     dial: Mutex<Option<Arc<Dial>>>,
 }
 
-/// How a call came to its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reached {
-    /// It took a kept connection, or waited for one.
-    Kept,
-    /// A connection was made for it.
-    Made,
-    /// It ended while its connection was being made.
-    Nothing,
-}
-
 impl Call {
     /// A call to this port that starts now.
     pub fn start(clock: SharedClock, port: u16) -> Arc<Self> {
@@ -67,16 +56,14 @@ impl Call {
         between_ms(self.started, self.clock.now())
     }
 
-    /// How the call came to its connection. Asked when the request is over, or was dropped.
-    pub fn reached(&self) -> Reached {
-        match self.last_dial().and_then(|dial| dial.ended.get().copied()) {
-            None => Reached::Kept,
-            Some(Ended::Connected(_)) => Reached::Made,
-            Some(Ended::Nowhere) => Reached::Nothing,
-        }
+    /// Whether some of the request may have left. Asked when the request was dropped: false then
+    /// says that its connection was dropped with it before it stood.
+    pub fn may_have_sent(&self) -> bool {
+        let ended = self.last_dial().and_then(|dial| dial.ended.get().copied());
+        !matches!(ended, Some(Ended::Nowhere))
     }
 
-    /// `dns_ms` and `connect_ms`.
+    /// `dns_ms` and `connect_ms`; both null where the request left on a kept connection.
     pub fn connection_ms(&self) -> (Option<u64>, Option<u64>) {
         let Some(dial) = self.last_dial() else { return (None, None) };
         let Some(ended) = dial.ended.get() else { return (None, None) };

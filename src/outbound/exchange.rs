@@ -149,3 +149,11 @@ pub enum ExchangeFailure {
         detail: String,
     },
 }
+
+/// The client could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the HTTP client cannot be set up: {detail}")]
+pub struct SetUpFailed {
+    /// What the client said.
+    pub detail: String,
+}

@@ -46,6 +46,6 @@ mod retry_after;
 
 pub use allow::AllowRule;
 pub use client::{Outbound, OutboundSettings};
-pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases};
+pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 pub use guard::{Verdict, judge};
 pub use retry_after::retry_after;

@@ -60,11 +60,13 @@ impl GuardedResolver {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let Some(dial) = connect::current() else {
+            return Box::pin(async { Err(not_found("looked up outside of a call").into()) });
+        };
         let host = name.as_str().to_owned();
         let guard = self.guard.clone();
         let looked_up = self.look_up.look_up(host.clone());
         Box::pin(async move {
-            let dial = connect::current().ok_or_else(|| not_found("looked up outside of a call"))?;
             let found = looked_up.await.map_err(|error| not_found(&error.to_string()))?;
             let good = guard.sift(&host, dial.port(), found).map_err(NoAddress::Refused)?;
             if good.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::clock::Instant;
 
 /// Longest wait that is told, ten years: a longer one means "never" and would only overflow dates.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// The wait that `retry-after` asks for, as whole seconds or as an HTTP date; zero for a date that
 /// has passed, at most ten years. `None` when it is absent or says neither.
