@@ -526,6 +526,7 @@ mod tests {
         assert!(third.dns_ms.is_none() && third.connect_ms.is_some(), "{third:?}");
     }
 
+    /// Only spellings that stay on this machine when the guard fails; the rest is in its table.
     #[tokio::test(flavor = "multi_thread")]
     async fn loopback_is_blocked_in_every_spelling_and_sees_no_connection() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -554,9 +555,6 @@ mod tests {
             "[0:0:0:0:0:0:0:1]",
             "[::ffff:127.0.0.1]",
             "[::ffff:7f00:1]",
-            "[::127.0.0.1]",
-            "[64:ff9b::127.0.0.1]",
-            "[2002:7f00:1::]",
             "localhost",
             "LOCALHOST",
             "localhost.",
@@ -610,7 +608,7 @@ mod tests {
     async fn only_checked_addresses_of_a_name_are_used() {
         let upstream = Upstream::answers(ok_with("", b"ok"));
         let port = upstream.address.port();
-        let look_up = leads_to(&["::1", "10.0.0.1", "127.0.0.1"]);
+        let look_up = leads_to(&["::1", "127.0.0.9", "127.0.0.1"]);
         let outbound = outbound_with(&[format!("127.0.0.1:{port}")], 100, look_up);
         let answer = exchange(&outbound, get(&format!("http://registry.example:{port}/"))).await.unwrap();
         assert_eq!(answer.body, "ok");
