@@ -356,7 +356,10 @@ mod tests {
     }
 
     async fn exchange(outbound: &Outbound, outgoing: Outgoing) -> Result<Exchange, ExchangeFailed> {
-        outbound.exchange(outgoing, std::future::pending(), 1000).await
+        // Boxed as `Send`: the engine runs exchanges in tasks of their own.
+        let exchange = outbound.exchange(outgoing, std::future::pending(), 1000);
+        let exchange: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(exchange);
+        exchange.await
     }
 
     /// A raw TCP upstream: every connection runs the script in a thread of its own.
