@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! Dossier from outside: one binary, one file per capability.
+//!
+//! `upstream`, `httpbin` are what the tests call instead of the world; `layers` reads the
+//! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
+
+#[cfg(test)]
+mod upstream;
