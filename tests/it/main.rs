@@ -4,4 +4,7 @@
 //! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
 
 #[cfg(test)]
+mod layers;
+
+#[cfg(test)]
 mod upstream;
