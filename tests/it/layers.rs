@@ -249,7 +249,7 @@ fn read_sources(folder: &Path, prefix: &str, files: &mut Vec<File>) {
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
         if entry.path().is_dir() {
             read_sources(&entry.path(), &format!("{name}/"), files);
-        } else if name.ends_with(".rs") {
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             files.push(File::new(&name, &std::fs::read_to_string(entry.path()).unwrap()));
         }
     }

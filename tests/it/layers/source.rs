@@ -124,10 +124,8 @@ pub fn references(tokens: &[Token], module: &[String]) -> Vec<Reference> {
                 opened.push(name.is_some());
             }
             "}" if opened.pop() == Some(true) => drop(inside.pop()),
-            "crate" | "self" | "super" if !follows_path(tokens, at) => {
-                if is_path_separator(tokens, at + 1) {
-                    read_path(tokens, at, &inside, &mut found);
-                }
+            "crate" | "self" | "super" if starts_path(tokens, at) => {
+                read_path(tokens, at, &inside, &mut found);
             }
             _ => {}
         }
@@ -140,8 +138,10 @@ fn names_module(tokens: &[Token], at: usize) -> Option<String> {
     (at >= 2 && tokens[at - 2].text == "mod").then(|| tokens[at - 1].text.clone())
 }
 
-fn follows_path(tokens: &[Token], at: usize) -> bool {
-    at >= 2 && is_path_separator(tokens, at - 2)
+/// Not the `super` inside `super::super::x`, and not the one of `pub(super)`.
+fn starts_path(tokens: &[Token], at: usize) -> bool {
+    let follows_path = at >= 2 && is_path_separator(tokens, at - 2);
+    !follows_path && is_path_separator(tokens, at + 1)
 }
 
 fn is_path_separator(tokens: &[Token], at: usize) -> bool {

@@ -50,7 +50,7 @@ fn imports_with_the_order_and_mere_words_are_not() {
         ("domain/case.rs", "// use crate::store;\n/* crate::api::x /* nested crate::ui::y */ */ struct A;"),
         (
             "domain/case.rs",
-            r##"const A: &str = "crate::store::x \" crate::api"; const B: &str = r#"crate::ui::""#;"##,
+            r##"const A: &str = "crate::store::x \" crate::api"; const B: &str = r#"crate::ui " x"#;"##,
         ),
         (
             "domain/case.rs",
