@@ -297,5 +297,13 @@ async fn accept<F, S>(
     }
 }
 
+/// A client of the tests' own: without the product's guard, limits and proxies.
+#[expect(clippy::disallowed_methods, reason = "the product's only client is not under test here")]
+pub fn client() -> reqwest::Client {
+    // A second call fails with "already installed", which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,6 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A client without the product's rules.
-#[expect(clippy::disallowed_methods, reason = "the product's only client is not under test here")]
-fn client() -> reqwest::Client {
-    // A second call fails with "already installed", which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().no_proxy().build().unwrap()
-}
-
 async fn get(url: String) -> reqwest::Response {
     client().get(url).send().await.unwrap()
 }
