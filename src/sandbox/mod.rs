@@ -40,9 +40,13 @@ mod rates;
 /// What there is to try, and settings for all calls.
 mod guide;
 
+/// The sample workspace that uses it all.
+mod demo;
+
 #[cfg(test)]
 mod tests;
 
 pub use credit::CREDIT_TOKEN;
 pub use data::DataError;
+pub use demo::{Demo, DemoCase, DemoSecret};
 pub use server::{SandboxState, configure, start};

@@ -64,7 +64,7 @@ impl Sandbox {
     }
 
     async fn score(&self, body: Value) -> Got {
-        self.send(score(body)).await
+        self.send(score(&body)).await
     }
 
     async fn set(&self, body: Value) -> Got {
@@ -77,7 +77,7 @@ impl Sandbox {
     }
 }
 
-fn score(body: Value) -> TestRequest {
+fn score(body: &Value) -> TestRequest {
     TestRequest::post()
         .uri("/credit/score")
         .insert_header((AUTHORIZATION, format!("Bearer {CREDIT_TOKEN}")))
@@ -94,7 +94,7 @@ fn good_requests() -> Vec<TestRequest> {
         "/rates?base=EUR",
     ];
     let gets = paths.into_iter().map(|path| TestRequest::get().uri(path));
-    gets.chain([score(json!({"company_number": "1929.457.088", "amount": 10_000}))]).collect()
+    gets.chain([score(&json!({"company_number": "1929.457.088", "amount": 10_000}))]).collect()
 }
 
 #[actix_web::test]

@@ -10,4 +10,7 @@ mod httpbin;
 mod layers;
 
 #[cfg(test)]
+mod sandbox;
+
+#[cfg(test)]
 mod upstream;
