@@ -60,5 +60,8 @@ pub mod secret;
 /// Authenticated encryption at rest.
 pub mod sealing;
 
+/// API tokens and what their roles may do.
+pub mod token;
+
 /// Replaces secret values in whatever leaves the process.
 pub mod redact;

@@ -1,2 +1,16 @@
-//! x
-fn main() {}
+//! Dossier from outside: one binary, one file per capability.
+//!
+//! `upstream` and `httpbin` are what the tests call instead of the world; `layers` reads the
+//! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
+
+#[cfg(test)]
+mod httpbin;
+
+#[cfg(test)]
+mod layers;
+
+#[cfg(test)]
+mod sandbox;
+
+#[cfg(test)]
+mod upstream;

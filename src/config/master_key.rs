@@ -1,0 +1,205 @@
+//! The master key: from the settings, or from its file, which is made at the first start.
+//!
+//! A file that is there is never written to. One that is there and cannot be used stops the
+//! start: a new key beside a database with secrets would make those unreadable for ever.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroizing;
+
+use super::sections::Security;
+use crate::domain::clock::Rng;
+use crate::domain::sealing::{InvalidMasterKey, MasterKey};
+
+/// The key, and whether it is new.
+#[derive(Debug)]
+pub struct LoadedKey {
+    /// The key.
+    pub key: MasterKey,
+    /// The file that was made for it just now.
+    pub created: Option<PathBuf>,
+}
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// `security.master_key` is no key.
+    #[error("security.master_key cannot be used: {0}")]
+    Setting(InvalidMasterKey),
+    /// The file holds no key.
+    #[error(
+        "the master key file {} holds no key ({source}); put the copy that you kept in its place. \
+         Only when no secret was ever stored may you delete it to have a new one made",
+        path.display()
+    )]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What a key looks like.
+        source: InvalidMasterKey,
+    },
+    /// The file cannot be read or made.
+    #[error("the master key file {} cannot be {verb} ({source}); check its folder and permissions", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `read` or `made`.
+        verb: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The key of `security.master_key`, else of `security.master_key_file`, else a new one, which
+/// is written there with mode 0600.
+pub fn load_or_create(security: &Security, rng: &dyn Rng) -> Result<LoadedKey, MasterKeyError> {
+    if let Some(text) = &security.master_key {
+        let key = MasterKey::parse(text.expose()).map_err(MasterKeyError::Setting)?;
+        return Ok(LoadedKey { key, created: None });
+    }
+    let path = security.master_key_file.as_path();
+    if let Some(key) = read(path)? {
+        return Ok(LoadedKey { key, created: None });
+    }
+    let key = MasterKey::generate(rng);
+    match create(path, &key) {
+        Ok(()) => Ok(LoadedKey { key, created: Some(path.to_owned()) }),
+        // Another process was quicker: its key counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match read(path)? {
+            Some(key) => Ok(LoadedKey { key, created: None }),
+            None => Err(file_error(path, "read", error)),
+        },
+        Err(error) => Err(file_error(path, "made", error)),
+    }
+}
+
+fn file_error(path: &Path, verb: &'static str, source: io::Error) -> MasterKeyError {
+    MasterKeyError::File { path: path.to_owned(), verb, source }
+}
+
+fn read(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_link(path) => return Ok(None),
+        Err(error) => return Err(file_error(path, "read", error)),
+    };
+    warn_when_others_can_read(path);
+    std::str::from_utf8(&bytes)
+        .map_err(|_| InvalidMasterKey)
+        .and_then(MasterKey::parse)
+        .map(Some)
+        .map_err(|source| MasterKeyError::Content { path: path.to_owned(), source })
+}
+
+/// A link that leads nowhere (a volume that is not mounted) is not a missing file.
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let text = key.encode();
+    let written = file.write_all(text.expose().as_bytes()).and_then(|()| file.write_all(b"\n"));
+    written.and_then(|()| file.sync_all()).inspect_err(|_| {
+        // Made by us a moment ago and of no use: left there it would stop every later start.
+        let _ = fs::remove_file(path);
+    })
+}
+
+#[cfg(unix)]
+fn warn_when_others_can_read(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others can read the master key file; run chmod 600 on it");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_when_others_can_read(_path: &Path) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::SecretText;
+
+    struct Sevens;
+
+    impl Rng for Sevens {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    struct Eights;
+
+    impl Rng for Eights {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(8);
+        }
+    }
+
+    fn security(file: PathBuf) -> Security {
+        Security { master_key: None, master_key_file: file, admin_token: None }
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_then_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/master.key");
+        let first = load_or_create(&security(path.clone()), &Sevens).unwrap();
+        assert_eq!(first.created.as_ref(), Some(&path));
+        let second = load_or_create(&security(path.clone()), &Eights).unwrap();
+        assert_eq!(second.created, None);
+        assert_eq!(second.key.id(), first.key.id());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn the_setting_wins_and_makes_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let hex = "ab".repeat(32);
+        let security = Security { master_key: Some(SecretText::from(hex)), ..security(path.clone()) };
+        let loaded = load_or_create(&security, &Sevens).unwrap();
+        assert_eq!(loaded.created, None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_stops_the_start_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        for content in [&b""[..], b"not-a-key-but-confidential", &[0xff, 0xfe]] {
+            let path = folder.path().join("master.key");
+            fs::write(&path, content).unwrap();
+            let error = load_or_create(&security(path.clone()), &Sevens).unwrap_err().to_string();
+            assert!(error.contains("master.key") && !error.contains("confidential"), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+        let error = load_or_create(&security(folder.path().to_owned()), &Sevens).unwrap_err();
+        assert!(matches!(error, MasterKeyError::File { verb: "read", .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        std::os::unix::fs::symlink(folder.path().join("gone"), &path).unwrap();
+        assert!(load_or_create(&security(path), &Sevens).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! Headers that carry credentials by their name, whoever put them there.
+//!
+//! A token that was typed into a header, or a cookie that a provider set, is no secret that we
+//! know; so such a header is shown without its value.
+
+use super::redactor::Redactor;
+use crate::domain::secret::HIDDEN;
+
+/// Names that are credentials in themselves, in lower case.
+const NAMES: [&str; 16] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "api-key",
+    "apikey",
+    "x-api-key",
+    "x-apikey",
+    "x-api-token",
+    "x-auth-token",
+    "x-access-token",
+    "x-csrf-token",
+    "x-amz-security-token",
+    "x-goog-api-key",
+    "x-vault-token",
+    "ocp-apim-subscription-key",
+];
+
+/// Words that may stand in front of a credential and are none.
+const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "apikey", "api-key", "key"];
+
+/// True for a header whose whole value is a credential, in any case.
+pub fn is_credential_header(name: &str) -> bool {
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+impl Redactor {
+    /// The value of a header as history shows it: redacted, and of a credential header no more
+    /// than `[secret <name>]`, with its scheme (`Bearer [secret vies_token]`), or `[hidden]`.
+    pub fn redact_header(&self, name: &str, value: &str) -> String {
+        let redacted = self.redact(value);
+        if !is_credential_header(name) || is_only_a_marker(&redacted) {
+            return redacted.into_owned();
+        }
+        HIDDEN.to_owned()
+    }
+}
+
+fn is_only_a_marker(value: &str) -> bool {
+    let credential = match value.split_once(' ') {
+        Some((scheme, rest)) if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
+        _ => value,
+    };
+    let name = credential.strip_prefix("[secret ").and_then(|rest| rest.strip_suffix(']'));
+    credential == HIDDEN || name.is_some_and(crate::domain::ids::is_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::redactor::Label;
+    use super::*;
+
+    #[test]
+    fn a_credential_header_shows_a_marker_or_nothing() {
+        let label = Label::Secret("vies_token".parse().unwrap());
+        let redactor = Redactor::new([(label, "correct-horse"), (Label::Hidden, "typed-in")]);
+        let cases = [
+            ("Accept", "application/json", "application/json"),
+            ("X-Trace", "id correct-horse", "id [secret vies_token]"),
+            ("Authorization", "Bearer correct-horse", "Bearer [secret vies_token]"),
+            ("authorization", "Bearer typed-in", "Bearer [hidden]"),
+            ("AUTHORIZATION", "Bearer other-token", "[hidden]"),
+            ("Authorization", "Bearer x-correct-horse", "[hidden]"),
+            ("Authorization", "other-token correct-horse", "[hidden]"),
+            ("X-Api-Key", "correct-horse", "[secret vies_token]"),
+            ("X-Api-Key", "k1:correct-horse", "[hidden]"),
+            ("X-Api-Key", "[secret a] b]", "[hidden]"),
+            ("Set-Cookie", "session=1; Path=/", "[hidden]"),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(redactor.redact_header(name, value), expected, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Replaces the values of secrets in whatever leaves the process.
+//!
+//! A provider may echo a credential in a header, a page or an error, and it does so in the
+//! encoding in which it got it, or in another. So a value is not searched for as bytes but as a
+//! spelling: `spelling` reads one character however it may be written (percent, JSON, HTML,
+//! form), `pattern` lists what is read that way (the value itself, its hex, its base64 at every
+//! alignment), and `redactor` puts `[secret <name>]` in its place.
+
+mod headers;
+mod pattern;
+mod redactor;
+mod spelling;
+
+pub use headers::is_credential_header;
+pub use redactor::{Label, Redactor};

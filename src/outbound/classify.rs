@@ -1,0 +1,95 @@
+//! Trouble of the client in our words.
+//!
+//! The client reports nested errors; what they mean lies in their causes. The URL is taken off
+//! before anything becomes text, and texts are cut, since parts of them come from outside.
+
+use std::error::Error;
+use std::io;
+
+use super::allow::Refused;
+use super::exchange::ExchangeFailure;
+use super::resolve::NoAddress;
+
+/// Longest detail that is kept.
+const SHOWN: usize = 300;
+
+impl From<Refused> for ExchangeFailure {
+    fn from(refused: Refused) -> Self {
+        Self::Blocked { host: refused.host, address: refused.address, what: refused.what }
+    }
+}
+
+/// What an error before the head of the answer means, and whether some of the request may have
+/// left. `host` is the URL's.
+pub fn of_sending(error: reqwest::Error, host: &str) -> (ExchangeFailure, bool) {
+    let error = error.without_url();
+    let detail = describe(&error);
+    if let Some(no_address) = cause::<NoAddress>(&error) {
+        let failure = match no_address {
+            NoAddress::Refused(refused) => refused.clone().into(),
+            NoAddress::NotFound(detail) => {
+                ExchangeFailure::Dns { host: host.to_owned(), detail: shorten(detail) }
+            }
+        };
+        return (failure, false);
+    }
+    let connecting = error.is_connect();
+    let failure = if error.is_builder() {
+        return (ExchangeFailure::BadUrl { detail }, false);
+    } else if cause::<rustls::Error>(&error).is_some() {
+        ExchangeFailure::Tls { detail }
+    } else if error.is_dns() {
+        ExchangeFailure::Dns { host: host.to_owned(), detail }
+    } else if connecting {
+        ExchangeFailure::Connect { detail }
+    } else {
+        ExchangeFailure::Cut { detail }
+    };
+    (failure, !connecting)
+}
+
+/// What an error in the body of the answer means: what HTTP itself reports is the connection's
+/// trouble, the rest is the decoder's.
+pub fn of_body(error: reqwest::Error) -> ExchangeFailure {
+    let error = error.without_url();
+    let detail = describe(&error);
+    if cause::<hyper::Error>(&error).is_some() {
+        ExchangeFailure::Cut { detail }
+    } else {
+        ExchangeFailure::InvalidResponse { detail }
+    }
+}
+
+/// The error and its causes, outermost first. The error inside of an [`io::Error`] is one, though
+/// `source` passes it over.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
+    })
+}
+
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The causes below the client's own wrapping as one fragment, each said once.
+pub fn describe(error: &reqwest::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in causes(error).filter(|cause| !cause.is::<reqwest::Error>()) {
+        let part = cause.to_string();
+        if !parts.iter().any(|earlier| earlier.contains(&part)) {
+            parts.push(part);
+        }
+    }
+    if parts.is_empty() {
+        parts.push(error.to_string());
+    }
+    shorten(&parts.join(": "))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
