@@ -56,7 +56,7 @@ mod parts;
 /// Finds `{{ }}` and `{path}` in a string.
 mod placeholder;
 /// A string with placeholders.
-mod template;
+mod string;
 /// Free text with placeholders.
 mod text;
 /// A URL with placeholders.
@@ -70,7 +70,11 @@ pub use json_text::JsonTextTemplate;
 pub use number::text_of;
 pub use roots::Roots;
 pub use scope::Scope;
-pub use template::Template;
+pub use string::Template;
 pub use text::TextTemplate;
-//TMP pub use url::UrlTemplate;
+pub use url::UrlTemplate;
 pub use value::ValueTemplate;
+
+/// What must hold for every source and every value.
+#[cfg(test)]
+mod properties;

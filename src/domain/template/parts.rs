@@ -17,7 +17,7 @@ use super::work::{Work, check_length};
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
     pub source: String,
-    pub parts: Vec<Part>,
+    pub all: Vec<Part>,
     pub references: BTreeSet<String>,
 }
 
@@ -26,12 +26,12 @@ impl Parts {
         let parts = parts(source, roots, reading)?;
         let expressions = parts.iter().filter_map(Part::expression);
         let references = expressions.flat_map(Expression::references).cloned().collect();
-        Ok(Self { source: source.to_owned(), parts, references })
+        Ok(Self { source: source.to_owned(), all: parts, references })
     }
 
     /// The whole text, when there is no placeholder in it.
     pub(super) fn literal(&self) -> Option<&str> {
-        match self.parts.as_slice() {
+        match self.all.as_slice() {
             [] => Some(""),
             [Part::Literal(text)] => Some(text),
             _ => None,
@@ -40,7 +40,7 @@ impl Parts {
 
     /// The placeholder, when there is nothing else.
     pub(super) fn only_value(&self) -> Option<&Expression> {
-        match self.parts.as_slice() {
+        match self.all.as_slice() {
             [Part::Value(expression)] => Some(expression),
             _ => None,
         }

@@ -27,7 +27,7 @@ impl TextTemplate {
 
     /// The text with its values, at most 1 MiB.
     pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
-        text(&self.parts.parts, scope, &Work::new(), plain)
+        text(&self.parts.all, scope, &Work::new(), plain)
     }
 
     /// The dotted paths it reads, as far as they are static.

@@ -169,12 +169,16 @@ impl Node {
             }
             Self::Compare(first, rest) => {
                 first.collect(found);
-                rest.iter().for_each(|(_, node)| node.collect(found));
+                for (_, node) in rest {
+                    node.collect(found);
+                }
             }
             Self::Choice { condition, then, otherwise } => {
                 condition.collect(found);
                 then.collect(found);
-                otherwise.iter().for_each(|node| node.collect(found));
+                if let Some(node) = otherwise {
+                    node.collect(found);
+                }
             }
             Self::Filter { input, arguments, .. } => {
                 input.collect(found);
@@ -182,7 +186,9 @@ impl Node {
             }
             Self::Test { input, argument, .. } => {
                 input.collect(found);
-                argument.iter().for_each(|node| node.collect(found));
+                if let Some(node) = argument {
+                    node.collect(found);
+                }
             }
             Self::List(items) => items.iter().for_each(|node| node.collect(found)),
             Self::Map(members) => members.iter().for_each(|(key, value)| {

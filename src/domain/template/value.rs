@@ -12,7 +12,7 @@ use super::error::RenderError;
 use super::expression::secrets_in;
 use super::roots::Roots;
 use super::scope::Scope;
-use super::template::Template;
+use super::string::Template;
 use super::work::{LONGEST_TEXT, Work, weight};
 use crate::domain::problem::{Problem, join};
 
@@ -81,13 +81,13 @@ impl Reader<'_> {
     fn read(&mut self, value: &Value, pointer: &str) -> Tree {
         match value {
             Value::String(source) => match Template::compile(source, self.roots) {
-                Ok(template) => match template.literal() {
-                    Some(text) => Tree::Fixed(Value::from(text)),
-                    None => {
-                        self.references.extend(template.references().iter().cloned());
-                        Tree::Text(template)
+                Ok(template) => {
+                    self.references.extend(template.references().iter().cloned());
+                    match template.literal() {
+                        Some(text) => Tree::Fixed(Value::from(text)),
+                        None => Tree::Text(template),
                     }
-                },
+                }
                 Err(error) => {
                     self.problems.push(Problem::new(pointer, error.code, error.message));
                     Tree::Fixed(Value::Null)

@@ -39,6 +39,7 @@ pub(super) fn float(input: &Value, arguments: &Arguments) -> Filtered {
     convert("float", input, arguments)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all filters have this shape")]
 pub(super) fn bool(input: &Value, _: &Arguments) -> Filtered {
     Ok(Value::Bool(is_true(input)))
 }

@@ -149,11 +149,11 @@ mod tests {
 
     use super::*;
 
-    fn run(name: &str, input: Value, arguments: &Value) -> Result<Value, String> {
+    fn run(name: &str, input: &Value, arguments: &Value) -> Result<Value, String> {
         let filter = find(name).unwrap();
         let Run::Pure(run) = filter.run else { panic!("default is not pure") };
         run(
-            &input,
+            input,
             &Arguments::new(filter.name, arguments.as_array().unwrap().iter().cloned().map(Some).collect()),
         )
     }
@@ -224,7 +224,7 @@ mod tests {
             ("compact", json!([1, null, "", 2]), json!([]), json!([1, "", 2])),
         ];
         for (name, input, arguments, expected) in &cases {
-            let found = run(name, input.clone(), arguments);
+            let found = run(name, input, arguments);
             assert_eq!(found.as_ref(), Ok(expected), "{input} | {name}{arguments}");
         }
         for filter in &FILTERS {
@@ -259,7 +259,7 @@ mod tests {
             ("upper", json!("ŉ".repeat(500_000)), json!([])),
         ];
         for (name, input, arguments) in cases {
-            let error = run(name, input, &arguments).expect_err(name);
+            let error = run(name, &input, &arguments).expect_err(name);
             assert!(!error.contains("marker") && error.len() < 300, "{name}: {error}");
         }
     }

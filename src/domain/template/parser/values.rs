@@ -11,6 +11,9 @@ use crate::domain::template::lexer::{Kind, Token};
 use crate::domain::template::roots::SECRET;
 use crate::domain::template::tree::{Node, Path, Step};
 
+/// Most steps of one path; minijinja goes one call deeper for each.
+const MOST_STEPS: usize = 64;
+
 impl Parser<'_> {
     pub(super) fn primary(&mut self) -> Parsed {
         let token = self.take()?;
@@ -91,6 +94,9 @@ impl Parser<'_> {
 
     fn stepped(&mut self, node: Node, step: Step) -> Parsed {
         if let Node::Path(mut path) = node {
+            if path.steps.len() == MOST_STEPS {
+                return Err(TemplateError::invalid(format!("a path has at most {MOST_STEPS} steps")));
+            }
             path.steps.push(step);
             return Ok(Node::Path(path));
         }

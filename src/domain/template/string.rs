@@ -30,7 +30,7 @@ impl Template {
 
     /// As text of at most 1 MiB.
     pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
-        text(&self.parts.parts, scope, &Work::new(), plain)
+        text(&self.parts.all, scope, &Work::new(), plain)
     }
 
     /// As the value of a header: text without control characters.
@@ -61,7 +61,7 @@ impl Template {
     pub(super) fn render_within(&self, scope: &Scope, work: &Work) -> Result<Option<Value>, RenderError> {
         match self.parts.only_value() {
             Some(expression) => expression.find(scope, work),
-            None => text(&self.parts.parts, scope, work, plain).map(|text| Some(Value::String(text))),
+            None => text(&self.parts.all, scope, work, plain).map(|text| Some(Value::String(text))),
         }
     }
 
