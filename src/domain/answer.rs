@@ -75,9 +75,8 @@ impl Answer {
                     return Err(InvalidAnswer { detail, text });
                 }
             },
-            Kind::Undeclared => {
-                parse_json(&text).map_or_else(|_| Body::Text(text.clone()), |value| Body::Json(Arc::new(value)))
-            }
+            Kind::Undeclared => parse_json(&text)
+                .map_or_else(|_| Body::Text(text.clone()), |value| Body::Json(Arc::new(value))),
             _ => Body::Text(text.clone()),
         };
         Ok(Self { status, headers, body, text: Some(text) })
@@ -138,7 +137,9 @@ fn in_words(error: &serde_json::Error) -> String {
     let report = error.to_string();
     if report.contains("hex escape") || report.contains("surrogate") {
         let (line, column) = (error.line(), error.column());
-        return format!("a \\u escape is half of a surrogate pair, or broken, at line {line} column {column}");
+        return format!(
+            "a \\u escape is half of a surrogate pair, or broken, at line {line} column {column}"
+        );
     }
     report
 }
@@ -185,8 +186,10 @@ fn replace_nul(value: &mut Value) {
         Value::Object(members) => {
             members.values_mut().for_each(replace_nul);
             if members.keys().any(|name| name.contains('\0')) {
-                *members =
-                    std::mem::take(members).into_iter().map(|(name, member)| (without_nul(&name), member)).collect();
+                *members = std::mem::take(members)
+                    .into_iter()
+                    .map(|(name, member)| (without_nul(&name), member))
+                    .collect();
             }
         }
         _ => {}
@@ -267,9 +270,11 @@ impl Kind {
             (_, subtype) if subtype.ends_with("+json") => Self::Json,
             ("text", _) => Self::Text,
             (_, subtype) if subtype.ends_with("+xml") => Self::Text,
-            ("application", "xml" | "javascript" | "x-www-form-urlencoded" | "yaml" | "x-ndjson") => Self::Text,
-            ("image" | "audio" | "video" | "font" | "model" | "multipart", _) => Self::Binary,
-            ("application", "octet-stream" | "pdf" | "zip" | "gzip" | "x-tar") => Self::Binary,
+            ("application", "xml" | "javascript" | "x-www-form-urlencoded" | "yaml" | "x-ndjson") => {
+                Self::Text
+            }
+            ("image" | "audio" | "video" | "font" | "model" | "multipart", _)
+            | ("application", "octet-stream" | "pdf" | "zip" | "gzip" | "x-tar") => Self::Binary,
             _ => Self::Unknown,
         }
     }
@@ -296,7 +301,9 @@ mod tests {
     }
 
     fn read(content_type: &str, bytes: &[u8]) -> Result<Body, String> {
-        Answer::read(200, headers(content_type), bytes).map(|answer| answer.body).map_err(|error| error.detail)
+        Answer::read(200, headers(content_type), bytes)
+            .map(|answer| answer.body)
+            .map_err(|error| error.detail)
     }
 
     fn parsed(value: Value) -> Body {
@@ -389,7 +396,9 @@ mod tests {
     fn json_goes_128_levels_deep_and_no_deeper() {
         let array = |levels: usize| format!("{}7{}", "[".repeat(levels), "]".repeat(levels));
         let object = |levels: usize| format!("{}7{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
-        for document in [array(127), array(128), object(127), object(128), format!("{{\"b\":{}}}", array(127))] {
+        for document in
+            [array(127), array(128), object(127), object(128), format!("{{\"b\":{}}}", array(127))]
+        {
             let value = parse_json(&document).unwrap();
             assert_eq!(value.to_string(), document);
         }

@@ -147,9 +147,13 @@ mod tests {
 
     #[test]
     fn a_path_is_dotted_and_may_begin_with_data() {
-        for (text, shown) in
-            [("name", "name"), ("data.name", "name"), ("data", "data"), ("data.data.x", "data.x"), ("a.b c.ü", "a.b c.ü")]
-        {
+        for (text, shown) in [
+            ("name", "name"),
+            ("data.name", "name"),
+            ("data", "data"),
+            ("data.data.x", "data.x"),
+            ("a.b c.ü", "a.b c.ü"),
+        ] {
             assert_eq!(path(text).to_string(), shown);
         }
         let long = "x".repeat(129);
@@ -175,7 +179,10 @@ mod tests {
         set(&mut data, &path("a.c"), json!(null)).unwrap();
         set(&mut data, &path("empty.x.y"), json!([2])).unwrap();
         set(&mut data, &path("kept"), json!({"now": true})).unwrap();
-        assert_eq!(data, json!({"kept": {"now": true}, "empty": {"x": {"y": [2]}}, "a": {"b": 1, "c": null}}));
+        assert_eq!(
+            data,
+            json!({"kept": {"now": true}, "empty": {"x": {"y": [2]}}, "a": {"b": 1, "c": null}})
+        );
         assert_eq!(get(&data, &path("empty.x.y")), Some(&json!([2])));
         assert_eq!(get(&data, &path("empty.x.y.0")), None);
         assert_eq!(get(&data, &path("a.c")), Some(&json!(null)));

@@ -16,7 +16,9 @@ const MAX_COPIED: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Exhausted {
     /// Too many nodes were visited.
-    #[error("the paths visit more than {MAX_STEPS} nodes of the answer; use narrower paths than `..` and `*`")]
+    #[error(
+        "the paths visit more than {MAX_STEPS} nodes of the answer; use narrower paths than `..` and `*`"
+    )]
     Steps,
     /// Too much was selected.
     #[error("the paths select more than {} MiB of the answer; use narrower paths", MAX_COPIED >> 20)]

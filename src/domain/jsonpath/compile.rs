@@ -156,8 +156,12 @@ impl Compiler {
 
     fn test(&mut self, filter: &Filter) -> Result<Test, Refused> {
         match filter {
-            Filter::Or(parts) => parts.iter().map(|part| self.test(part)).collect::<Result<_, _>>().map(Test::Any),
-            Filter::And(parts) => parts.iter().map(|part| self.test(part)).collect::<Result<_, _>>().map(Test::All),
+            Filter::Or(parts) => {
+                parts.iter().map(|part| self.test(part)).collect::<Result<_, _>>().map(Test::Any)
+            }
+            Filter::And(parts) => {
+                parts.iter().map(|part| self.test(part)).collect::<Result<_, _>>().map(Test::All)
+            }
             Filter::Atom(FilterAtom::Filter { expr, not }) => Ok(negated(self.test(expr)?, *not)),
             Filter::Atom(FilterAtom::Test { expr, not }) => Ok(negated(self.existence(expr)?, *not)),
             Filter::Atom(FilterAtom::Comparison(compared)) => self.comparison(compared),

@@ -13,7 +13,12 @@ use super::plan::{Comparison, Operand, Query, Test};
 use super::walk::walk;
 
 /// True when `test` holds for `current`.
-pub(super) fn holds(test: &Test, current: &Value, root: &Value, budget: &mut Budget) -> Result<bool, Exhausted> {
+pub(super) fn holds(
+    test: &Test,
+    current: &Value,
+    root: &Value,
+    budget: &mut Budget,
+) -> Result<bool, Exhausted> {
     budget.spend(1)?;
     match test {
         Test::Not(inner) => Ok(!holds(inner, current, root, budget)?),
@@ -34,10 +39,10 @@ pub(super) fn holds(test: &Test, current: &Value, root: &Value, budget: &mut Bud
             Ok(true)
         }
         Test::Exists(query) => Ok(!find(query, current, root, budget)?.is_empty()),
-        Test::Matches(text, pattern) => match evaluate(text, current, root, budget)?.as_deref() {
-            Some(Value::String(text)) => {
-                budget.spend(16 + text.len())?;
-                Ok(pattern.is_match(text))
+        Test::Matches(subject, pattern) => match evaluate(subject, current, root, budget)?.as_deref() {
+            Some(Value::String(found)) => {
+                budget.spend(16 + found.len())?;
+                Ok(pattern.is_match(found))
             }
             _ => Ok(false),
         },
@@ -67,7 +72,9 @@ fn evaluate<'a>(
 ) -> Result<Option<Cow<'a, Value>>, Exhausted> {
     Ok(match operand {
         Operand::Literal(value) => Some(Cow::Borrowed(value)),
-        Operand::Value(query) => find(query, current, root, budget)?.first().map(|value| Cow::Borrowed(*value)),
+        Operand::Value(query) => {
+            find(query, current, root, budget)?.first().map(|value| Cow::Borrowed(*value))
+        }
         Operand::Count(query) => Some(Cow::Owned(find(query, current, root, budget)?.len().into())),
         Operand::Length(inner) => match evaluate(inner, current, root, budget)?.as_deref() {
             Some(Value::String(text)) => {

@@ -30,7 +30,9 @@ impl JsonPath {
             return Err("a path must not be empty; `$` is the whole body".to_owned());
         }
         if source.starts_with('@') {
-            return Err(format!("`{source}` begins with `@`, which only means something in a filter; use `$`"));
+            return Err(format!(
+                "`{source}` begins with `@`, which only means something in a filter; use `$`"
+            ));
         }
         let full = match source.chars().next() {
             Some('$') => source.to_owned(),

@@ -104,19 +104,16 @@ fn position(index: i64, length: usize) -> Option<usize> {
 fn slice(start: Option<i64>, end: Option<i64>, step: i64, length: usize) -> Vec<usize> {
     let length = i64::try_from(length).unwrap_or(i64::MAX);
     let normal = |at: i64| if at < 0 { length.saturating_add(at) } else { at };
-    let (mut at, stop) = match step {
+    let (mut at, limit) = match step {
         0 => return Vec::new(),
-        1.. => (
-            normal(start.unwrap_or(0)).clamp(0, length),
-            normal(end.unwrap_or(length)).clamp(0, length),
-        ),
+        1.. => (normal(start.unwrap_or(0)).clamp(0, length), normal(end.unwrap_or(length)).clamp(0, length)),
         _ => (
             start.map_or(length - 1, normal).clamp(-1, length - 1),
             end.map_or(-1, normal).clamp(-1, length - 1),
         ),
     };
     let mut places = Vec::new();
-    while if step > 0 { at < stop } else { at > stop } {
+    while if step > 0 { at < limit } else { at > limit } {
         places.extend(usize::try_from(at));
         at = at.saturating_add(step);
     }

@@ -112,7 +112,9 @@ impl Reading<'_> {
                 match template.render_value(scope) {
                     Ok(value) => self.choose(target, &[&value]),
                     Err(RenderError::Missing(_)) => self.choose(target, &[]),
-                    Err(RenderError::Failed(why)) => Err(failed(target, "a value", "none", why)),
+                    Err(RenderError::Failed(why)) => {
+                        Err(failed(target, "a value", "none", format!("The template failed: {why}.")))
+                    }
                 }
             }
         }
@@ -121,7 +123,12 @@ impl Reading<'_> {
     fn find(&mut self, target: &Target, path: &JsonPath, document: &Value) -> Result<Picked, MappingError> {
         match path.find(document, &mut self.budget) {
             Ok(nodes) => self.choose(target, &nodes),
-            Err(spent) => Err(failed(target, "a smaller answer", "a very large one", format!("Too much work: {spent}."))),
+            Err(spent) => Err(failed(
+                target,
+                "a smaller answer",
+                "a very large one",
+                format!("Too much work: {spent}."),
+            )),
         }
     }
 
@@ -153,9 +160,9 @@ impl Reading<'_> {
     }
 
     fn copy(&mut self, target: &Target, node: &Value) -> Result<Value, MappingError> {
-        self.budget
-            .copy(node)
-            .map_err(|spent| failed(target, "a smaller value", "a very large one", format!("Too much work: {spent}.")))?;
+        self.budget.copy(node).map_err(|spent| {
+            failed(target, "a smaller value", "a very large one", format!("Too much work: {spent}."))
+        })?;
         Ok(node.clone())
     }
 }

@@ -120,18 +120,24 @@ fn is_date(text: &str) -> bool {
 
 /// The type of a value and the beginning of it, for messages: `text "abc"`.
 pub(super) fn describe(value: &Value) -> String {
-    const EXCERPT: usize = 80;
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => format!("boolean {truth}"),
         Value::Number(number) => format!("number {number}"),
-        Value::String(text) => match text.char_indices().nth(EXCERPT) {
-            Some((end, _)) => format!("text {:?} and more", &text[..end]),
-            None => format!("text {text:?}"),
-        },
+        Value::String(text) if excerpt(text) == text => format!("text {text:?}"),
+        Value::String(text) => format!("text {:?} and more", excerpt(text)),
         Value::Array(items) => format!("array of {}", items.len()),
-        Value::Object(members) => format!("object of {} members", members.len()),
+        Value::Object(members) if members.is_empty() => "empty object".to_owned(),
+        Value::Object(members) => {
+            let names: Vec<_> = members.keys().map(String::as_str).take(5).collect();
+            format!("object with {}", excerpt(&names.join(", ")))
+        }
     }
+}
+
+/// The first 80 characters.
+fn excerpt(text: &str) -> &str {
+    text.char_indices().nth(80).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -213,6 +219,7 @@ mod tests {
     fn a_long_text_is_described_by_its_beginning() {
         assert_eq!(describe(&json!("ab")), "text \"ab\"");
         assert!(describe(&json!("ä".repeat(1000))).chars().count() < 110);
+        assert!(describe(&json!({"ä".repeat(1000): 1})).chars().count() < 110);
     }
 
     proptest! {

@@ -74,7 +74,8 @@ fn path(member: &Value, pointer: String) -> Result<JsonPath, Problem> {
 }
 
 fn unknown(pointer: &str, name: &str) -> Problem {
-    let hint = nearest(name, ["code", "message"]).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let hint = nearest(name, ["code", "message"])
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     Problem::new(join(pointer, name), code::UNKNOWN_MEMBER, format!("`{name}` is not known here{hint}"))
 }
 
@@ -110,9 +111,9 @@ mod tests {
         Answer { status: 400, headers: Map::new(), body, text: None }
     }
 
-    fn read(mapping: Option<Value>, body: Value) -> (Option<String>, Option<String>) {
-        let mapping = ErrorMapping::parse(mapping.as_ref(), "").unwrap();
-        mapping.read(&answer(Body::Json(Arc::new(body))))
+    fn read(mapping: Option<&Value>, body: &Value) -> (Option<String>, Option<String>) {
+        let mapping = ErrorMapping::parse(mapping, "").unwrap();
+        mapping.read(&answer(Body::Json(Arc::new(body.clone()))))
     }
 
     #[test]
@@ -130,7 +131,7 @@ mod tests {
             (json!(null), None, None),
         ] {
             let expected = (code.map(str::to_owned), message.map(str::to_owned));
-            assert_eq!(read(None, body.clone()), expected, "{body}");
+            assert_eq!(read(None, &body), expected, "{body}");
         }
     }
 
@@ -145,7 +146,7 @@ mod tests {
             (json!({}), Some("c"), Some("m")),
         ] {
             let expected = (code.map(str::to_owned), message.map(str::to_owned));
-            assert_eq!(read(Some(mapping.clone()), body.clone()), expected, "{mapping}");
+            assert_eq!(read(Some(&mapping), &body), expected, "{mapping}");
             let again = ErrorMapping::parse(Some(&mapping), "").unwrap().normal_form();
             assert_eq!(again, Some(mapping));
         }
@@ -168,7 +169,11 @@ mod tests {
         let found: Vec<_> = problems.iter().map(|problem| (problem.pointer.as_str(), problem.code)).collect();
         assert_eq!(
             found,
-            [("/e/code", code::WRONG_TYPE), ("/e/message", code::INVALID_PATH), ("/e/massage", code::UNKNOWN_MEMBER)]
+            [
+                ("/e/code", code::WRONG_TYPE),
+                ("/e/message", code::INVALID_PATH),
+                ("/e/massage", code::UNKNOWN_MEMBER)
+            ]
         );
         assert!(problems[2].message.contains("`message`"));
         assert!(ErrorMapping::parse(Some(&json!([])), "").is_err());

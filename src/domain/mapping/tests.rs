@@ -5,14 +5,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Mapping, MappingError};
+use super::error::MappingError;
+use super::rules::Mapping;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::data;
 use crate::domain::problem::code;
 use crate::domain::template::Scope;
 
-fn mapping(value: Value) -> Mapping {
-    Mapping::parse(&value, "/m", &["vat_response".to_owned()]).unwrap().0
+fn mapping(value: &Value) -> Mapping {
+    Mapping::parse(value, "/m", &["vat_response".to_owned()]).unwrap().0
 }
 
 fn answer(body: Body) -> Answer {
@@ -40,8 +41,8 @@ fn scope(data: &Value) -> Scope {
 }
 
 /// The one target `t` by `rule`, written over `old`.
-fn one(rule: Value, old: &Value) -> Result<Option<Value>, MappingError> {
-    let mapped = mapping(json!({"t": rule})).apply(&json_answer(company()), &scope(old), old)?;
+fn one(rule: &Value, old: &Value) -> Result<Option<Value>, MappingError> {
+    let mapped = mapping(&json!({"t": rule})).apply(&json_answer(company()), &scope(old), old)?;
     Ok(mapped.writes.into_iter().next().map(|(_, value)| value))
 }
 
@@ -71,7 +72,10 @@ fn each_rule_gives_its_value() {
         (json!({"path": "$.score", "pick": "all"}), json!(["712"])),
         (json!({"path": "$.absent", "default": "none"}), json!("none")),
         (json!({"path": "$.absent", "default": null, "required": true}), json!(null)),
-        (json!({"path": "$.absent", "default": "x", "type": "integer", "transform": "value | upper"}), json!("x")),
+        (
+            json!({"path": "$.absent", "default": "x", "type": "integer", "transform": "value | upper"}),
+            json!("x"),
+        ),
         (json!({"path": "$.absent[*]", "default": "x"}), json!("x")),
         (json!({"path": "$.none", "default": "x"}), json!(null)),
         (json!({"path": "$.name", "transform": "value | trim | upper"}), json!("ACME SA")),
@@ -94,7 +98,7 @@ fn each_rule_gives_its_value() {
         (json!({"value": "{body.none}", "default": "d"}), json!("d")),
     ] {
         let old = json!({"country": "BE", "count": 5});
-        assert_eq!(one(rule.clone(), &old), Ok(Some(expected)), "{rule}");
+        assert_eq!(one(&rule, &old), Ok(Some(expected)), "{rule}");
     }
 }
 
@@ -114,7 +118,7 @@ fn keep_and_if_empty_leave_data_alone() {
         (json!({"path": "$.score", "overwrite": "if_empty"}), json!({"t": []}), Some(json!("712"))),
         (json!({"path": "$.score", "overwrite": "if_empty"}), json!({"t": {}}), Some(json!("712"))),
     ] {
-        assert_eq!(one(rule.clone(), &old), Ok(expected), "{rule} over {old}");
+        assert_eq!(one(&rule, &old), Ok(expected), "{rule} over {old}");
     }
 }
 
@@ -127,11 +131,15 @@ fn what_fails_names_target_path_expected_and_found() {
         (json!({"value": "{body.absent}", "required": true}), "a value", "nothing"),
         (json!({"path": "$.name", "type": "integer"}), "integer", "text \"  Acme SA \""),
         (json!({"path": "$.huge", "type": "integer"}), "integer", "number 1.8446744073709552e+19"),
-        (json!({"path": "$.address", "type": "text"}), "text", "object of 1 members"),
+        (json!({"path": "$.address", "type": "text"}), "text", "object with city"),
         (json!({"path": "$.people[*]", "type": "number"}), "number", "array of 3"),
-        (json!({"path": "$.people", "transform": "value | upper"}), "a value that the transform can work on", "array of 3"),
+        (
+            json!({"path": "$.people", "transform": "value | upper"}),
+            "a value that the transform can work on",
+            "array of 3",
+        ),
     ] {
-        match one(rule.clone(), &json!({})) {
+        match one(&rule, &json!({})) {
             Err(error @ MappingError::Mapping { .. }) => {
                 let detail = error.detail();
                 let says = format!("expected {expected}, found {found}. ");
@@ -143,15 +151,23 @@ fn what_fails_names_target_path_expected_and_found() {
 }
 
 #[test]
+fn a_mapping_is_shared_by_workers() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&mapping(
+        &json!({"t": {"path": "$[?match(@, 'a')]", "transform": "value | trim"}, "v": {"value": "{status}"}}),
+    ));
+}
+
+#[test]
 fn one_failure_writes_nothing_at_all() {
-    let mapping = mapping(json!({"good": "$.name", "bad": {"path": "$.name", "type": "number"}}));
+    let mapping = mapping(&json!({"good": "$.name", "bad": {"path": "$.name", "type": "number"}}));
     let result = mapping.apply(&json_answer(company()), &Scope::new(), &json!({}));
     assert!(matches!(result, Err(MappingError::Mapping { target, .. }) if target == "bad"));
 }
 
 #[test]
 fn targets_under_one_absent_parent_are_both_written() {
-    let mapping = mapping(json!({"data.a.b.city": "address.city", "a.b.score": "score", "a.c": "valid"}));
+    let mapping = mapping(&json!({"data.a.b.city": "address.city", "a.b.score": "score", "a.c": "valid"}));
     for old in [json!({}), json!({"a": null}), json!({"a": {"b": {"kept": 1}}})] {
         let mapped = mapping.apply(&json_answer(company()), &Scope::new(), &old).unwrap();
         let mut changed = old.clone();
@@ -167,7 +183,7 @@ fn targets_under_one_absent_parent_are_both_written() {
 
 #[test]
 fn a_value_that_is_no_object_is_not_written_through() {
-    let mapping = mapping(json!({"a.b.c": "score"}));
+    let mapping = mapping(&json!({"a.b.c": "score"}));
     for (old, place, found) in [
         (json!({"a": {"b": "text"}}), "a.b", "a text"),
         (json!({"a": [1]}), "a", "an array"),
@@ -195,7 +211,7 @@ fn texts_and_empty_bodies_are_read_as_far_as_they_go() {
         (json!("$[*]"), answer(Body::None), Ok(json!([]))),
         (json!("$.name"), json_answer(json!("text")), Ok(json!(null))),
     ] {
-        match (mapping(json!({"t": rule})).apply(&body, &Scope::new(), &json!({})), expected) {
+        match (mapping(&json!({"t": rule})).apply(&body, &Scope::new(), &json!({})), expected) {
             (Ok(mapped), Ok(expected)) => assert_eq!(mapped.writes[0].1, expected, "{rule}"),
             (Err(MappingError::InvalidResponse(why)), Err(says)) => assert!(why.contains(says), "{why}"),
             (result, expected) => panic!("{rule}: {result:?}, not {expected:?}"),
@@ -213,15 +229,18 @@ fn a_hostile_answer_cannot_fill_the_memory() {
         (json!("$[*]"), &wide, "at most 10000 values"),
         (json!("$"), &deep, "at most 100 levels"),
     ] {
-        let error = mapping(json!({"t": rule})).apply(&json_answer(body.clone()), &Scope::new(), &json!({})).unwrap_err();
+        let error = mapping(&json!({"t": rule}))
+            .apply(&json_answer(body.clone()), &Scope::new(), &json!({}))
+            .unwrap_err();
         assert!(error.detail().contains(says), "{}", error.detail());
     }
     let many: Map<String, Value> = (0..300).map(|n| (format!("t{n}"), json!("$..absent"))).collect();
-    let error = mapping(many.into()).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap_err();
+    let error =
+        mapping(&many.into()).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap_err();
     assert!(error.detail().contains("visit more than"), "{}", error.detail());
     for (pick, expected) in [("count", json!(20_000)), ("first", json!(0))] {
         let rule = json!({"t": {"path": "$[*]", "pick": pick}});
-        let mapped = mapping(rule).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap();
+        let mapped = mapping(&rule).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap();
         assert_eq!(mapped.writes[0].1, expected);
     }
 }
@@ -262,7 +281,8 @@ fn everything_that_is_wrong_is_listed_at_its_place() {
         assert_eq!(found, [(pointer, problem)], "{rule}");
     }
     assert_eq!(Mapping::parse(&json!([]), "/m", &[]).unwrap_err()[0].code, code::WRONG_TYPE);
-    let two = Mapping::parse(&json!({"a..b": "x", "t": {"path": "$[", "tpye": "text"}}), "/m", &[]).unwrap_err();
+    let two =
+        Mapping::parse(&json!({"a..b": "x", "t": {"path": "$[", "tpye": "text"}}), "/m", &[]).unwrap_err();
     let pointers: Vec<_> = two.iter().map(|problem| problem.pointer.as_str()).collect();
     assert_eq!(pointers, ["/m/a..b", "/m/t/path", "/m/t/tpye"]);
     assert!(two[2].message.contains("`type`"));
@@ -279,7 +299,8 @@ fn targets_never_overlap() {
         (json!({"vat_response.name": "x"}), vec!["/m/vat_response.name"]),
         (json!({"a.vat_response": "x"}), vec![]),
     ] {
-        let problems = Mapping::parse(&targets, "/m", &["vat_response".to_owned()]).map_or_else(|all| all, |_| vec![]);
+        let problems =
+            Mapping::parse(&targets, "/m", &["vat_response".to_owned()]).map_or_else(|all| all, |_| vec![]);
         let found: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(found, expected, "{targets}");
         assert!(problems.iter().all(|problem| problem.code == code::DUPLICATE));
@@ -312,15 +333,15 @@ fn the_normal_form_reads_back_to_itself() {
         "vat_valid": {"path": "$.valid", "type": "boolean", "required": true},
         "country": {"value": "{data.country}", "default": null}
     });
-    let read = mapping(written.clone());
+    let read = mapping(&written);
     assert_eq!(read.normal_form(), written);
-    assert_eq!(mapping(read.normal_form()).normal_form(), written);
+    assert_eq!(mapping(&read.normal_form()).normal_form(), written);
     let targets: Vec<_> = read.targets().iter().map(|target| target.path.to_string()).collect();
     assert_eq!(targets, ["name", "vat_valid", "country"]);
     assert!(read.targets()[2].needs.contains("data.country"));
     assert!(read.targets()[0].needs.is_empty());
     assert!(!read.needs_thread());
-    assert!(mapping(json!({"t": "$[?match(@, 'a')]"})).needs_thread());
+    assert!(mapping(&json!({"t": "$[?match(@, 'a')]"})).needs_thread());
 }
 
 fn arbitrary_json() -> impl Strategy<Value = Value> {
@@ -354,7 +375,7 @@ proptest! {
         pick in prop::sample::select(vec!["auto", "first", "last", "all", "count"]),
     ) {
         let rule = json!({"a.b": {"path": path, "type": kind, "pick": pick, "overwrite": "if_empty"}});
-        if let Ok(mapped) = mapping(rule).apply(&json_answer(body), &Scope::new(), &old) {
+        if let Ok(mapped) = mapping(&rule).apply(&json_answer(body), &Scope::new(), &old) {
             let mut changed = old.clone();
             for (target, value) in mapped.writes {
                 prop_assert!(data::set(&mut changed, &target, value.clone()).is_ok());
