@@ -1,0 +1,41 @@
+//! SQL and only SQL: what is kept, and how it is read back.
+//!
+//! One writer owns the one writing connection and turns typed commands into multi-row
+//! statements of one transaction; a small pool of readers stands beside it. Every function
+//! except claim, renew and sweep takes the workspace first. Statements are plain SQL with
+//! `$n` placeholders, which both databases read; a row that cannot be read back is
+//! [`StoreError::Corrupt`].
+
+mod case_lists;
+mod case_types;
+mod cases;
+mod claims;
+mod close;
+mod create;
+mod database;
+mod error;
+mod rows;
+mod run_lists;
+mod runs;
+mod secrets;
+mod signals;
+mod statement;
+mod sweep;
+mod tokens;
+mod workspaces;
+mod writer;
+
+pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
+pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
+pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
+pub use claims::{Claim, ClaimedCase, ClaimedRun};
+pub use close::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
+pub use create::{CreateOutcome, NewCase};
+pub use database::{Store, StoreSettings, Tx};
+pub use error::StoreError;
+pub use run_lists::RunFilter;
+pub use runs::{Enqueued, Firing};
+pub use secrets::{SecretInfo, SecretRow};
+pub use signals::Signals;
+pub use tokens::{NewToken, TokenRow};
+pub use workspaces::WorkspaceRow;

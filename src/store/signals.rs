@@ -1,0 +1,54 @@
+//! What others in this process are told after a commit. They only save polling: the rows are
+//! the truth.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use crate::domain::ids::CaseId;
+
+/// Wake-ups of one process.
+#[derive(Debug)]
+pub struct Signals {
+    queued: watch::Sender<u64>,
+    cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self { queued: watch::Sender::new(0), cases: Mutex::default() }
+    }
+}
+
+impl Signals {
+    /// Counts up whenever runs may have become due.
+    pub fn queued(&self) -> watch::Receiver<u64> {
+        self.queued.subscribe()
+    }
+
+    /// Says that runs may have become due.
+    pub fn wake(&self) {
+        self.queued.send_modify(|count| *count += 1);
+    }
+
+    /// Fires when something ended on this case. Ask before reading the case, then read, then wait.
+    pub fn of_case(&self, case: CaseId) -> Arc<Notify> {
+        let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
+        cases.retain(|_, notify| Arc::strong_count(notify) > 1);
+        cases.entry(case).or_default().clone()
+    }
+
+    /// Says that something changed on these cases.
+    pub(super) fn changed(&self, changed: impl IntoIterator<Item = CaseId>) {
+        let cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
+        if cases.is_empty() {
+            return;
+        }
+        for case in changed {
+            if let Some(notify) = cases.get(&case) {
+                notify.notify_waiters();
+            }
+        }
+    }
+}
