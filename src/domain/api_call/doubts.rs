@@ -1,0 +1,138 @@
+//! Warns of what is legal in an API Call field but probably not meant.
+//!
+//! A doubt never stops a save. It stands where the builder would change something.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::domain::auth::{Auth, KeyPlace};
+use crate::domain::case_type::Context;
+use crate::domain::case_type::reader::Findings;
+use crate::domain::problem::join;
+use crate::domain::template::{Roots, Scope, Template};
+
+use super::definition::ApiCall;
+use super::request::Request;
+
+/// Looks at one field. `at` is the pointer of its `api_config`; `secrets` says where each
+/// secret is used.
+pub fn look(
+    call: &ApiCall,
+    secrets: &BTreeMap<String, String>,
+    at: &str,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    let request = &call.request;
+    let keyed = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
+    if !request.method.is_idempotent() && call.retry > 0 && !keyed {
+        let message = format!(
+            "a {} that is retried may be carried out twice: see that the provider honours `Idempotency-Key` (sent \
+             with every attempt), set the header that it does honour, or set `retry` to 0",
+            request.method.as_str()
+        );
+        findings.doubt(join(at, "method"), message);
+    }
+    if request.method.is_safe() && request.body.is_some() {
+        let message =
+            format!("many servers ignore or refuse a body of a {} request", request.method.as_str());
+        findings.doubt(join(at, "body"), message);
+    }
+    doubt_headers(request, at, findings);
+    doubt_hosts(request, secrets, context, findings);
+}
+
+/// Two sources for one header.
+fn doubt_headers(request: &Request, at: &str, findings: &mut Findings) {
+    let set_by_auth = match &request.auth {
+        Auth::Bearer { .. } | Auth::Basic { .. } => "authorization",
+        Auth::ApiKey { key, place: KeyPlace::Header, .. } => key,
+        _ => return,
+    };
+    if let Some((name, _)) = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(set_by_auth)) {
+        let pointer = join(&join(at, "headers"), name);
+        findings.doubt(pointer, "`auth` sets this header as well: keep one of the two");
+    }
+}
+
+/// Secrets on their way to a host that they do not list: the run will refuse to send them.
+fn doubt_hosts(
+    request: &Request,
+    secrets: &BTreeMap<String, String>,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    let Some(origin) = origin(request.url_source(), context) else { return };
+    for (name, pointer) in secrets {
+        let Some(hosts) = context.known.secrets.get(name) else { continue };
+        if !hosts.iter().any(|host| admits(host, &origin)) {
+            let host = origin.host_str().unwrap_or_default();
+            let message = format!(
+                "the secret `{name}` may not be sent to `{host}`: add the host to its `hosts`, else every run fails \
+                 with `secret_not_allowed`"
+            );
+            findings.doubt(pointer, message);
+        }
+    }
+}
+
+/// Scheme, host and port of a url, when literals and params say them.
+fn origin(source: &str, context: &Context<'_>) -> Option<Url> {
+    let scope = Scope::new().with("params", Arc::new(Value::Object(context.params.clone())));
+    let text = Template::compile(head(source), &Roots::request(&[])).ok()?.render_text(&scope).ok()?;
+    Url::parse(&text).ok().filter(Url::has_host)
+}
+
+/// The part of a url template before its path.
+fn head(source: &str) -> &str {
+    let after_scheme = source.find("://").map_or(0, |at| at + 3);
+    let mut depth = 0_usize;
+    for (at, byte) in source.bytes().enumerate().skip(after_scheme) {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b'/' | b'?' | b'#' if depth == 0 => return &source[..at],
+            _ => {}
+        }
+    }
+    source
+}
+
+/// An entry of `hosts` names a host, with an optional port.
+fn admits(entry: &str, origin: &Url) -> bool {
+    let host = origin.host_str().unwrap_or_default();
+    let port = origin.port_or_known_default().unwrap_or_default();
+    entry.eq_ignore_ascii_case(host) || entry.eq_ignore_ascii_case(&format!("{host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_url_ends_where_its_path_begins() {
+        for (source, expected) in [
+            ("https://a.example/x/{data.y}", "https://a.example"),
+            ("https://a.example?x=1", "https://a.example"),
+            ("https://{params.host}/x", "https://{params.host}"),
+            ("{params.base}/x", "{params.base}"),
+            ("{{ params.base | replace('/', '') }}/x", "{{ params.base | replace('/', '') }}"),
+            ("https://a.example", "https://a.example"),
+        ] {
+            assert_eq!(head(source), expected);
+        }
+    }
+
+    #[test]
+    fn hosts_are_compared_without_case_and_with_an_optional_port() {
+        let origin = Url::parse("https://Api.Example:8443").unwrap();
+        assert!(admits("api.example", &origin));
+        assert!(admits("API.example:8443", &origin));
+        assert!(!admits("api.example:443", &origin));
+        assert!(!admits("example", &origin));
+        assert!(admits("a.example:443", &Url::parse("https://a.example").unwrap()));
+    }
+}
