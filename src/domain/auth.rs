@@ -10,7 +10,8 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use crate::domain::api_call::{Compiler, header_name_problem};
-use crate::domain::case_type::reader::{Findings, Reader, unknown_word};
+use crate::domain::case_type::findings::{Findings, unknown_word};
+use crate::domain::case_type::reader::Reader;
 use crate::domain::problem::{code, join};
 use crate::domain::template::{Roots, Template};
 
@@ -159,9 +160,9 @@ fn read_members(kind: Kind, auth: &mut Reader<'_, '_>, compiler: &mut Compiler<'
         Kind::Basic => read_basic(auth, compiler),
         Kind::ApiKey => {
             let place = read_place(auth);
-            read_api_key(auth, compiler, place?)
+            read_api_key(auth, compiler, place)
         }
-        Kind::Header => read_api_key(auth, compiler, KeyPlace::Header),
+        Kind::Header => read_api_key(auth, compiler, Some(KeyPlace::Header)),
     }
 }
 
@@ -190,17 +191,16 @@ fn read_basic(auth: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>) -> Option<
 fn read_api_key(
     auth: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,
-    place: KeyPlace,
+    place: Option<KeyPlace>,
 ) -> Option<(Auth, Value)> {
-    if auth.later("keys") {
-        return None;
-    }
-    if auth.get("key").is_none() {
+    let several = auth.later("keys");
+    if auth.get("key").is_none() && !several {
         auth.missing("key", "the name of the header or query parameter");
     }
     let key = auth.text("key", LONGEST_KEY_NAME);
-    let value = credential("value", auth, compiler, Empty::Refused);
-    let key = key?;
+    let value = auth.get("value").is_some() || !several;
+    let value = value.then(|| credential("value", auth, compiler, Empty::Refused)).flatten();
+    let (place, key) = (place?, key?);
     if place == KeyPlace::Header
         && let Some(why) = header_name_problem(key)
     {
@@ -292,5 +292,31 @@ fn collect(kind: &str, members: &Map<String, Value>, at: &str, pointers: &mut Ve
     let alone = members.get("password").is_none_or(|password| password.is_null() || password == "");
     if kind == "basic" && alone && text("username").is_some_and(is_literal) {
         pointers.push(join(at, "username"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_credentials_are_found_wherever_they_stand() {
+        for (auth, expected) in [
+            (json!({"type": "bearer", "token": "abc"}), vec!["/token"]),
+            (json!({"type": "bearer", "token": "{secret.x}"}), vec![]),
+            (json!({"type": "bearer", "token": ""}), vec![]),
+            (json!({"type": "bearer", "token": {"sealed": "x"}}), vec![]),
+            (json!({"type": "bearer", "config": {"token": "abc"}}), vec!["/config/token"]),
+            (json!({"type": "basic", "username": "u", "password": "p"}), vec!["/password"]),
+            (json!({"type": "basic", "username": "sk_live"}), vec!["/username"]),
+            (json!({"type": "basic", "username": "sk_live", "password": ""}), vec!["/username"]),
+            (json!({"type": "basic", "username": "{secret.x}", "password": null}), vec![]),
+            (json!({"type": "api_key", "key": "X", "value": "v", "in": "header"}), vec!["/value"]),
+            (json!({"type": "oauth2_client_credentials", "clientSecret": "s"}), vec!["/clientSecret"]),
+            (json!("abc"), vec![]),
+            (json!({"token": 5}), vec![]),
+        ] {
+            assert_eq!(credential_members(&auth), expected, "{auth}");
+        }
     }
 }

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::domain::case_type::Context;
-use crate::domain::case_type::reader::{Findings, Reader, unknown_word};
+use crate::domain::case_type::findings::{Findings, unknown_word};
+use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow};
 use crate::domain::problem::{code, join};
 use crate::domain::template::{
     Expression, JsonTextTemplate, Roots, Template, TemplateError, TextTemplate, UrlTemplate, ValueTemplate,
@@ -18,6 +19,9 @@ use crate::domain::template::{
 
 /// Characters of an expression; longer ones belong into a service.
 const LONGEST_EXPRESSION: usize = 10_000;
+
+/// Characters of a url, bytes of a header's value.
+pub const LONGEST_TEMPLATE: usize = 8192;
 
 /// Compiles for one field.
 pub struct Compiler<'c> {
@@ -161,4 +165,13 @@ pub fn expression(reader: &mut Reader<'_, '_>, name: &'static str, roots: &Roots
 /// Puts what the compiler of templates says at its place.
 fn sorted<T>(result: Result<T, TemplateError>, pointer: &str, findings: &mut Findings) -> Option<T> {
     result.map_err(|error| findings.problem(pointer, error.code, error.message)).ok()
+}
+
+/// Reports a tree that is nested too deep to be compiled.
+pub fn is_flat_enough(name: &'static str, value: &Value, config: &mut Reader<'_, '_>) -> bool {
+    let flat = is_shallow(value, DEEPEST);
+    if !flat {
+        config.problem(name, code::OUT_OF_RANGE, format!("is nested too deep: at most {DEEPEST} levels"));
+    }
+    flat
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::domain::case_type::Context;
-use crate::domain::case_type::reader::{Reader, unknown_word};
+use crate::domain::case_type::findings::unknown_word;
+use crate::domain::case_type::reader::Reader;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::{code, join};
 use crate::domain::template::Expression;

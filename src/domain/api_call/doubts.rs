@@ -10,8 +10,9 @@ use url::Url;
 
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::case_type::Context;
-use crate::domain::case_type::reader::Findings;
+use crate::domain::case_type::findings::Findings;
 use crate::domain::problem::join;
+use crate::domain::secret::{HostRule, allows};
 use crate::domain::template::{Roots, Scope, Template};
 
 use super::definition::ApiCall;
@@ -68,7 +69,8 @@ fn doubt_hosts(
     let Some(origin) = origin(request.url_source(), context) else { return };
     for (name, pointer) in secrets {
         let Some(hosts) = context.known.secrets.get(name) else { continue };
-        if !hosts.iter().any(|host| admits(host, &origin)) {
+        let rules: Vec<HostRule> = hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        if !allows(&rules, &origin) {
             let host = origin.host_str().unwrap_or_default();
             let message = format!(
                 "the secret `{name}` may not be sent to `{host}`: add the host to its `hosts`, else every run fails \
@@ -101,13 +103,6 @@ fn head(source: &str) -> &str {
     source
 }
 
-/// An entry of `hosts` names a host, with an optional port.
-fn admits(entry: &str, origin: &Url) -> bool {
-    let host = origin.host_str().unwrap_or_default();
-    let port = origin.port_or_known_default().unwrap_or_default();
-    entry.eq_ignore_ascii_case(host) || entry.eq_ignore_ascii_case(&format!("{host}:{port}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,15 +119,5 @@ mod tests {
         ] {
             assert_eq!(head(source), expected);
         }
-    }
-
-    #[test]
-    fn hosts_are_compared_without_case_and_with_an_optional_port() {
-        let origin = Url::parse("https://Api.Example:8443").unwrap();
-        assert!(admits("api.example", &origin));
-        assert!(admits("API.example:8443", &origin));
-        assert!(!admits("api.example:443", &origin));
-        assert!(!admits("example", &origin));
-        assert!(admits("a.example:443", &Url::parse("https://a.example").unwrap()));
     }
 }

@@ -10,8 +10,8 @@ use crate::domain::field::PlainType;
 use crate::domain::problem::{Problem, code, join};
 
 use super::definition::CaseType;
+use super::findings::{Findings, short, unknown_word};
 use super::names::first_word;
-use super::reader::{Findings, short, unknown_word};
 
 /// Characters of a member's name in `data`.
 const LONGEST_MEMBER: usize = 128;
@@ -96,26 +96,23 @@ impl CaseType {
             if !creation && value == origin.old(key) {
                 continue;
             }
-            match value {
-                None if creation && plain.default.is_some() => {
-                    data.insert(key.to_owned(), plain.default.clone().unwrap_or_default());
+            if creation
+                && value.is_none()
+                && let Some(default) = &plain.default
+            {
+                data.insert(key.to_owned(), default.clone());
+                continue;
+            }
+            let Some(value) = value.filter(|value| !value.is_null()) else {
+                // At creation enrichment still has its chance to fill it.
+                if plain.required && !(creation && self.mapped.contains(key)) {
+                    let message = format!("`{key}` is required: give a value");
+                    findings.problem(pointer, code::REQUIRED, message);
                 }
-                None | Some(Value::Null) if plain.required => {
-                    // At creation enrichment still has its chance to fill it.
-                    if !creation || !self.mapped.contains(key) {
-                        findings.problem(
-                            pointer,
-                            code::REQUIRED,
-                            format!("`{key}` is required: give a value"),
-                        );
-                    }
-                }
-                None => {}
-                Some(value) => {
-                    if let Err(why) = plain.check(value) {
-                        findings.problem(pointer, value_code(plain.kind, value), why);
-                    }
-                }
+                continue;
+            };
+            if let Err(why) = plain.check(value) {
+                findings.problem(pointer, value_code(plain.kind, value), why);
             }
         }
     }
@@ -195,5 +192,134 @@ fn check_name(name: &str, pointer: &str, findings: &mut Findings) {
         );
     } else if name.contains('\0') {
         findings.problem(pointer, code::INVALID, "the name holds the character NUL (U+0000): remove it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::case_type::context::Known;
+
+    fn case_type(additional: bool) -> CaseType {
+        let body = json!({
+            "key": "company", "additional_data": additional,
+            "fields": [
+                {"key": "vat", "type": "text", "required": true},
+                {"key": "founded", "type": "date"},
+                {"key": "risk", "type": "select", "options": ["low", "high"], "default": "low"},
+                {"key": "city", "type": "text", "required": true},
+                {"key": "extra", "type": "json"},
+                {"key": "check", "type": "api_call", "api_config": {
+                    "url": "https://a.example",
+                    "response_mapping": {"city": "$.city", "address.street": "$.street"},
+                    "output_variable": "answer"
+                }}
+            ]
+        });
+        CaseType::parse(&body, &Known::default()).unwrap().case_type
+    }
+
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn outcome(
+        additional: bool,
+        new: &Value,
+        old: Option<&Value>,
+    ) -> Result<Value, Vec<(String, &'static str)>> {
+        let old = old.map(map);
+        let origin = old.as_ref().map_or(Origin::Creation, |old| Origin::Patch { old });
+        case_type(additional)
+            .check_data(&map(new), origin)
+            .map(Value::Object)
+            .map_err(|problems| problems.into_iter().map(|p| (p.pointer, p.code)).collect())
+    }
+
+    #[test]
+    fn a_new_case_gets_defaults_and_need_not_give_what_enrichment_fills() {
+        let data = outcome(true, &json!({"vat": "BE1"}), None).unwrap();
+        assert_eq!(data, json!({"vat": "BE1", "risk": "low"}));
+        let data = outcome(true, &json!({"vat": "BE1", "risk": null, "city": null}), None).unwrap();
+        assert_eq!(data, json!({"vat": "BE1", "risk": null, "city": null}));
+    }
+
+    #[test]
+    fn wrong_values_are_listed_with_pointers() {
+        use code::{INVALID, OUT_OF_RANGE, REQUIRED, UNKNOWN_MEMBER, WRONG_TYPE};
+        let long = "x".repeat(129);
+        let table = [
+            (true, json!({}), None, vec![("/data/vat", REQUIRED)]),
+            (true, json!({"vat": null}), None, vec![("/data/vat", REQUIRED)]),
+            (
+                true,
+                json!({"vat": 1, "founded": "2023-02-29"}),
+                None,
+                vec![("/data/vat", WRONG_TYPE), ("/data/founded", INVALID)],
+            ),
+            (true, json!({"vat": "a", "a.b": 1}), None, vec![("/data/a.b", INVALID)]),
+            (true, json!({"vat": "a", "a": [{"b.c": 1}]}), None, vec![("/data/a/0/b.c", INVALID)]),
+            (true, json!({"vat": "a", "": 1}), None, vec![("/data/", OUT_OF_RANGE)]),
+            (true, json!({"vat": "a", "a": "x\0"}), None, vec![("/data/a", INVALID)]),
+            (true, json!({"vat": "a", "answer": {"b.c": "x\0"}}), None, vec![("/data/answer/b.c", INVALID)]),
+            (false, json!({"vat": "a", "vta": 1}), None, vec![("/data/vta", UNKNOWN_MEMBER)]),
+            (true, json!({}), Some(json!({"vat": "a"})), vec![("/data/vat", REQUIRED)]),
+            (
+                true,
+                json!({"vat": "a"}),
+                Some(json!({"vat": "a", "city": "x"})),
+                vec![("/data/city", REQUIRED)],
+            ),
+            (
+                true,
+                json!({"vat": "a", "risk": "mid"}),
+                Some(json!({"vat": "a", "risk": "low"})),
+                vec![("/data/risk", INVALID)],
+            ),
+            (
+                true,
+                json!({"vat": "a", "o": {"x.y": 1, "a.b": 2}}),
+                Some(json!({"vat": "a", "o": {"x.y": 1}})),
+                vec![("/data/o/a.b", INVALID)],
+            ),
+        ];
+        for (additional, new, old, expected) in table {
+            let expected: Vec<_> = expected.into_iter().map(|(at, code)| (at.to_owned(), code)).collect();
+            assert_eq!(outcome(additional, &new, old.as_ref()), Err(expected), "{new}");
+        }
+        let body = json!({"vat": "a", &long: 1});
+        assert_eq!(outcome(true, &body, None).unwrap_err()[0].1, OUT_OF_RANGE);
+    }
+
+    #[test]
+    fn what_a_write_does_not_touch_is_not_checked() {
+        let old = json!({"vat": 5, "risk": "gone", "x.y": 1, "o": {"a.b": 1}, "strange": 1});
+        let mut new = old.clone();
+        new["founded"] = json!("2024-01-01");
+        assert_eq!(outcome(false, &new, Some(&old)), Ok(new.clone()));
+        new["o"]["c"] = json!(1);
+        assert_eq!(outcome(true, &new, Some(&old)), Ok(new));
+    }
+
+    #[test]
+    fn named_members_are_accepted_where_others_are_not() {
+        let body =
+            json!({"vat": "a", "risk": "low", "address": {"street": "x"}, "answer": {"a.b": 1}, "city": "c"});
+        assert_eq!(outcome(false, &body, None), Ok(body));
+    }
+
+    #[test]
+    fn a_mapped_value_must_fit_the_plain_field_that_holds_it() {
+        let case_type = case_type(true);
+        let check =
+            |path: &str, value: Value| case_type.check_target(&DataPath::parse(path).unwrap(), &value);
+        assert_eq!(check("city", json!("Gent")), Ok(()));
+        assert_eq!(check("city", json!(null)), Ok(()));
+        assert_eq!(check("city", json!(1)), Err("expected a text, found a number".into()));
+        assert!(check("city.name", json!("x")).is_err());
+        assert_eq!(check("extra.name", json!("x")), Ok(()));
+        assert_eq!(check("address.street", json!(1)), Ok(()));
     }
 }

@@ -11,6 +11,7 @@
 mod check;
 mod context;
 mod definition;
+pub mod findings;
 mod names;
 pub mod reader;
 

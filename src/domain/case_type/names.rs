@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::domain::data::DataPath;
 use crate::domain::problem::{code, join};
 
-use super::reader::Findings;
+use super::findings::Findings;
 
 /// One place in `data` that a field writes to.
 struct Claim {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::api_call::{ApiCall, CONFIG_MEMBERS, FIELD_MEMBERS};
 use crate::domain::case_type::Context;
-use crate::domain::case_type::reader::{Reader, unknown_word};
+use crate::domain::case_type::findings::unknown_word;
+use crate::domain::case_type::reader::Reader;
 use crate::domain::ids::{FieldKey, KEY_RULE};
 use crate::domain::problem::code;
 

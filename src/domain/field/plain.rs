@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::case_type::reader::{DEEPEST, Reader, found, is_shallow};
+use crate::domain::case_type::findings::found;
+use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow};
 use crate::domain::problem::{code, join};
 
 use super::value::{is_date, is_datetime, is_email, is_url};
@@ -107,8 +108,8 @@ impl PlainField {
     pub fn read(kind: PlainType, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let required = reader.flag("required").unwrap_or(false);
         let index = reader.flag("index").unwrap_or(false);
-        let options = if kind == PlainType::Select { read_options(reader)? } else { Vec::new() };
         let default = reader.get("default");
+        let options = if kind == PlainType::Select { read_options(reader)? } else { Vec::new() };
         let field = Self { kind, required, default: default.cloned(), index, options };
         if let Some(value) = default {
             if !is_shallow(value, DEEPEST) {

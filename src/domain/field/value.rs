@@ -45,9 +45,12 @@ pub fn is_url(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// A check, what it takes and what it refuses.
+    type Row<'a> = (fn(&str) -> bool, &'a [&'a str], &'a [&'a str]);
+
     #[test]
     fn texts_are_told_apart() {
-        let table: [(fn(&str) -> bool, &[&str], &[&str]); 4] = [
+        let table: [Row<'_>; 4] = [
             (
                 is_date,
                 &["2024-02-29", "0000-01-01", "2026-12-31"],
