@@ -3,18 +3,14 @@
 //! A doubt never stops a save. It stands where the builder would change something.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use serde_json::Value;
-use url::Url;
 
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::Findings;
 use crate::domain::problem::join;
 use crate::domain::secret::{HostRule, allows};
-use crate::domain::template::{Roots, Scope, Template};
 
+use super::address::origin;
 use super::definition::ApiCall;
 use super::request::Request;
 
@@ -66,7 +62,7 @@ fn doubt_hosts(
     context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    let Some(origin) = origin(request.url_source(), context) else { return };
+    let Some(origin) = origin(request.url_source(), &context.params) else { return };
     for (name, pointer) in secrets {
         let Some(hosts) = context.known.secrets.get(name) else { continue };
         let rules: Vec<HostRule> = hosts.iter().filter_map(|host| host.parse().ok()).collect();
@@ -77,47 +73,6 @@ fn doubt_hosts(
                  with `secret_not_allowed`"
             );
             findings.doubt(pointer, message);
-        }
-    }
-}
-
-/// Scheme, host and port of a url, when literals and params say them.
-fn origin(source: &str, context: &Context<'_>) -> Option<Url> {
-    let scope = Scope::new().with("params", Arc::new(Value::Object(context.params.clone())));
-    let text = Template::compile(head(source), &Roots::request(&[])).ok()?.render_text(&scope).ok()?;
-    Url::parse(&text).ok().filter(Url::has_host)
-}
-
-/// The part of a url template before its path.
-fn head(source: &str) -> &str {
-    let after_scheme = source.find("://").map_or(0, |at| at + 3);
-    let mut depth = 0_usize;
-    for (at, byte) in source.bytes().enumerate().skip(after_scheme) {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => depth = depth.saturating_sub(1),
-            b'/' | b'?' | b'#' if depth == 0 => return &source[..at],
-            _ => {}
-        }
-    }
-    source
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_head_of_a_url_ends_where_its_path_begins() {
-        for (source, expected) in [
-            ("https://a.example/x/{data.y}", "https://a.example"),
-            ("https://a.example?x=1", "https://a.example"),
-            ("https://{params.host}/x", "https://{params.host}"),
-            ("{params.base}/x", "{params.base}"),
-            ("{{ params.base | replace('/', '') }}/x", "{{ params.base | replace('/', '') }}"),
-            ("https://a.example", "https://a.example"),
-        ] {
-            assert_eq!(head(source), expected);
         }
     }
 }

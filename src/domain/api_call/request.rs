@@ -5,11 +5,12 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::domain::auth::Auth;
-use crate::domain::case_type::findings::{short, unknown_word};
+use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::problem::code;
 use crate::domain::template::{Template, UrlTemplate, ValueTemplate};
 
+use super::address;
 use super::body::{BodyTemplate, read_body};
 use super::compiler::{Compiler, LONGEST_TEMPLATE, is_flat_enough};
 use super::headers::read_headers;
@@ -112,28 +113,13 @@ fn read_url(
         config.missing("url", "give the whole address, with `https://`");
     }
     let source = config.text("url", LONGEST_TEMPLATE)?;
-    if !elsewhere && let Some(why) = relative(source) {
+    if !elsewhere && let Some(why) = address::problem(source) {
         config.problem("url", code::INVALID, why);
         return None;
     }
     normal.insert("url".into(), source.into());
     let at = config.at("url");
     compiler.url(source, &at, config.findings)
-}
-
-/// Why a url cannot stand without a connection.
-fn relative(source: &str) -> Option<String> {
-    if source.starts_with('{') {
-        return None;
-    }
-    let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
-        Some("http" | "https") => None,
-        Some(scheme) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
-            Some(format!("`{}` is not possible here: use `https://` or `http://`", short(scheme)))
-        }
-        _ => Some("is not a whole address: begin it with `https://` or `http://`".into()),
-    }
 }
 
 #[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
