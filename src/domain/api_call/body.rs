@@ -81,7 +81,7 @@ pub fn read_body(
 
 const fn expected_body(kind: BodyType) -> &'static str {
     match kind {
-        BodyType::Json => "an object, a list, or a JSON text (`body_type` is `json`)",
+        BodyType::Json => "an object, an array, or a JSON text (`body_type` is `json`)",
         BodyType::Form => "an object (`body_type` is `form`)",
         BodyType::Text => "a text (`body_type` is `text`)",
     }

@@ -140,7 +140,7 @@ fn read_triggers(field: &mut Reader<'_, '_>) -> Option<Vec<Trigger>> {
         Some(text @ Value::String(_)) => vec![(at, text)],
         Some(Value::Array(items)) => items.iter().enumerate().map(|(n, item)| (join(&at, n), item)).collect(),
         Some(other) => {
-            field.wrong_type("trigger", "a text or a list of texts", other);
+            field.wrong_type("trigger", "a text or an array of texts", other);
             return None;
         }
     };

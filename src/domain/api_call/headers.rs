@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::domain::case_type::findings::{Findings, found, short};
+use crate::domain::case_type::findings::{Findings, short};
 use crate::domain::case_type::reader::Reader;
+use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
 use crate::domain::template::Template;
 
@@ -64,7 +65,11 @@ fn read_header(
     findings: &mut Findings,
 ) -> Option<Template> {
     let Value::String(source) = value else {
-        findings.problem(pointer, code::WRONG_TYPE, format!("expected a text, found {}", found(value)));
+        findings.problem(
+            pointer,
+            code::WRONG_TYPE,
+            format!("expected a text, found {}", article_and_type(value)),
+        );
         return None;
     };
     header_value(source, pointer, compiler, findings)
@@ -86,7 +91,7 @@ fn header_value(
         return None;
     }
     let template = compiler.template(source, pointer, findings)?;
-    if template.literal().is_some_and(|text| text.chars().any(|c| c.is_control() && c != '\t')) {
+    if template.literal().is_some_and(|text| text.chars().any(char::is_control)) {
         findings.problem(
             pointer,
             code::INVALID,

@@ -5,16 +5,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::data::DataPath;
+use crate::domain::data::{DataPath, check_member};
 use crate::domain::field::PlainType;
 use crate::domain::problem::{Problem, code, join};
 
 use super::definition::CaseType;
 use super::findings::{Findings, short, unknown_word};
-use super::names::first_word;
-
-/// Characters of a member's name in `data`.
-const LONGEST_MEMBER: usize = 128;
 
 /// Where a write to a case's data comes from.
 #[derive(Debug, Clone, Copy)]
@@ -69,16 +65,13 @@ impl CaseType {
     /// Checks a value that a mapping puts at a target: where a plain field holds it, it must be
     /// one of the field's. A run may leave a required field empty; people may not.
     pub fn check_target(&self, path: &DataPath, value: &Value) -> Result<(), String> {
-        let path = path.to_string();
-        let Some(plain) = self.field(first_word(&path)).and_then(|field| field.plain()) else {
-            return Ok(());
-        };
-        if path.contains('.') {
+        let Some(plain) = self.field(path.first()).and_then(|field| field.plain()) else { return Ok(()) };
+        if path.segments().len() > 1 {
             return match plain.kind {
                 PlainType::Json => Ok(()),
                 kind => Err(format!(
                     "`{}` is a field of the type `{}`: nothing can be written inside its value",
-                    first_word(&path),
+                    path.first(),
                     kind.as_str()
                 )),
             };
@@ -180,18 +173,8 @@ fn check_tree(value: &Value, old: Option<&Value>, pointer: &str, names: bool, fi
 }
 
 fn check_name(name: &str, pointer: &str, findings: &mut Findings) {
-    let length = name.chars().count();
-    if length == 0 || length > LONGEST_MEMBER {
-        let message = format!("a name in `data` has 1 to {LONGEST_MEMBER} characters");
-        findings.problem(pointer, code::OUT_OF_RANGE, message);
-    } else if name.contains('.') {
-        findings.problem(
-            pointer,
-            code::INVALID,
-            "a name in `data` may not hold a dot: nest an object instead",
-        );
-    } else if name.contains('\0') {
-        findings.problem(pointer, code::INVALID, "the name holds the character NUL (U+0000): remove it");
+    if let Err(why) = check_member(name) {
+        findings.problem(pointer, code::INVALID, format!("{why}: rename it"));
     }
 }
 
@@ -248,7 +231,7 @@ mod tests {
 
     #[test]
     fn wrong_values_are_listed_with_pointers() {
-        use code::{INVALID, OUT_OF_RANGE, REQUIRED, UNKNOWN_MEMBER, WRONG_TYPE};
+        use code::{INVALID, REQUIRED, UNKNOWN_MEMBER, WRONG_TYPE};
         let long = "x".repeat(129);
         let table = [
             (true, json!({}), None, vec![("/data/vat", REQUIRED)]),
@@ -261,7 +244,7 @@ mod tests {
             ),
             (true, json!({"vat": "a", "a.b": 1}), None, vec![("/data/a.b", INVALID)]),
             (true, json!({"vat": "a", "a": [{"b.c": 1}]}), None, vec![("/data/a/0/b.c", INVALID)]),
-            (true, json!({"vat": "a", "": 1}), None, vec![("/data/", OUT_OF_RANGE)]),
+            (true, json!({"vat": "a", "": 1}), None, vec![("/data/", INVALID)]),
             (true, json!({"vat": "a", "a": "x\0"}), None, vec![("/data/a", INVALID)]),
             (true, json!({"vat": "a", "answer": {"b.c": "x\0"}}), None, vec![("/data/answer/b.c", INVALID)]),
             (false, json!({"vat": "a", "vta": 1}), None, vec![("/data/vta", UNKNOWN_MEMBER)]),
@@ -290,7 +273,7 @@ mod tests {
             assert_eq!(outcome(additional, &new, old.as_ref()), Err(expected), "{new}");
         }
         let body = json!({"vat": "a", &long: 1});
-        assert_eq!(outcome(true, &body, None).unwrap_err()[0].1, OUT_OF_RANGE);
+        assert_eq!(outcome(true, &body, None).unwrap_err()[0].1, code::INVALID);
     }
 
     #[test]

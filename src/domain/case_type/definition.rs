@@ -264,7 +264,7 @@ fn context<'k>(
 
 fn mapped(case_type: &CaseType) -> BTreeSet<String> {
     let targets = case_type.api_calls().flat_map(|(_, call)| call.mapping.targets());
-    targets.map(|target| names::first_word(&target.path.to_string()).to_owned()).collect()
+    targets.map(|target| target.path.first().to_owned()).collect()
 }
 
 impl fmt::Display for CaseType {
@@ -529,7 +529,7 @@ mod tests {
             (json!({"url": null}), "/url", REQUIRED),
             (json!({"url": "/check"}), "/url", INVALID),
             (json!({"url": "ftp://a.example"}), "/url", INVALID),
-            (json!({"url": "https://a.example/{data.x"}), "/url", INVALID_TEMPLATE),
+            (json!({"url": "https://a.example/{{ data.x"}), "/url", INVALID_TEMPLATE),
             (json!({"url": "https://a.example/{dta.x}"}), "/url", UNKNOWN_ROOT),
             (json!({"method": "FETCH"}), "/method", INVALID),
             (json!({"headers": []}), "/headers", WRONG_TYPE),

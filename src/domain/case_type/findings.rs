@@ -3,8 +3,6 @@
 //! Messages name the remedy and the nearest known word; they never quote a value, which may be
 //! personal or a credential.
 
-use serde_json::Value;
-
 use crate::domain::problem::{Problem, code, nearest};
 
 /// Problems listed for one document; who mends a hundred may ask again.
@@ -70,18 +68,5 @@ pub fn short(text: &str) -> String {
     match text.char_indices().nth(128) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
-    }
-}
-
-/// What a JSON value is, for messages: never the value itself, which may be personal.
-pub fn found(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a number with a fraction or beyond 64 bits",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }

@@ -47,11 +47,6 @@ pub fn output_variable(definition: &Value) -> Option<&str> {
     is_api_call(definition).then(|| definition.get("api_config")?.get("output_variable")?.as_str()).flatten()
 }
 
-/// The member of `data` that a dotted path begins with.
-pub fn first_word(path: &str) -> &str {
-    path.split_once('.').map_or(path, |(first, _)| first)
-}
-
 fn claims(definitions: &[Value], at: &str) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (field, definition) in definitions.iter().enumerate().filter(|(_, it)| is_api_call(it)) {
@@ -60,9 +55,8 @@ fn claims(definitions: &[Value], at: &str) -> Vec<Claim> {
         for target in targets.and_then(Value::as_object).into_iter().flat_map(|targets| targets.keys()) {
             // A target that is no path is reported by the mapping itself.
             let Ok(path) = DataPath::parse(target) else { continue };
-            let words = path.to_string().split('.').map(str::to_owned).collect();
             let pointer = join(&join(&config, "response_mapping"), target);
-            claims.push(Claim { words, pointer, field, output: false });
+            claims.push(Claim { words: path.segments().to_vec(), pointer, field, output: false });
         }
         if let Some(name) = output_variable(definition) {
             let pointer = join(&config, "output_variable");

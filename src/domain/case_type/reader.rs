@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::problem::{code, join};
 
-use super::findings::{Findings, found, short, unknown_word};
+use super::findings::{Findings, short, unknown_word};
+use crate::domain::data::article_and_type;
 
 /// Levels of nesting in the free-form parts of a definition.
 pub const DEEPEST: usize = 64;
@@ -33,7 +34,7 @@ impl<'v, 'f> Reader<'v, 'f> {
             findings.problem(
                 pointer,
                 code::WRONG_TYPE,
-                format!("expected an object, found {}", found(value)),
+                format!("expected an object, found {}", article_and_type(value)),
             );
             return None;
         };
@@ -63,7 +64,11 @@ impl<'v, 'f> Reader<'v, 'f> {
 
     /// Reports that a member has the wrong JSON type.
     pub fn wrong_type(&mut self, name: &'static str, expected: &str, value: &Value) {
-        self.problem(name, code::WRONG_TYPE, format!("expected {expected}, found {}", found(value)));
+        self.problem(
+            name,
+            code::WRONG_TYPE,
+            format!("expected {expected}, found {}", article_and_type(value)),
+        );
     }
 
     /// A text of 1 to `longest` characters.
@@ -131,7 +136,7 @@ impl<'v, 'f> Reader<'v, 'f> {
     pub fn list(&mut self, name: &'static str, longest: usize) -> Option<&'v [Value]> {
         let value = self.get(name)?;
         let Value::Array(items) = value else {
-            self.wrong_type(name, "a list", value);
+            self.wrong_type(name, "an array", value);
             return None;
         };
         if items.len() > longest {

@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::case_type::findings::found;
 use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow};
+use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
 
 use super::value::{is_date, is_datetime, is_email, is_url};
@@ -150,9 +150,9 @@ impl PlainField {
             (PlainType::Select, Value::String(text)) => {
                 self.options.iter().any(|option| option.value == *text)
             }
-            _ => return Err(self.mismatch(found(value))),
+            _ => return Err(self.mismatch(article_and_type(value))),
         };
-        if fits { Ok(()) } else { Err(self.mismatch(self.near_miss(value))) }
+        if fits { Ok(()) } else { Err(self.mismatch(self.near_miss())) }
     }
 
     /// Adds the members that are special to plain fields, defaults filled in.
@@ -178,9 +178,9 @@ impl PlainField {
     }
 
     /// What a value of the right JSON type and the wrong content is.
-    fn near_miss(&self, value: &Value) -> &'static str {
+    fn near_miss(&self) -> &'static str {
         match self.kind {
-            PlainType::Integer => found(value),
+            PlainType::Integer => "a number with a fraction or beyond 64 bits",
             PlainType::Select => "another text",
             _ => "a text that is none",
         }
@@ -237,7 +237,10 @@ fn read_option(item: &Value, pointer: &str, reader: &mut Reader<'_, '_>) -> Opti
         return Some(SelectOption { value: text.clone(), name: text.clone() });
     }
     if !item.is_object() {
-        let message = format!("expected a text, or an object with `value` and `name`, found {}", found(item));
+        let message = format!(
+            "expected a text, or an object with `value` and `name`, found {}",
+            article_and_type(item)
+        );
         reader.findings.problem(pointer, code::WRONG_TYPE, message);
         return None;
     }
