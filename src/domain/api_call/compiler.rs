@@ -63,11 +63,9 @@ impl<'c> Compiler<'c> {
     /// A JSON or form body, the query params: texts in a tree.
     pub fn tree(&mut self, source: &Value, pointer: &str, findings: &mut Findings) -> Option<ValueTemplate> {
         let template = findings.keep(ValueTemplate::compile(source, pointer, &self.request))?;
-        let secrets = template.secrets();
         self.note(template.references(), BTreeSet::new(), pointer, findings);
-        for secret in secrets {
-            let place = self.place_of(&secret, source, pointer).unwrap_or_else(|| pointer.to_owned());
-            self.note_secret(secret, &place, findings);
+        if !template.secrets().is_empty() {
+            self.note_secrets_within(source, pointer, findings);
         }
         Some(template)
     }
@@ -112,6 +110,9 @@ impl<'c> Compiler<'c> {
             self.references.insert(path.clone());
         }
         for secret in secrets {
+            if findings.is_full() {
+                return;
+            }
             self.note_secret(secret, pointer, findings);
         }
     }
@@ -130,6 +131,9 @@ impl<'c> Compiler<'c> {
     }
 
     fn doubt_param(&self, path: &str, pointer: &str, findings: &mut Findings) {
+        if !findings.has_room_for_doubts() {
+            return;
+        }
         let Some(name) = path.strip_prefix("params.").and_then(|rest| rest.split('.').next()) else { return };
         if !self.context.params.contains_key(name) {
             let names: Vec<_> = self.context.params.keys().map(String::as_str).collect();
@@ -137,20 +141,29 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    /// The pointer of the text in a tree that names a secret.
-    fn place_of(&self, secret: &str, value: &Value, pointer: &str) -> Option<String> {
+    /// Finds the texts of a tree that name secrets, so that each is noted where it stands.
+    fn note_secrets_within(&mut self, value: &Value, pointer: &str, findings: &mut Findings) {
+        if findings.is_full() {
+            return;
+        }
         match value {
-            Value::String(text) if text.contains(secret) => Template::compile(text, &self.request)
-                .is_ok_and(|template| template.secrets().contains(secret))
-                .then(|| pointer.to_owned()),
-            Value::Array(items) => items
-                .iter()
-                .enumerate()
-                .find_map(|(at, item)| self.place_of(secret, item, &join(pointer, at))),
-            Value::Object(members) => {
-                members.iter().find_map(|(name, member)| self.place_of(secret, member, &join(pointer, name)))
+            Value::String(text) if text.contains("secret") => {
+                let secrets = Template::compile(text, &self.request).map(|template| template.secrets());
+                for secret in secrets.unwrap_or_default() {
+                    self.note_secret(secret, pointer, findings);
+                }
             }
-            _ => None,
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.note_secrets_within(item, &join(pointer, at), findings);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    self.note_secrets_within(member, &join(pointer, name), findings);
+                }
+            }
+            _ => {}
         }
     }
 }

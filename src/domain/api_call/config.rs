@@ -148,7 +148,7 @@ fn read_mapping(
         config.problem("response_mapping", code::REQUIRED, message);
     }
     let (mapping, warnings) = config.findings.keep(Mapping::parse(value, &at, outputs))?;
-    config.findings.warnings.extend(warnings);
+    config.findings.keep_doubts(warnings);
     normal.insert("response_mapping".into(), mapping.normal_form());
     Some(mapping)
 }
@@ -157,8 +157,8 @@ fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Valu
     let at = config.at("error_mapping");
     let value = config.get("error_mapping");
     let mapping = config.findings.keep(ErrorMapping::parse(value, &at))?;
-    if value.is_some() {
-        normal.insert("error_mapping".into(), mapping.normal_form());
+    if let Some(form) = mapping.normal_form() {
+        normal.insert("error_mapping".into(), form);
     }
     Some(mapping)
 }

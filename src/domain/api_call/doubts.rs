@@ -62,7 +62,7 @@ fn doubt_hosts(
     context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    let Some(origin) = origin(request.url_source(), &context.params) else { return };
+    let Some(origin) = origin(&request.url, &context.params) else { return };
     for (name, pointer) in secrets {
         let Some(hosts) = context.known.secrets.get(name) else { continue };
         let rules: Vec<HostRule> = hosts.iter().filter_map(|host| host.parse().ok()).collect();

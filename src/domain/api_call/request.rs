@@ -10,7 +10,6 @@ use crate::domain::case_type::reader::Reader;
 use crate::domain::problem::code;
 use crate::domain::template::{Template, UrlTemplate, ValueTemplate};
 
-use super::address;
 use super::body::{BodyTemplate, read_body};
 use super::compiler::{Compiler, LONGEST_TEMPLATE, is_flat_enough};
 use super::headers::read_headers;
@@ -73,11 +72,6 @@ impl Request {
     pub fn sets_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
-
-    /// The url as it was written.
-    pub fn url_source(&self) -> &str {
-        self.normal.get("url").and_then(Value::as_str).unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for Request {
@@ -113,13 +107,14 @@ fn read_url(
         config.missing("url", "give the whole address, with `https://`");
     }
     let source = config.text("url", LONGEST_TEMPLATE)?;
-    if !elsewhere && let Some(why) = address::problem(source) {
-        config.problem("url", code::INVALID, why);
-        return None;
-    }
     normal.insert("url".into(), source.into());
     let at = config.at("url");
-    compiler.url(source, &at, config.findings)
+    let url = compiler.url(source, &at, config.findings)?;
+    if url.is_relative() && !elsewhere {
+        config.problem("url", code::INVALID, "is not a whole address: begin it with `https://` or `http://`");
+        return None;
+    }
+    Some(url)
 }
 
 #[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]

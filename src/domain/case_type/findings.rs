@@ -27,7 +27,7 @@ impl Findings {
 
     /// Notes a doubt.
     pub fn doubt(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
-        if self.warnings.len() < MOST_PROBLEMS {
+        if self.has_room_for_doubts() {
             self.warnings.push(Problem::new(pointer, code::DOUBTFUL, message));
         }
     }
@@ -42,6 +42,17 @@ impl Findings {
                 None
             }
         }
+    }
+
+    /// Takes over doubts of another reader.
+    pub fn keep_doubts(&mut self, doubts: Vec<Problem>) {
+        let room = MOST_PROBLEMS.saturating_sub(self.warnings.len());
+        self.warnings.extend(doubts.into_iter().take(room));
+    }
+
+    /// Another doubt will be listed; else there is no need to word it.
+    pub fn has_room_for_doubts(&self) -> bool {
+        self.warnings.len() < MOST_PROBLEMS
     }
 
     /// Nothing more will be listed: whoever loops may stop.
