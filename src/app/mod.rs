@@ -1,0 +1,15 @@
+//! The composition root: config → store → outbound → service → engine → doors, and back down.
+
+mod commands;
+mod demo;
+mod parts;
+mod serve;
+mod system;
+
+pub use commands::{
+    create_token, create_workspace, explain_settings, migrate, print_openapi, set_secret,
+};
+pub use demo::demo;
+pub use parts::{App, AppOptions};
+pub use serve::{serve, work};
+pub use system::{SystemClock, SystemRng};
