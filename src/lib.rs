@@ -6,6 +6,9 @@ pub mod domain;
 /// HTTP to the world.
 pub mod outbound;
 
+/// SQL and only SQL.
+pub mod store;
+
 /// The bundled demo provider.
 pub mod sandbox;
 
