@@ -110,22 +110,20 @@ impl Tx {
         self.all(statement).await?.iter().map(case_type).collect()
     }
 
-    /// Ids, keys and current versions of all case types of a workspace.
-    pub async fn list_all_case_types_in(
+    /// Ids and current versions of all case types of a workspace, by key.
+    pub async fn list_current_versions(
         &self,
         workspace: WorkspaceId,
-    ) -> Result<Vec<(CaseTypeId, CaseTypeKey, i64)>, StoreError> {
+    ) -> Result<Vec<(CaseTypeId, i64)>, StoreError> {
         let statement = sql(
-            "SELECT id, key, version FROM case_type WHERE workspace_id = $1 ORDER BY key",
+            "SELECT id, version FROM case_type WHERE workspace_id = $1 ORDER BY key",
             vec![uuid(workspace.0)],
         );
-        let rows = self.all(statement).await?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = Columns::of("case_type", row)?;
-                Ok((CaseTypeId(columns.id()), columns.word(|text| text.parse().ok())?, columns.get()?))
-            })
-            .collect()
+        let current = |row: &QueryResult| {
+            let mut columns = Columns::of("case_type", row)?;
+            Ok((CaseTypeId(columns.id()), columns.get()?))
+        };
+        self.all(statement).await?.iter().map(current).collect()
     }
 
     /// Case types of a workspace, counted up to `most`.
