@@ -9,6 +9,9 @@ pub mod outbound;
 /// SQL and only SQL.
 pub mod store;
 
+/// Use cases.
+pub mod service;
+
 /// The bundled demo provider.
 pub mod sandbox;
 

@@ -7,26 +7,27 @@
 //! [`StoreError::Corrupt`].
 
 mod case_lists;
-// mod case_types;
+mod case_types;
 mod cases;
 mod claims;
 mod close;
+mod counts;
 mod create;
 mod database;
 mod error;
 mod rows;
 mod run_lists;
 mod runs;
-// mod secrets;
+mod secrets;
 mod signals;
 mod statement;
 mod sweep;
-// mod tokens;
-// mod workspaces;
+mod tokens;
+mod workspaces;
 mod writer;
 
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
-// pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
+pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claims::{Claim, ClaimedCase, ClaimedRun};
 pub use close::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
@@ -35,7 +36,7 @@ pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use run_lists::RunFilter;
 pub use runs::{Enqueued, Firing};
-// pub use secrets::{SecretInfo, SecretRow};
+pub use secrets::{SecretInfo, SecretRow};
 pub use signals::Signals;
-// pub use tokens::{NewToken, TokenRow};
-// pub use workspaces::WorkspaceRow;
+pub use tokens::{NewToken, TokenRow};
+pub use workspaces::WorkspaceRow;
