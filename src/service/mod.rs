@@ -45,6 +45,9 @@ mod fields;
 /// Runs.
 mod runs;
 
+/// All of them together.
+mod services;
+
 pub use access::Access;
 pub use actor::Actor;
 pub use case_query::CaseQuery;
@@ -58,5 +61,6 @@ pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
 pub use secrets::{OpenFailed, Opened, SecretView, Secrets};
+pub use services::Services;
 pub use vault::{OnOpened, Vault};
 pub use views::CaseView;
