@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod http;
 mod parts;
 mod serve;
 mod system;
