@@ -12,7 +12,7 @@ use crate::domain::data::DataPath;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::mapping::MappingError;
 use crate::domain::run::Reason;
-use crate::store::{CaseEffect, ClaimedRun};
+use crate::store::CaseEffect;
 
 /// Maps a success into what the case gets.
 pub(super) async fn map(

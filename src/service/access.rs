@@ -12,7 +12,7 @@ use serde_json::Map;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
 use crate::domain::secret::SecretText;
@@ -106,10 +106,14 @@ impl Access {
     pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<TokenRow>, ServiceError> {
         let after = page.after::<TokenId>()?;
         let tx = self.store.read().await?;
-        let rows = tx.list_tokens(actor.workspace, after, page.fetch()).await?;
-        let counted =
-            if page.count { Some(tx.count_tokens_in(actor.workspace, EXACT_TOTAL + 1).await?) } else { None };
-        Ok(Page::cut(rows, &page, |row| row.id).with_total(counted))
+        let mut rows = tx.list_tokens(actor.workspace, after, page.limit + 1).await?;
+        let counted = if page.count {
+            Some(tx.count_tokens_in(actor.workspace, page.most_counted()).await?)
+        } else {
+            None
+        };
+        let next = page.cut(&mut rows, |row| row.id);
+        Ok(Page::new(rows, next, counted))
     }
 
     /// Makes a token in the actor's workspace. The text is shown now and never again.

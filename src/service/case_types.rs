@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::actor::Actor;
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use super::plans::{Plans, compile};
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
@@ -63,14 +63,15 @@ impl CaseTypes {
     pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<CaseTypeView>, ServiceError> {
         let after = page.after::<CaseTypeKey>()?;
         let tx = self.store.read().await?;
-        let rows = tx.list_case_types(actor.workspace, after.as_ref(), page.fetch()).await?;
+        let mut rows = tx.list_case_types(actor.workspace, after.as_ref(), page.limit + 1).await?;
         let counted = if page.count {
-            Some(tx.count_case_types_in(actor.workspace, EXACT_TOTAL + 1).await?)
+            Some(tx.count_case_types_in(actor.workspace, page.most_counted()).await?)
         } else {
             None
         };
-        let page = Page::cut(rows, &page, |row| row.key.clone()).with_total(counted);
-        Ok(page.map(|row| view(row, Vec::new())))
+        let next = page.cut(&mut rows, |row| row.key.clone());
+        let views = rows.into_iter().map(|row| view(row, Vec::new())).collect();
+        Ok(Page::new(views, next, counted))
     }
 
     /// The case type with this key.

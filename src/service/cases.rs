@@ -3,7 +3,6 @@
 //! Creating a case queues the runs of its `on_create` fields in the same transaction and
 //! returns: no service ever waits for a provider.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use super::case_body::CaseBody;
 use super::case_query::CaseQuery;
 use super::change;
 use super::error::ServiceError;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use super::plans::{Plan, Plans};
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
@@ -133,24 +132,20 @@ impl Cases {
         let filter = query.filter(&self.plans, actor).await?;
         let after = page.after::<(Value, CaseId)>()?;
         let tx = self.store.read().await?;
-        let found = tx.list_cases(actor.workspace, &filter, after, page.fetch()).await?;
+        let mut found = tx.list_cases(actor.workspace, &filter, after, page.limit + 1).await?;
         let counted = match page.count {
-            true => Some(tx.count_cases(actor.workspace, &filter, EXACT_TOTAL + 1).await?),
+            true => Some(tx.count_cases(actor.workspace, &filter, page.most_counted()).await?),
             false => None,
         };
         drop(tx);
-        let cut = Page::cut(found, &page, |last| (filter.sort_value(last), last.row.case.id)).with_total(counted);
-        let mut plans = HashMap::new();
-        for snapshot in &cut.items {
-            let id = snapshot.row.case.case_type_id;
-            if let (false, Some(plan)) = (plans.contains_key(&id), self.plans.by_id_current(id).await?) {
-                plans.insert(id, plan);
+        let next = page.cut(&mut found, |last| (filter.sort_value(last), last.row.case.id));
+        let mut items = Vec::with_capacity(found.len());
+        for snapshot in found {
+            if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {
+                items.push(CaseView::new(snapshot, &plan));
             }
         }
-        Ok(cut.filter_map(|snapshot| {
-            let plan = plans.get(&snapshot.row.case.case_type_id)?;
-            Some(CaseView::new(snapshot, plan))
-        }))
+        Ok(Page::new(items, next, counted))
     }
 
     /// Changes a case by a merge patch (RFC 7396) of its members.

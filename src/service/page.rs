@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ServiceError;
 
-/// Up to here totals are exact; lists are counted up to one above.
+/// Up to here totals are exact.
 pub const EXACT_TOTAL: u64 = 10_000;
 
 /// Which part of a list is wanted.
@@ -35,9 +35,18 @@ impl PageRequest {
         self.cursor.as_deref().map(position).transpose()
     }
 
-    /// How many to fetch: one more than a page holds, in which it shows whether there is another.
-    pub fn fetch(&self) -> u64 {
-        self.limit.saturating_add(1)
+    /// Cuts what was fetched, one item more than a page holds, to the page. The cursor of the
+    /// next one when there is one; `position` tells of an item what comes after it.
+    pub fn cut<T, P: Serialize>(&self, fetched: &mut Vec<T>, position: impl Fn(&T) -> P) -> Option<String> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = fetched.len() > limit;
+        fetched.truncate(limit);
+        fetched.last().filter(|_| more).map(|last| cursor(&position(last)))
+    }
+
+    /// How far to count: one further than totals are exact.
+    pub fn most_counted(&self) -> u64 {
+        EXACT_TOTAL + 1
     }
 }
 
@@ -55,37 +64,21 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of what was fetched, [`PageRequest::fetch`] items of it; `position` tells of an
-    /// item what comes after it.
-    pub fn cut<P: Serialize>(mut fetched: Vec<T>, request: &PageRequest, position: impl Fn(&T) -> P) -> Self {
-        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
-        let more = fetched.len() > limit;
-        fetched.truncate(limit);
-        let next = fetched.last().filter(|_| more).map(|last| cursor(&position(last)));
-        Self { items: fetched, next, total: None, total_at_least: None }
+    /// A page; `counted` may go up to one above [`EXACT_TOTAL`].
+    pub fn new(items: Vec<T>, next: Option<String>, counted: Option<u64>) -> Self {
+        let total = counted.filter(|count| *count <= EXACT_TOTAL);
+        let total_at_least = counted.filter(|count| *count > EXACT_TOTAL).map(|_| EXACT_TOTAL);
+        Self { items, next, total, total_at_least }
     }
 
-    /// With the total, counted up to one above [`EXACT_TOTAL`].
-    #[must_use]
-    pub fn with_total(mut self, counted: Option<u64>) -> Self {
-        self.total = counted.filter(|count| *count <= EXACT_TOTAL);
-        self.total_at_least = counted.filter(|count| *count > EXACT_TOTAL).map(|_| EXACT_TOTAL);
-        self
-    }
-
-    /// The same page of something made of the items; what gives nothing is left out.
-    pub fn filter_map<U>(self, make: impl FnMut(T) -> Option<U>) -> Page<U> {
+    /// The same page of something made of the items.
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
         Page {
-            items: self.items.into_iter().filter_map(make).collect(),
+            items: self.items.into_iter().map(make).collect(),
             next: self.next,
             total: self.total,
             total_at_least: self.total_at_least,
         }
-    }
-
-    /// The same page of something made of the items.
-    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Page<U> {
-        self.filter_map(|item| Some(make(item)))
     }
 }
 
@@ -111,10 +104,12 @@ mod tests {
 
     #[test]
     fn a_page_is_followed_by_another_only_when_one_more_was_found() {
-        for (found, items, next) in [(vec![], 0, None), (vec![1, 2], 2, None), (vec![1, 2, 3], 2, Some(2))] {
-            let page = Page::cut(found, &request(2, None), |item| *item);
-            assert_eq!(page.items.len(), items);
-            assert_eq!(page.next.map(|next| position::<i32>(&next).unwrap()), next);
+        for (mut found, items, next) in
+            [(vec![], 0, None), (vec![1, 2], 2, None), (vec![1, 2, 3], 2, Some(2))]
+        {
+            let cursor = request(2, None).cut(&mut found, |item| *item);
+            assert_eq!(found.len(), items);
+            assert_eq!(cursor.map(|next| position::<i32>(&next).unwrap()), next);
         }
     }
 
@@ -133,7 +128,7 @@ mod tests {
         for (counted, total, at_least) in
             [(None, None, None), (Some(10_000), Some(10_000), None), (Some(10_001), None, Some(10_000))]
         {
-            let page = Page::cut(Vec::<i32>::new(), &request(1, None), |item| *item).with_total(counted);
+            let page = Page::new(Vec::<i32>::new(), None, counted);
             assert_eq!((page.total, page.total_at_least), (total, at_least));
         }
     }

@@ -1,7 +1,7 @@
 //! What a secret shall be. No message quotes the value.
 
 use super::error::ServiceError;
-use crate::domain::problem::{Problem, code};
+use crate::domain::problem::{Problem, code, join};
 use crate::domain::secret::{HostRule, InvalidSecret, SecretValue};
 
 /// Most hosts of one secret.
@@ -25,6 +25,25 @@ pub(super) struct Checked {
 }
 
 impl PutSecret {
+    /// With hosts as texts.
+    pub fn new(value: String, hosts: &[String], redact: bool) -> Result<Self, ServiceError> {
+        let mut problems = Vec::new();
+        let mut rules = Vec::new();
+        for (index, host) in hosts.iter().enumerate() {
+            match host.parse::<HostRule>() {
+                Ok(rule) => rules.push(rule),
+                Err(error) => {
+                    problems.push(Problem::new(join("/hosts", index), code::INVALID, error.to_string()));
+                }
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { value, hosts: rules, redact })
+        } else {
+            Err(ServiceError::Invalid(problems))
+        }
+    }
+
     /// Checks it; equal hosts count once.
     pub(super) fn check(self) -> Result<Checked, ServiceError> {
         let mut problems = Vec::new();

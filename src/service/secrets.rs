@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::access::REMEMBERED;
 use super::actor::Actor;
 use super::error::ServiceError;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::put_secret::{Checked, PutSecret};
 use super::vault::{Vault, place_of_secret};
@@ -84,13 +84,14 @@ impl Secrets {
     pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretInfo>, ServiceError> {
         let after = page.after::<SecretName>()?;
         let tx = self.store.read().await?;
-        let infos = tx.list_secrets(actor.workspace, after.as_ref(), page.fetch()).await?;
+        let mut infos = tx.list_secrets(actor.workspace, after.as_ref(), page.limit + 1).await?;
         let counted = if page.count {
-            Some(tx.count_secrets_in(actor.workspace, EXACT_TOTAL + 1).await?)
+            Some(tx.count_secrets_in(actor.workspace, page.most_counted()).await?)
         } else {
             None
         };
-        Ok(Page::cut(infos, &page, |info| info.name.clone()).with_total(counted))
+        let next = page.cut(&mut infos, |info| info.name.clone());
+        Ok(Page::new(infos, next, counted))
     }
 
     /// By secret, the keys of the case types that use it.
