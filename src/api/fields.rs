@@ -1,0 +1,131 @@
+//! Refreshing API Call fields: queues runs, and waits for them when asked to.
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde_json::{Value, json};
+
+use super::body::OptionalJson;
+use super::error::ApiError;
+use super::extract::{Caller, Operator, Wait};
+use super::members::Members;
+use super::present::run::RunView;
+use super::query::{NoParameters, Params};
+use crate::domain::ids::{CaseId, FieldKey, RunId};
+use crate::domain::run::Run;
+use crate::service::{Actor, RefreshRequest, ServiceError, Services};
+
+/// Refreshes one field now. Answers 202 and the run to follow, or, with `Prefer: wait=N`,
+/// 200 and the run once it has ended.
+pub async fn refresh(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<(CaseId, FieldKey)>,
+    _: Params<NoParameters>,
+    wait: Wait,
+    body: OptionalJson,
+) -> Result<HttpResponse, ApiError> {
+    let (case, field) = path.into_inner();
+    let request = read(body.0.as_ref(), Several::No)?;
+    let run = services.fields.refresh(&caller, case, &field, request).await?;
+    let runs = waited(&services, &caller, case, vec![run], wait).await?;
+    let mut answer = accepted_or_done(wait, &runs);
+    for run in &runs {
+        answer.insert_header((header::LOCATION, format!("/v1/runs/{}", run.id)));
+    }
+    Ok(answer.json(runs.first().map(RunView::from)))
+}
+
+/// Refreshes several fields of a case, or all of them, in the same way.
+pub async fn refresh_all(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<CaseId>,
+    _: Params<NoParameters>,
+    wait: Wait,
+    body: OptionalJson,
+) -> Result<HttpResponse, ApiError> {
+    let request = read(body.0.as_ref(), Several::Yes)?;
+    let runs = services.fields.refresh_all(&caller, *path, request).await?;
+    let runs = waited(&services, &caller, *path, runs, wait).await?;
+    let views: Vec<RunView> = runs.iter().map(RunView::from).collect();
+    Ok(accepted_or_done(wait, &runs).json(json!({"runs": views})))
+}
+
+/// The runs as they are after the wait.
+async fn waited(
+    services: &Services,
+    actor: &Actor,
+    case: CaseId,
+    runs: Vec<Run>,
+    wait: Wait,
+) -> Result<Vec<Run>, ServiceError> {
+    let Some(until) = wait.until(&*services.clock) else { return Ok(runs) };
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    services.cases.wait_for_runs(actor, case, &ids, until).await?;
+    let mut after = Vec::with_capacity(ids.len());
+    for id in ids {
+        after.push(services.runs.get(actor, id).await?.0);
+    }
+    Ok(after)
+}
+
+fn accepted_or_done(wait: Wait, runs: &[Run]) -> HttpResponseBuilder {
+    let done = wait.is_asked() && runs.iter().all(|run| run.status.is_ended());
+    let mut answer = if done { HttpResponse::Ok() } else { HttpResponse::Accepted() };
+    wait.apply(&mut answer);
+    answer
+}
+
+/// Whether a body may name fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Several {
+    Yes,
+    No,
+}
+
+fn read(body: Option<&Value>, several: Several) -> Result<RefreshRequest, ApiError> {
+    let nothing = json!({});
+    let mut members = Members::of(body.unwrap_or(&nothing));
+    let request = RefreshRequest {
+        input: members.object("input").cloned(),
+        force: members.flag("force").unwrap_or(false),
+        overwrite: members.flag("overwrite").unwrap_or(false),
+        fields: match several {
+            Several::Yes => members.list("fields", str::parse::<FieldKey>),
+            Several::No => None,
+        },
+    };
+    members.finish().map(|()| request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_needs_no_body() {
+        for body in [None, Some(json!({})), Some(json!({"force": null, "input": null}))] {
+            let request = read(body.as_ref(), Several::No).unwrap();
+            assert!(!request.force && !request.overwrite && request.input.is_none());
+        }
+        let body = json!({"fields": ["a", "b"], "force": true, "input": {"x": 1}});
+        let request = read(Some(&body), Several::Yes).unwrap();
+        assert_eq!(request.fields.map(|fields| fields.len()), Some(2));
+        assert!(request.force && request.input.is_some());
+    }
+
+    #[test]
+    fn a_wrong_body_is_refused() {
+        for body in [
+            json!([]),
+            json!({"fields": ["a"]}),
+            json!({"input": 1}),
+            json!({"force": "yes"}),
+            json!({"frce": true}),
+        ] {
+            assert!(read(Some(&body), Several::No).is_err(), "{body}");
+        }
+        assert!(read(Some(&json!({"fields": ["A"]})), Several::Yes).is_err());
+    }
+}
