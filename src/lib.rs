@@ -6,6 +6,12 @@ pub mod domain;
 /// HTTP to the world.
 pub mod outbound;
 
+/// SQL and only SQL.
+pub mod store;
+
+/// Use cases.
+pub mod service;
+
 /// The bundled demo provider.
 pub mod sandbox;
 

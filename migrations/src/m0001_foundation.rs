@@ -102,6 +102,8 @@ const TABLES: &[&str] = &[
         duration_ms INTEGER,
         connection TEXT,
         error TEXT,
+        good_run_id BLOB,
+        failed_run_id BLOB,
         PRIMARY KEY (case_id, field)
     ) WITHOUT ROWID",
     "CREATE TABLE run (
@@ -180,6 +182,7 @@ const TABLES: &[&str] = &[
         PRIMARY KEY (run_id, number)
     )",
     "CREATE INDEX attempt_body_case ON attempt_body (case_id)",
+    "CREATE INDEX attempt_body_large ON attempt_body (run_id) WHERE length(response) > 65536",
 ];
 
 #[async_trait::async_trait]

@@ -249,15 +249,15 @@ fn what_to_do(failure: &Failure, follow: Follow) -> String {
         (Follow::Over, C::Timeout | C::ConnectFailed | C::DnsFailed | C::RateLimited | C::CircuitOpen) => {
             LATER.to_owned()
         }
-        (Follow::Over, C::Unsuccessful) => {
-            "Check the values in the case, then refresh the field.".to_owned()
-        }
+        (Follow::Over, C::Unsuccessful) => "Check the values in the case, then refresh the field.".to_owned(),
         (Follow::Over, C::InvalidResponse | C::ResponseTooLarge) => LATER.to_owned(),
         (Follow::Over, C::Cancelled) => "Refresh the field to run it again.".to_owned(),
         (Follow::Over, C::Internal) => {
             "Refresh the field; if it stays so, tell whoever runs Dossier.".to_owned()
         }
-        (Follow::Over, _) => "Ask a builder to mend this field; the case can be worked on meanwhile.".to_owned(),
+        (Follow::Over, _) => {
+            "Ask a builder to mend this field; the case can be worked on meanwhile.".to_owned()
+        }
     }
 }
 
@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn a_provider_that_explains_itself_is_quoted() {
-        let provider = ProviderError { code: Some("E7".into()), description: Some("No such company.".into()) };
+        let provider =
+            ProviderError { code: Some("E7".into()), description: Some("No such company.".into()) };
         let failure = Failure {
             http_status: Some(404),
             provider: Some(provider),

@@ -81,7 +81,14 @@ mod tests {
     use super::*;
 
     const fn failed(limited: bool, asked: Option<u64>) -> Failed {
-        Failed { retryable: true, limited, asked: match asked { Some(s) => Some(Duration::from_secs(s)), None => None } }
+        Failed {
+            retryable: true,
+            limited,
+            asked: match asked {
+                Some(s) => Some(Duration::from_secs(s)),
+                None => None,
+            },
+        }
     }
 
     const fn budget(used: u32, limited: u32) -> Budget {
@@ -110,7 +117,10 @@ mod tests {
 
     #[test]
     fn over_an_hour_ends_the_run() {
-        assert_eq!(next(failed(false, Some(3600)), budget(1, 0), 1.0), Next::Again(Duration::from_secs(3600)));
+        assert_eq!(
+            next(failed(false, Some(3600)), budget(1, 0), 1.0),
+            Next::Again(Duration::from_secs(3600))
+        );
         let asked = Duration::from_secs(3601);
         assert_eq!(next(failed(false, Some(3601)), budget(1, 0), 1.0), Next::TooLong(asked));
     }

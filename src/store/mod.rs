@@ -11,6 +11,7 @@ mod case_types;
 mod cases;
 mod claims;
 mod close;
+mod counts;
 mod create;
 mod database;
 mod error;

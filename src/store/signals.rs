@@ -40,7 +40,7 @@ impl Signals {
     }
 
     /// Says that something changed on these cases.
-    pub(super) fn changed(&self, changed: impl IntoIterator<Item = CaseId>) {
+    pub fn changed(&self, changed: impl IntoIterator<Item = CaseId>) {
         let cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         if cases.is_empty() {
             return;

@@ -1,0 +1,35 @@
+//! What a field may refer to while it is read: the things around the case type, and the parts
+//! of the case type that are already known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// What exists in the workspace around a case type.
+#[derive(Debug, Default, Clone)]
+pub struct Known {
+    /// The secrets by name, each with its `hosts` (a host, with an optional port).
+    pub secrets: BTreeMap<String, Vec<String>>,
+    /// The params of the workspace.
+    pub params: Map<String, Value>,
+}
+
+/// What the readers of a field look names up in.
+#[derive(Debug)]
+pub struct Context<'k> {
+    /// What exists in the workspace.
+    pub known: &'k Known,
+    /// Params of the case type over those of the workspace: what `params` will read.
+    pub params: Map<String, Value>,
+    /// Keys of the sections.
+    pub sections: BTreeSet<String>,
+    /// Output variables of all fields, as far as they are well-formed.
+    pub outputs: Vec<String>,
+}
+
+impl Context<'_> {
+    /// The output variables that a field may read: those of other fields.
+    pub fn outputs_without(&self, own: Option<&str>) -> Vec<String> {
+        self.outputs.iter().filter(|name| Some(name.as_str()) != own).cloned().collect()
+    }
+}

@@ -1,0 +1,92 @@
+//! Credentials onto the request, after a last look at where it goes; the redacted request is
+//! kept for the history here, because from here on it can have been sent.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Map, Value};
+
+use super::context::{Stop, Trace};
+use super::prepare::Prepared;
+use super::render::Rendered;
+use crate::domain::auth::{Auth, KeyPlace};
+use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::redact::Label;
+use crate::domain::run::{Reason, SentRequest};
+use crate::domain::template::Template;
+
+/// A request that may go out.
+pub(super) struct Signed {
+    pub(super) request: Rendered,
+    /// Whether the pair of a basic login is known to the redactor beside the secrets.
+    pub(super) redactor: crate::domain::redact::Redactor,
+}
+
+/// Puts the credentials of the field on its request.
+pub(super) fn authorize(prepared: &Prepared, mut request: Rendered, trace: &mut Trace) -> Result<Signed, Stop> {
+    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
+    let mut redactor = prepared.redactor.clone();
+    match &call.request.auth {
+        Auth::Inherited | Auth::None => {}
+        Auth::Bearer { token } => set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?)),
+        Auth::Basic { username, password } => {
+            let (username, password) = (text(username, prepared)?, text(password, prepared)?);
+            redactor = redactor.with_basic(&Label::Hidden, &username, &password);
+            let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
+            set(&mut request, "Authorization", format!("Basic {pair}"));
+        }
+        Auth::ApiKey { key, value, place: KeyPlace::Header } => {
+            let value = text(value, prepared)?;
+            set(&mut request, key, value);
+        }
+        Auth::ApiKey { key, value, place: KeyPlace::Query } => {
+            let value = text(value, prepared)?;
+            request.url.query_pairs_mut().append_pair(key, &value);
+        }
+    }
+    trace.request = Some(shown(&request, &redactor));
+    may_go_there(prepared, &request)?;
+    Ok(Signed { request, redactor })
+}
+
+fn text(template: &Template, prepared: &Prepared) -> Result<String, Stop> {
+    Ok(template.render_header(&prepared.scope)?)
+}
+
+/// The field's own header of that name gives way.
+fn set(request: &mut Rendered, name: &str, value: String) {
+    request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    request.headers.push((name.to_owned(), value));
+}
+
+/// A secret goes only to hosts that it lists.
+fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
+    match prepared.secrets.refuses(&request.url) {
+        None => Ok(()),
+        Some(name) => {
+            let host = request.url.host_str().unwrap_or_default();
+            let detail = format!("the secret `{name}` does not list the host `{host}`: add it to the secret's `hosts`");
+            Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
+        }
+    }
+}
+
+/// The request as the history shows it.
+fn shown(request: &Rendered, redactor: &crate::domain::redact::Redactor) -> SentRequest {
+    let mut headers = Map::new();
+    for (name, value) in &request.headers {
+        let name = name.to_ascii_lowercase();
+        let value = redactor.redact_header(&name, value);
+        match headers.get_mut(&name) {
+            Some(Value::String(known)) => *known = format!("{known}, {value}"),
+            _ => {
+                headers.insert(name, Value::String(value));
+            }
+        }
+    }
+    let body = request.body.as_ref().map(|body| redactor.redact(&String::from_utf8_lossy(body)).into_owned());
+    SentRequest {
+        method: request.method.as_str().to_owned(),
+        url: redactor.redact(request.url.as_str()).into_owned(),
+        headers,
+        body,
+    }
+}

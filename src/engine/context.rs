@@ -1,0 +1,137 @@
+//! What the steps of a run share, and how a step says that there is no data now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::failure::Failure;
+use crate::domain::ids::{RunId, WorkerId};
+use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::outbound::Outbound;
+use crate::service::{Plans, Secrets, ServiceError};
+use crate::store::{Store, StoreError};
+
+/// Limits of the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Calls in flight.
+    pub concurrency: usize,
+}
+
+/// What the steps share.
+pub struct Engine {
+    /// Rows.
+    pub store: Store,
+    /// Compiled case types.
+    pub plans: Plans,
+    /// Credentials.
+    pub secrets: Secrets,
+    /// The way out.
+    pub outbound: Outbound,
+    /// Time.
+    pub clock: SharedClock,
+    /// Dice.
+    pub rng: SharedRng,
+    /// Who claims.
+    pub worker: WorkerId,
+    /// Limits.
+    pub settings: EngineSettings,
+    /// How often each run was handed back in a row.
+    pub(super) handed_back: HandedBack,
+}
+
+impl Engine {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        plans: Plans,
+        secrets: Secrets,
+        outbound: Outbound,
+        clock: SharedClock,
+        rng: SharedRng,
+        settings: EngineSettings,
+    ) -> Arc<Self> {
+        let worker = WorkerId(rng.uuid(clock.now()));
+        let handed_back = HandedBack::default();
+        Arc::new(Self { store, plans, secrets, outbound, clock, rng, worker, settings, handed_back })
+    }
+}
+
+/// Our own trouble before anything was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A service that stands on the database.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+/// Why a run does not produce data now.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It went wrong.
+    Failed(Box<Failure>),
+    /// It is not needed, or lacks input (with the dotted paths).
+    Skipped(Reason, Vec<String>),
+    /// It is not wanted any more.
+    Cancelled(Reason),
+    /// Our own trouble.
+    Ours(EngineError),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl<E: Into<EngineError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+/// What the history keeps of the exchange, redacted, as far as it came.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// Names the provider in sentences: its host.
+    pub(super) provider: Option<String>,
+    /// What was sent.
+    pub(super) request: Option<SentRequest>,
+    /// What came back.
+    pub(super) response: Option<ReceivedResponse>,
+    /// Where the time went.
+    pub(super) phases: Option<PhaseTimes>,
+    /// Some of the request left and no complete answer came.
+    pub(super) unknown: bool,
+}
+
+impl Trace {
+    /// The provider in sentences.
+    pub(super) fn provider(&self) -> &str {
+        self.provider.as_deref().unwrap_or("The provider")
+    }
+}
+
+/// How long a run that is handed back waits: 1 s, doubling up to 60 s.
+#[derive(Debug, Default)]
+pub(super) struct HandedBack(Mutex<HashMap<RunId, u32>>);
+
+impl HandedBack {
+    /// Counts one more and answers the wait.
+    pub(super) fn again(&self, run: RunId) -> Duration {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(run).or_default();
+        let wait = Duration::from_secs(1 << (*count).min(6)).min(Duration::from_secs(60));
+        *count += 1;
+        wait
+    }
+
+    /// The run got through.
+    pub(super) fn forget(&self, run: RunId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+    }
+}

@@ -1,0 +1,43 @@
+//! The life of a run, one file per step, in this order.
+//!
+//! A run is one firing of one API Call field for one case. It waits in the `run` table until it
+//! is due; a worker leases it, makes **one** attempt and records what came of it. When that
+//! attempt failed and may be repeated, the run goes back to waiting with a later `due_at`: there
+//! is no retry loop and no sleep.
+//!
+//! Whatever the provider does ends as a failure in the field's state and never blocks the case.
+//! Only our own trouble is an `EngineError`: nothing was sent, and the run is handed back to be
+//! claimed again.
+
+/// What the steps share.
+mod context;
+
+/// 1. Claims due runs, keeps hold of them, and hands back what it cannot finish.
+mod worker;
+
+/// 2. Calls the steps below in order.
+mod pipeline;
+
+/// 3. What the attempt needs: plan, secrets, the roots of its templates.
+mod prepare;
+
+/// 4. Templates into a request, or skipped.
+mod render;
+
+/// 5. Credentials onto the request.
+mod authorize;
+
+/// 6. One exchange; what went wrong with it, as a failure.
+mod send;
+
+/// 7. Is the answer a success?
+mod judge;
+
+/// 8. The answer into values.
+mod map;
+
+/// 9. One commit: data, provenance, state, run, attempt.
+mod record;
+
+pub use context::{Engine, EngineSettings};
+pub use worker::Worker;

@@ -1,0 +1,164 @@
+//! What an attempt needs before its first template: the plan of its version, its secrets, and
+//! the roots that its templates read.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::context::{Engine, Stop};
+use crate::domain::api_call::ApiCall;
+use crate::domain::auth::Auth;
+use crate::domain::clock::rfc3339;
+use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::redact::{Label, Redactor};
+use crate::domain::run::{FieldStatus, Reason};
+use crate::domain::template::Scope;
+use crate::service::{OpenFailed, Opened, Plan};
+use crate::store::{ClaimedCase, ClaimedRun};
+
+/// Everything that an attempt reads.
+pub(super) struct Prepared {
+    /// The case type at the version that the run keeps.
+    pub(super) plan: Arc<Plan>,
+    /// Key of the field.
+    field: String,
+    /// The roots.
+    pub(super) scope: Scope,
+    /// The case's data, output variables included.
+    pub(super) data: Arc<Value>,
+    /// The secrets that the request uses, opened.
+    pub(super) secrets: Opened,
+    /// Knows every secret of this attempt.
+    pub(super) redactor: Redactor,
+    /// Sent with methods that are not safe to repeat.
+    pub(super) idempotency_key: String,
+}
+
+impl Prepared {
+    /// The field's configuration; it was there when this was made.
+    pub(super) fn call(&self) -> Option<&ApiCall> {
+        self.plan.case_type.field(&self.field).and_then(|field| field.api_call())
+    }
+}
+
+/// Gathers it, or says why there is nothing to do.
+pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepared, Stop> {
+    let plan = engine.plans.version(run.case_type_id, run.case_type_version).await?;
+    let plan = plan.ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
+    let field = run.field.to_string();
+    let Some(call) = plan.case_type.field(&field).and_then(|field| field.api_call()) else {
+        return Err(Stop::Cancelled(Reason::FieldRemoved));
+    };
+    if !call.enabled && run.attempt == 1 {
+        return Err(Stop::Cancelled(Reason::Disabled));
+    }
+    let secrets = open(engine, run, call).await?;
+    let redactor = redactor(&plan, &field, &secrets, call);
+    let outputs = outputs(engine, run, call, &plan).await?;
+    let data = Arc::new(data(&run.case, &outputs));
+    let scope = scope(run, &plan, &data, &outputs, &secrets);
+    let idempotency_key = run.idempotency_key.clone();
+    Ok(Prepared { plan, field, scope, data, secrets, redactor, idempotency_key })
+}
+
+async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opened, Stop> {
+    engine.secrets.open(run.workspace, &call.secrets).await.map_err(|failed| match failed {
+        OpenFailed::Missing(name) => {
+            let detail = format!("the secret `{name}` does not exist: set it with PUT /v1/secrets/{name}");
+            Failure::new(FailureCode::SecretMissing, detail).into()
+        }
+        OpenFailed::Unreadable(detail) => Failure::new(FailureCode::SecretMissing, detail).into(),
+        OpenFailed::Store(error) => Stop::from(error),
+    })
+}
+
+fn redactor(plan: &Plan, field: &str, secrets: &Opened, call: &ApiCall) -> Redactor {
+    let literals = plan.credentials_of(field);
+    let known = secrets.labelled().chain(literals.iter().map(|text| (Label::Hidden, text.expose())));
+    let redactor = Redactor::new(known);
+    match &call.request.auth {
+        // The pair is one text on the wire; each half alone would not be found in it.
+        Auth::Basic { username, password } => {
+            let (Some(username), Some(password)) = (username.literal(), password.literal()) else { return redactor };
+            redactor.with_basic(&Label::Hidden, username, password)
+        }
+        _ => redactor,
+    }
+}
+
+/// The output variables that the field may read; after a failed run of theirs they read null.
+async fn outputs(
+    engine: &Engine,
+    run: &ClaimedRun,
+    call: &ApiCall,
+    plan: &Plan,
+) -> Result<Vec<(String, Value, bool)>, Stop> {
+    let names = plan.case_type.outputs();
+    let reads = |path: &String| {
+        let mut words = path.split('.');
+        let first = words.next().unwrap_or_default();
+        let name = if first == "data" { words.next() } else { Some(first) };
+        name.is_none_or(|name| names.contains(name))
+    };
+    let mapped = call.mapping.targets().iter().any(|target| target.needs.iter().any(reads));
+    if names.is_empty() || !(mapped || call.references.iter().any(reads)) {
+        return Ok(Vec::new());
+    }
+    let tx = engine.store.read().await?;
+    let kept = tx.outputs(run.case.case.id).await?;
+    let states = tx.field_rows(run.case.case.id).await?;
+    let failed = |name: &str| {
+        let maker = plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
+        maker.is_some_and(|(key, _)| {
+            states.iter().any(|row| row.field == *key && row.state.status == FieldStatus::Failed)
+        })
+    };
+    Ok(kept.into_iter().map(|(name, value)| { let failed = failed(&name); (name, value, failed) }).collect())
+}
+
+fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Value {
+    let mut data = case.data.clone();
+    data.extend(outputs.iter().map(|(name, value, _)| (name.clone(), value.clone())));
+    Value::Object(data)
+}
+
+fn scope(
+    run: &ClaimedRun,
+    plan: &Plan,
+    data: &Arc<Value>,
+    outputs: &[(String, Value, bool)],
+    secrets: &Opened,
+) -> Scope {
+    let now = run.sealed_at;
+    let secrets = Arc::new(Value::Object(secrets.values()));
+    let mut scope = Scope::new()
+        .with("data", data.clone())
+        .with("case", Arc::new(case_root(&run.case)))
+        .with("input", Arc::new(run.input.clone().unwrap_or_else(|| Value::Object(Map::new()))))
+        .with("params", plan.params())
+        .with("secret", secrets.clone())
+        .with("secrets", secrets)
+        .with("run", Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": run.attempt})))
+        .with("workflow_run_id", Arc::new(Value::String(run.idempotency_key.clone())))
+        .with("now", Arc::new(Value::String(rfc3339(now))))
+        .with("now_unix", Arc::new(json!(now.timestamp())));
+    for (name, value, failed) in outputs {
+        let value = if *failed { Value::Null } else { value.clone() };
+        scope.set(name, Arc::new(value));
+    }
+    scope
+}
+
+fn case_root(claimed: &ClaimedCase) -> Value {
+    let case = &claimed.case;
+    json!({
+        "id": case.id,
+        "reference": case.reference,
+        "title": case.title,
+        "status": case.status,
+        "custom_status": case.custom_status,
+        "assignee": case.assignee,
+        "type": case.case_type,
+        "created_at": rfc3339(case.created_at),
+    })
+}

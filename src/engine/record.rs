@@ -1,0 +1,194 @@
+//! One commit per attempt. An answer in hand is never thrown away for trouble of ours: while
+//! this worker and its lease live, only the commit is repeated.
+
+use std::time::Duration;
+
+use super::context::{Engine, EngineError, Stop, Trace};
+use crate::domain::clock::Instant;
+use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
+use crate::domain::retry::{self, Budget, Failed, Next};
+use crate::domain::run::{Attempt, NextAttempt, Outcome, Reason, RunStatus, WaitingFor};
+use crate::store::{CaseEffect, ClaimedRun, Closing, Ending, StoreError, Verdict};
+
+/// Longest pause between two tries to commit.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Records what came of an attempt.
+pub(super) async fn record(
+    engine: &Engine,
+    run: ClaimedRun,
+    trace: Trace,
+    outcome: Result<CaseEffect, Stop>,
+) -> Result<(), EngineError> {
+    let at = engine.clock.now();
+    let verdict = match outcome {
+        Ok(effect) => Verdict::Ended(Ending { effect: Some(effect), ..ending(RunStatus::Succeeded) }),
+        Err(Stop::Skipped(reason, missing)) => {
+            Verdict::Ended(Ending { reason: Some(reason), missing, ..ending(RunStatus::Skipped) })
+        }
+        Err(Stop::Cancelled(reason)) => cancelled(&run, reason, at),
+        Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),
+        Err(Stop::Ours(error)) => {
+            tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
+            let due_at = at + engine.handed_back.again(run.id);
+            return commit(engine, closing(&run, at, None, Verdict::HandBack { due_at })).await;
+        }
+    };
+    engine.handed_back.forget(run.id);
+    let attempt = attempt(&run, trace, &verdict, at);
+    commit(engine, closing(&run, at, attempt, verdict)).await
+}
+
+/// The worker is gone or the process stops: the attempt stays with an unknown outcome, the run
+/// waits again under the same key and has used up no retry.
+pub(super) async fn give_back(engine: &Engine, run: &ClaimedRun) -> Result<(), EngineError> {
+    let at = engine.clock.now();
+    let verdict = Verdict::Again {
+        due_at: at,
+        not_before: None,
+        waiting_for: WaitingFor::Worker,
+        free: true,
+        limited: false,
+        error: None,
+    };
+    let trace = Trace { unknown: true, ..Trace::default() };
+    commit(engine, closing(run, at, Some(exchange(run, trace, Outcome::Unknown, at)), verdict)).await
+}
+
+/// A bug on the way: the run ends, so that nothing is stuck.
+pub(super) async fn give_up(engine: &Engine, run: &ClaimedRun, detail: &str) -> Result<(), EngineError> {
+    let at = engine.clock.now();
+    commit(engine, closing(run, at, None, internal(run, detail, at))).await
+}
+
+fn closing(run: &ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verdict) -> Closing {
+    let case_id = run.case.case.id;
+    Closing { run_id: run.id, case_id, field: run.field.clone(), token: run.token, at, attempt, verdict }
+}
+
+const fn ending(status: RunStatus) -> Ending {
+    Ending { status, reason: None, missing: Vec::new(), error: None, effect: None }
+}
+
+fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
+    let sentence = match reason {
+        Reason::Disabled => "The field was switched off before this run began.",
+        _ => "The field is no longer part of the case type.",
+    };
+    let error = Some(RunError::cancelled(sentence, run.attempt, at));
+    Verdict::Ended(Ending { reason: Some(reason), error, ..ending(RunStatus::Cancelled) })
+}
+
+fn internal(run: &ClaimedRun, detail: &str, at: Instant) -> Verdict {
+    let failure = Failure::new(FailureCode::Internal, detail);
+    let error = Some(RunError::new(failure, "Dossier", run.attempt, at, Follow::Over));
+    Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) })
+}
+
+/// Another attempt later, or the end.
+fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at: Instant) -> Verdict {
+    let is_limited = failure.retryable && failure.is_limited();
+    let limited = run.limited + u32::from(is_limited);
+    let used = run.attempt.saturating_sub(limited + run.lost);
+    let retries = run.attempts_max.saturating_sub(1 + run.limited + run.lost);
+    let seen = Failed { retryable: failure.retryable, limited: is_limited, asked: failure.asked };
+    let error = |failure: Failure, follow| Some(RunError::new(failure, trace.provider(), run.attempt, at, follow));
+    match retry::next(seen, Budget { retries, used, limited }, engine.rng.fraction()) {
+        Next::Again(wait) => {
+            let due_at = at + wait;
+            Verdict::Again {
+                due_at,
+                not_before: failure.asked.map(|asked| at + asked),
+                waiting_for: if is_limited { WaitingFor::RateLimit } else { WaitingFor::Retry },
+                free: is_limited,
+                limited: is_limited,
+                error: error(failure, Follow::Retry(due_at)),
+            }
+        }
+        Next::Over => Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) }),
+        Next::TooLong(asked) => {
+            let failure = renamed(failure, is_limited);
+            let follow = Follow::NotBefore(at + asked);
+            Verdict::Ended(Ending { error: error(failure, follow), ..ending(RunStatus::Failed) })
+        }
+        Next::LimitedTooOften => {
+            let failure = renamed(failure, true);
+            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
+        }
+    }
+}
+
+fn renamed(failure: Failure, limited: bool) -> Failure {
+    if limited { Failure { code: FailureCode::RateLimited, ..failure } } else { failure }
+}
+
+/// What the history keeps; nothing when no request was put together.
+fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Option<Attempt> {
+    trace.request.as_ref()?;
+    let unknown = trace.unknown;
+    let (outcome, error, next) = match verdict {
+        Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None, None),
+        Verdict::Ended(ending) => (Outcome::Failed, ending.error.clone(), None),
+        Verdict::Again { due_at, not_before, waiting_for, error, .. } => {
+            (Outcome::Failed, error.clone(), Some(next_attempt(*due_at, *not_before, *waiting_for)))
+        }
+        Verdict::HandBack { .. } => return None,
+    };
+    let outcome = if unknown { Outcome::Unknown } else { outcome };
+    Some(Attempt { error, next, ..exchange(run, trace, outcome, at) })
+}
+
+fn exchange(run: &ClaimedRun, trace: Trace, outcome: Outcome, at: Instant) -> Attempt {
+    Attempt {
+        number: run.attempt,
+        started_at: run.claimed_at,
+        ended_at: at,
+        outcome,
+        request: trace.request,
+        response: trace.response,
+        phases: trace.phases,
+        error: None,
+        next: None,
+    }
+}
+
+fn next_attempt(due_at: Instant, not_before: Option<Instant>, waiting_for: WaitingFor) -> NextAttempt {
+    let because = match (waiting_for, not_before) {
+        (_, Some(asked)) if asked >= due_at => "the provider asked us to wait until then (Retry-After)",
+        (WaitingFor::RateLimit, _) => "the provider's limit was reached; each wait is longer than the one before",
+        _ => "the attempt failed and may be repeated; each wait is longer than the one before",
+    };
+    NextAttempt { at: due_at, because: because.to_owned() }
+}
+
+/// Commits; repeats while the database is unavailable; ends the run where repeating is in vain.
+async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match engine.store.close(closing.clone()).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                tracing::warn!(run = %closing.run_id, "the run is no longer ours; its result is dropped");
+                return Ok(());
+            }
+            Err(error) if matches!(error, StoreError::Stopped) => return Err(error.into()),
+            Err(error) if error.is_unavailable() => {
+                tracing::warn!(run = %closing.run_id, %error, "the result cannot be written yet");
+                engine.clock.sleep_until(engine.clock.now() + pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return end_anyway(engine, closing, &error).await,
+        }
+    }
+}
+
+/// The minimal second write for a result that the database does not take.
+async fn end_anyway(engine: &Engine, closing: Closing, error: &StoreError) -> Result<(), EngineError> {
+    tracing::error!(run = %closing.run_id, %error, "the result cannot be written; the run ends as failed");
+    let failure = Failure::new(FailureCode::Internal, "the database did not take the result");
+    let number = closing.attempt.as_ref().map_or(0, |attempt| attempt.number);
+    let error = Some(RunError::new(failure, "Dossier", number, closing.at, Follow::Over));
+    let verdict = Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) });
+    engine.store.close(Closing { attempt: None, verdict, ..closing }).await?;
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Templates into a request; pure. A missing value or a `when` that does not hold skips the run.
+
+use bytes::Bytes;
+use serde_json::Value;
+use url::form_urlencoded::Serializer;
+use url::{Url, UrlQuery};
+
+use super::context::{Stop, Trace};
+use super::prepare::Prepared;
+use crate::domain::api_call::{BodyTemplate, Method};
+use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::run::Reason;
+use crate::domain::template::{RenderError, text_of};
+
+/// A request without credentials.
+pub(super) struct Rendered {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// Names as they were written.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<Bytes>,
+}
+
+impl From<RenderError> for Stop {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Missing(paths) => Self::Skipped(Reason::MissingInput, paths),
+            RenderError::Failed(detail) => Failure::new(FailureCode::TemplateFailed, detail).into(),
+        }
+    }
+}
+
+/// Renders the request of an attempt.
+pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered, Stop> {
+    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
+    let scope = &prepared.scope;
+    if let Some(when) = &call.when
+        && !when.holds(scope)?
+    {
+        return Err(Stop::Skipped(Reason::Condition, Vec::new()));
+    }
+    let request = &call.request;
+    let mut url = request.url.render(scope, None)?;
+    trace.provider = Some(provider(&url));
+    if let Some(params) = &request.params {
+        append_query(&mut url, &params.render_sparse(scope)?)?;
+    }
+    let mut headers = Vec::with_capacity(request.headers.len() + 2);
+    for (name, template) in &request.headers {
+        headers.push((name.clone(), template.render_header(scope)?));
+    }
+    let body = match &request.body {
+        Some(body) => Some(render_body(body, prepared, &mut headers)?),
+        None => None,
+    };
+    let own_key = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
+    if !request.method.is_safe() && !own_key {
+        headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
+    }
+    Ok(Rendered { method: request.method, url, headers, body })
+}
+
+/// The provider as sentences name it: host, and port where it is not the usual one.
+fn provider(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("the provider");
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn render_body(
+    body: &BodyTemplate,
+    prepared: &Prepared,
+    headers: &mut Vec<(String, String)>,
+) -> Result<Bytes, Stop> {
+    let scope = &prepared.scope;
+    let (kind, text) = match body {
+        BodyTemplate::Json(tree) => ("application/json", tree.render(scope)?.to_string()),
+        BodyTemplate::JsonText(text) => ("application/json", text.render(scope)?),
+        BodyTemplate::Form(tree) => ("application/x-www-form-urlencoded", form(&tree.render_sparse(scope)?)),
+        BodyTemplate::Text(text) => ("text/plain; charset=utf-8", text.render(scope)?),
+    };
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        headers.push(("Content-Type".to_owned(), kind.to_owned()));
+    }
+    Ok(Bytes::from(text))
+}
+
+/// Query parameters: arrays repeat their name, objects are their JSON text.
+fn append_query(url: &mut Url, params: &Value) -> Result<(), Stop> {
+    let Some(members) = params.as_object().filter(|members| !members.is_empty()) else { return Ok(()) };
+    let mut query: Serializer<'_, UrlQuery<'_>> = url.query_pairs_mut();
+    for (name, value) in members {
+        match value {
+            Value::Array(items) => {
+                for item in items {
+                    query.append_pair(name, &text_of(item).unwrap_or_default());
+                }
+            }
+            value => {
+                query.append_pair(name, &text_of(value).unwrap_or_default());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A form: objects as `a[b]`, arrays as `a[]`; a key that already holds brackets as it is.
+fn form(members: &Value) -> String {
+    let mut form = Serializer::new(String::new());
+    if let Value::Object(members) = members {
+        for (name, value) in members {
+            append_form(&mut form, name, value);
+        }
+    }
+    form.finish()
+}
+
+fn append_form(form: &mut Serializer<'_, String>, name: &str, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                append_form(form, &format!("{name}[{member}]"), value);
+            }
+        }
+        Value::Array(items) => {
+            let name = if name.ends_with(']') && name.contains("[]") { name.to_owned() } else { format!("{name}[]") };
+            for item in items {
+                append_form(form, &name, item);
+            }
+        }
+        value => {
+            form.append_pair(name, &text_of(value).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_form_spells_nested_values_with_brackets() {
+        let value = json!({"a": {"b": 1, "c": [1, 2]}, "tags[]": ["x", "y"], "n": 3.0, "t": "ä b"});
+        assert_eq!(
+            form(&value),
+            "a%5Bb%5D=1&a%5Bc%5D%5B%5D=1&a%5Bc%5D%5B%5D=2&tags%5B%5D=x&tags%5B%5D=y&n=3&t=%C3%A4+b"
+        );
+    }
+
+    #[test]
+    fn query_parameters_repeat_for_arrays_and_keep_what_the_url_has() {
+        let mut url = Url::parse("http://registry.example/a?x=1").unwrap();
+        append_query(&mut url, &json!({"y": ["1", 2], "z": "a&b"})).ok();
+        assert_eq!(url.as_str(), "http://registry.example/a?x=1&y=1&y=2&z=a%26b");
+    }
+}

@@ -1,0 +1,145 @@
+//! One exchange: the request out, the answer in, secrets that the provider echoes taken out
+//! before anybody looks at it.
+
+use serde_json::{Map, Value};
+
+use super::authorize::Signed;
+use super::context::{Engine, Stop, Trace};
+use super::prepare::Prepared;
+use crate::domain::answer::{Answer, Body};
+use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::redact::Redactor;
+use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse};
+use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
+
+/// Milliseconds for one attempt when the field names none.
+const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+
+/// A complete answer, redacted, and what the provider asked for with it.
+pub(super) struct Received {
+    pub(super) answer: Answer,
+    /// Why the body could not be read, when it could not.
+    pub(super) unreadable: Option<String>,
+    pub(super) asked: Option<std::time::Duration>,
+}
+
+/// Sends the request and reads the answer.
+pub(super) async fn send(
+    engine: &Engine,
+    prepared: &Prepared,
+    signed: Signed,
+    trace: &mut Trace,
+) -> Result<Received, Stop> {
+    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
+    let timeout_ms = call.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS);
+    let Signed { request, redactor } = signed;
+    let outgoing = Outgoing {
+        method: request.method.as_str().parse().map_err(|_| {
+            Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
+        })?,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+    };
+    let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
+    let deadline = engine.clock.sleep_until(engine.clock.now() + wait);
+    match engine.outbound.exchange(outgoing, deadline, timeout_ms).await {
+        Ok(exchange) => Ok(receive(engine, exchange, &redactor, trace)),
+        Err(failed) => Err(refuse(failed, &redactor, trace).into()),
+    }
+}
+
+fn receive(engine: &Engine, exchange: Exchange, redactor: &Redactor, trace: &mut Trace) -> Received {
+    let asked = retry_after(&exchange.headers, engine.clock.now());
+    let headers = shown_headers(&exchange.headers, redactor);
+    let bytes = exchange.body.len() as u64;
+    let body = redactor.redact_bytes(&exchange.body);
+    let (mut answer, unreadable) = match Answer::read(exchange.status, headers.clone(), &body) {
+        Ok(answer) => (answer, None),
+        Err(invalid) => {
+            let text = invalid.text;
+            let body = Body::Text(text.clone());
+            (Answer { status: exchange.status, headers: headers.clone(), body, text: Some(text) }, Some(invalid.detail))
+        }
+    };
+    redact_answer(&mut answer, redactor);
+    trace.phases = Some(phases(exchange.phases));
+    trace.response = Some(ReceivedResponse {
+        status: exchange.status,
+        headers,
+        body: answer.text.clone(),
+        bytes,
+        truncated: false,
+    });
+    Received { answer, unreadable, asked }
+}
+
+/// Spellings that only appear once the body is decoded.
+fn redact_answer(answer: &mut Answer, redactor: &Redactor) {
+    if redactor.is_empty() {
+        return;
+    }
+    if let Some(text) = &mut answer.text {
+        *text = redactor.redact(text).into_owned();
+    }
+    match &mut answer.body {
+        Body::Json(value) => redactor.redact_value(std::sync::Arc::make_mut(value)),
+        Body::Text(text) => *text = redactor.redact(text).into_owned(),
+        Body::None => {}
+    }
+}
+
+/// Most bytes of answer headers that are kept.
+const KEPT_HEADERS: usize = 32 * 1024;
+
+fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
+    let mut shown: Map<String, Value> = Map::new();
+    let mut size = 0;
+    for (name, value) in headers {
+        size += name.len() + value.len();
+        if size > KEPT_HEADERS {
+            break;
+        }
+        let value = redactor.redact_header(name, value);
+        match shown.get_mut(name) {
+            Some(Value::String(known)) => *known = format!("{known}, {value}"),
+            _ => {
+                shown.insert(name.clone(), Value::String(value));
+            }
+        }
+    }
+    shown
+}
+
+fn refuse(failed: ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Failure {
+    use ExchangeFailure as E;
+    trace.phases = Some(phases(failed.phases));
+    let incomplete = matches!(failed.kind, E::Timeout { .. } | E::Cut { .. });
+    trace.unknown = failed.sent && incomplete;
+    if let Some(status) = failed.status {
+        let headers = shown_headers(&failed.headers, redactor);
+        trace.response = Some(ReceivedResponse { status, headers, body: None, bytes: 0, truncated: false });
+    }
+    let (code, retryable) = match &failed.kind {
+        E::Timeout { .. } => (FailureCode::Timeout, true),
+        E::Dns { .. } => (FailureCode::DnsFailed, true),
+        E::Connect { .. } | E::Cut { .. } => (FailureCode::ConnectFailed, true),
+        E::Tls { .. } => (FailureCode::TlsFailed, false),
+        E::Blocked { .. } => (FailureCode::BlockedAddress, false),
+        E::RedirectRefused { .. } => (FailureCode::RedirectRefused, false),
+        E::TooLarge { .. } => (FailureCode::ResponseTooLarge, false),
+        E::InvalidResponse { .. } => (FailureCode::InvalidResponse, false),
+        E::BadUrl { .. } | E::BadHeader { .. } => (FailureCode::TemplateFailed, false),
+    };
+    let detail = redactor.redact(&failed.kind.to_string()).into_owned();
+    Failure { http_status: failed.status, retryable, ..Failure::new(code, detail) }
+}
+
+fn phases(phases: Phases) -> PhaseTimes {
+    PhaseTimes {
+        dns_ms: phases.dns_ms,
+        connect_ms: phases.connect_ms,
+        first_byte_ms: phases.first_byte_ms,
+        total_ms: phases.total_ms,
+    }
+}

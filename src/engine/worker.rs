@@ -1,0 +1,174 @@
+//! Claims due runs, makes their attempts side by side, keeps hold of them while they last.
+//!
+//! It wakes on a commit that may have made runs due and looks by itself four times a second;
+//! the wake-up only saves waiting. When it is told to stop it claims no more, lets calls in
+//! flight end, and gives the rest back to the queue.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::context::Engine;
+use super::{pipeline, record};
+use crate::domain::ids::{LeaseToken, RunId};
+use crate::store::{Claim, ClaimedRun};
+
+/// How long a hold lasts unless it is renewed.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often holds are renewed.
+const RENEW: Duration = Duration::from_secs(5);
+/// How often the queue is looked at without a wake-up.
+const POLL: Duration = Duration::from_millis(250);
+/// Most runs in one claim.
+const CLAIM: usize = 128;
+
+/// The working part of a process.
+pub struct Worker {
+    engine: Arc<Engine>,
+    slots: Arc<Semaphore>,
+    freed: Arc<Notify>,
+    held: Mutex<HashMap<RunId, (ClaimedRun, AbortHandle)>>,
+    tasks: TaskTracker,
+    /// The wake-up count at which there was nothing due and nothing in flight.
+    idle: watch::Sender<u64>,
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    pub fn new(engine: Arc<Engine>, tasks: TaskTracker) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(engine.settings.concurrency));
+        let (freed, held) = (Arc::new(Notify::new()), Mutex::default());
+        Arc::new(Self { engine, slots, freed, held, tasks, idle: watch::Sender::new(0) })
+    }
+
+    /// Tells at which wake-up count the worker was last without anything to do.
+    pub fn idle(&self) -> watch::Receiver<u64> {
+        self.idle.subscribe()
+    }
+
+    /// Claims and works until `stop`.
+    pub async fn work(self: Arc<Self>, stop: CancellationToken) {
+        let mut queued = self.engine.store.signals().queued();
+        while !stop.is_cancelled() {
+            let seen = *queued.borrow_and_update();
+            let free = self.slots.available_permits().min(CLAIM);
+            if free > 0 {
+                let claimed = self.claim(free).await;
+                if claimed == free {
+                    continue;
+                }
+                if claimed == 0 && self.slots.available_permits() == self.engine.settings.concurrency {
+                    self.idle.send_replace(seen);
+                }
+            }
+            let poll = self.engine.clock.sleep_until(self.engine.clock.now() + POLL);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = queued.changed(), if free > 0 => {}
+                () = self.freed.notified() => {}
+                () = poll => {}
+            }
+        }
+    }
+
+    /// Claims up to `limit` runs and sets them to work; answers how many.
+    async fn claim(self: &Arc<Self>, limit: usize) -> usize {
+        let now = self.engine.clock.now();
+        let claim = Claim {
+            worker: self.engine.worker,
+            token: LeaseToken(self.engine.rng.uuid(now)),
+            now,
+            until: now + LEASE,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        };
+        match self.engine.store.claim(claim).await {
+            Ok(runs) => {
+                let count = runs.len();
+                for run in runs {
+                    self.begin(run).await;
+                }
+                count
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no runs could be claimed");
+                0
+            }
+        }
+    }
+
+    async fn begin(self: &Arc<Self>, run: ClaimedRun) {
+        let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
+        let id = run.id;
+        let (worker, kept) = (self.clone(), run.clone());
+        // The entry is made under the lock, so the task cannot remove it before it is there.
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = self.tasks.spawn(async move { worker.attempt(run, permit).await });
+        held.insert(id, (kept, task.abort_handle()));
+    }
+
+    async fn attempt(self: Arc<Self>, run: ClaimedRun, permit: OwnedSemaphorePermit) {
+        let id = run.id;
+        let kept = run.clone();
+        let attempt = AssertUnwindSafe(Box::pin(pipeline::attempt(&self.engine, run))).catch_unwind().await;
+        let done = match attempt {
+            Ok(done) => done,
+            Err(_) => record::give_up(&self.engine, &kept, "a bug in Dossier stopped this run").await,
+        };
+        if let Err(error) = done {
+            tracing::error!(run = %id, %error, "the run could not be recorded; it is claimed again when its lease ends");
+        }
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        drop(permit);
+        self.freed.notify_one();
+    }
+
+    /// Renews the holds of this worker until `stop`.
+    pub async fn keep_leases(self: Arc<Self>, stop: CancellationToken) {
+        let (engine, clock) = (&self.engine, &self.engine.clock);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = clock.sleep_until(clock.now() + RENEW) => {}
+            }
+            let held: Vec<RunId> =
+                self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+            if held.is_empty() {
+                continue;
+            }
+            let (worker, until) = (engine.worker, clock.now() + LEASE);
+            let renewed =
+                engine.store.write(move |tx| Box::pin(async move { tx.renew_leases(worker, &held, until).await }));
+            match renewed.await {
+                Ok(lost) if lost.is_empty() => {}
+                Ok(lost) => tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed"),
+                Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+            }
+        }
+    }
+
+    /// Waits for calls in flight until `deadline`, then gives the rest back. Call it after
+    /// [`Worker::work`] has returned.
+    pub async fn drain(&self, deadline: impl Future<Output = ()>) {
+        tokio::pin!(deadline);
+        while self.slots.available_permits() < self.engine.settings.concurrency {
+            tokio::select! {
+                () = self.freed.notified() => {}
+                () = &mut deadline => break,
+            }
+        }
+        let rest: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        for (id, (run, task)) in rest {
+            task.abort();
+            if let Err(error) = record::give_back(&self.engine, &run).await {
+                tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Who may come in: workspaces and API tokens.
+//!
+//! A token is shown once, when it is made. Who it belongs to is remembered for up to 5 s, so a
+//! token that was deleted elsewhere (another replica, the command line) is good for that long;
+//! one that was deleted here is refused at once, and one that expired by the clock, too.
+
+use std::time::Duration;
+
+use moka::future::Cache;
+use serde_json::Map;
+
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::new_token::NewTokenRequest;
+use super::page::{Page, PageRequest};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
+use crate::domain::secret::SecretText;
+use crate::domain::token::{self, Role, TokenHash};
+use crate::store::{NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
+
+/// How long what was read of another replica's making counts.
+pub const REMEMBERED: Duration = Duration::from_secs(5);
+
+/// The name of the token that `security.admin_token` makes; nobody else may use it.
+pub const CONFIGURED: &str = "configured admin";
+
+const TOKENS: u64 = 10_000;
+
+/// Workspaces and tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    store: Store,
+    clock: SharedClock,
+    rng: SharedRng,
+    known: Cache<TokenHash, TokenRow>,
+}
+
+impl Access {
+    /// On this database.
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng) -> Self {
+        let known = Cache::builder().max_capacity(TOKENS).time_to_live(REMEMBERED).build();
+        Self { store, clock, rng, known }
+    }
+
+    /// The bearer of a token; none when it is unknown or expired.
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, ServiceError> {
+        let hash = token::hash(token);
+        let row = match self.known.get(&hash).await {
+            Some(row) => row,
+            None => match self.store.read().await?.find_token_by_hash(&hash).await? {
+                Some(row) => {
+                    self.known.insert(hash, row.clone()).await;
+                    row
+                }
+                None => return Ok(None),
+            },
+        };
+        Ok(is_good(&row, self.clock.now()).then(|| actor(row)))
+    }
+
+    /// The workspace with this key.
+    pub async fn workspace(&self, key: &WorkspaceKey) -> Result<Option<WorkspaceRow>, ServiceError> {
+        Ok(self.store.read().await?.find_workspace(key).await?)
+    }
+
+    /// Makes a workspace.
+    pub async fn create_workspace(
+        &self,
+        key: &WorkspaceKey,
+        name: Option<String>,
+    ) -> Result<WorkspaceRow, ServiceError> {
+        let row = self.new_workspace(key, name);
+        let taken = format!("there is a workspace `{key}` already; choose another key");
+        let written: Result<_, StoreError> = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.insert_workspace(&row).await?;
+                    Ok(row)
+                })
+            })
+            .await;
+        written.map_err(|error| unless_taken(error, taken))
+    }
+
+    /// The workspace with this key, made when missing.
+    pub async fn ensure_workspace(&self, key: &WorkspaceKey) -> Result<WorkspaceId, ServiceError> {
+        let row = self.new_workspace(key, None);
+        self.store.write(move |tx| Box::pin(async move { find_or_insert(tx, row).await })).await
+    }
+
+    fn new_workspace(&self, key: &WorkspaceKey, name: Option<String>) -> WorkspaceRow {
+        let now = self.clock.now();
+        WorkspaceRow {
+            id: WorkspaceId(self.rng.uuid(now)),
+            key: key.clone(),
+            name: name.unwrap_or_else(|| key.to_string()),
+            params: Map::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The tokens of the workspace, the oldest first.
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<TokenRow>, ServiceError> {
+        let after = page.after::<TokenId>()?;
+        let tx = self.store.read().await?;
+        let mut rows = tx.list_tokens(actor.workspace, after, page.limit + 1).await?;
+        let counted = if page.count {
+            Some(tx.count_tokens_in(actor.workspace, page.most_counted()).await?)
+        } else {
+            None
+        };
+        let next = page.cut(&mut rows, |row| row.id);
+        Ok(Page::new(rows, next, counted))
+    }
+
+    /// Makes a token in the actor's workspace. The text is shown now and never again.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        request: NewTokenRequest,
+    ) -> Result<(TokenRow, SecretText), ServiceError> {
+        self.create_in(actor.workspace, request).await
+    }
+
+    /// As [`Access::create`], for the command line, which acts for nobody.
+    pub async fn create_in(
+        &self,
+        workspace: WorkspaceId,
+        request: NewTokenRequest,
+    ) -> Result<(TokenRow, SecretText), ServiceError> {
+        let problems = request.problems(self.clock.now());
+        if !problems.is_empty() {
+            return Err(ServiceError::Invalid(problems));
+        }
+        let text = token::generate(&*self.rng);
+        let new = self.new_token(workspace, request, text.expose());
+        let row = new.row.clone();
+        let insert: Result<(), StoreError> =
+            self.store.write(move |tx| Box::pin(async move { tx.insert_token(&new).await })).await;
+        insert?;
+        Ok((row, text))
+    }
+
+    fn new_token(&self, workspace: WorkspaceId, request: NewTokenRequest, text: &str) -> NewToken {
+        let now = self.clock.now();
+        let NewTokenRequest { name, role, overrides, expires_at } = request;
+        let id = TokenId(self.rng.uuid(now));
+        let row = TokenRow { id, workspace, name, role, overrides, expires_at, created_at: now };
+        NewToken { row, hash: token::hash(text) }
+    }
+
+    /// Deletes a token; it may be the actor's own.
+    pub async fn delete(&self, actor: &Actor, id: TokenId) -> Result<(), ServiceError> {
+        let workspace = actor.workspace;
+        let deleted: Result<bool, StoreError> =
+            self.store.write(move |tx| Box::pin(async move { tx.delete_token(workspace, id).await })).await;
+        // Tokens are remembered by hash, which is not known here. Deleting is rare: forget all.
+        self.known.invalidate_all();
+        if deleted? { Ok(()) } else { Err(ServiceError::NotFound("token")) }
+    }
+
+    /// Whether there is no token in any workspace: this is the first start.
+    pub async fn has_no_token(&self) -> Result<bool, ServiceError> {
+        Ok(self.store.read().await?.count_tokens().await? == 0)
+    }
+
+    /// A new admin token's text, for [`Access::insert_first_token`].
+    pub fn generate(&self) -> SecretText {
+        token::generate(&*self.rng)
+    }
+
+    /// Makes this text the first token, an admin of the workspace; `false`: there is a token by
+    /// now and this one is good for nothing.
+    pub async fn insert_first_token(
+        &self,
+        workspace: &WorkspaceKey,
+        text: &SecretText,
+    ) -> Result<bool, ServiceError> {
+        let workspace = self.ensure_workspace(workspace).await?;
+        let new = self.new_token(workspace, admin("admin"), text.expose());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let first = tx.count_tokens().await? == 0;
+                    if first {
+                        tx.insert_token(&new).await?;
+                    }
+                    Ok(first)
+                })
+            })
+            .await
+    }
+
+    /// Makes `security.admin_token` what the settings say: an admin token of the workspace with
+    /// this value, or none. The value that was set before is good no longer.
+    pub async fn ensure_admin_token(
+        &self,
+        workspace: &WorkspaceKey,
+        value: Option<&SecretText>,
+    ) -> Result<(), ServiceError> {
+        let workspace = self.ensure_workspace(workspace).await?;
+        let new = value.map(|text| self.new_token(workspace, admin(CONFIGURED), text.expose()));
+        let done =
+            self.store.write(move |tx| Box::pin(async move { configure(tx, workspace, new).await })).await;
+        self.known.invalidate_all();
+        done
+    }
+}
+
+fn admin(name: &str) -> NewTokenRequest {
+    NewTokenRequest { name: name.to_owned(), role: Role::Admin, overrides: true, expires_at: None }
+}
+
+fn is_good(row: &TokenRow, now: Instant) -> bool {
+    row.expires_at.is_none_or(|until| now < until)
+}
+
+fn actor(row: TokenRow) -> Actor {
+    let TokenRow { id, workspace, name, role, overrides, .. } = row;
+    Actor { workspace, token: id, name, role, overrides }
+}
+
+/// A duplicate is the caller's doing and has a sentence; other trouble is ours.
+fn unless_taken(error: StoreError, taken: String) -> ServiceError {
+    match error {
+        StoreError::Duplicate(_) => ServiceError::AlreadyExists(taken),
+        other => ServiceError::Store(other),
+    }
+}
+
+async fn find_or_insert(tx: &Tx, row: WorkspaceRow) -> Result<WorkspaceId, ServiceError> {
+    if let Some(found) = tx.find_workspace(&row.key).await? {
+        return Ok(found.id);
+    }
+    tx.insert_workspace(&row).await?;
+    Ok(row.id)
+}
+
+async fn configure(tx: &Tx, workspace: WorkspaceId, new: Option<NewToken>) -> Result<(), ServiceError> {
+    let found = match &new {
+        Some(new) => tx.find_token_by_hash(&new.hash).await?,
+        None => None,
+    };
+    let tokens = tx.list_tokens(workspace, None, i64::MAX.unsigned_abs()).await?;
+    let kept = found.as_ref().map(|row| row.id);
+    for old in tokens.iter().filter(|row| row.name == CONFIGURED && Some(row.id) != kept) {
+        tx.delete_token(workspace, old.id).await?;
+    }
+    match (new, found) {
+        (Some(new), None) => Ok(tx.insert_token(&new).await?),
+        (_, Some(row)) if !does_as_admin(&row, workspace) => Err(ServiceError::AlreadyExists(format!(
+            "security.admin_token is the value of another token (`{}`, {}); choose another value",
+            row.name,
+            row.role.as_str()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn does_as_admin(row: &TokenRow, workspace: WorkspaceId) -> bool {
+    row.workspace == workspace && row.role == Role::Admin && row.expires_at.is_none()
+}

@@ -1,0 +1,87 @@
+//! What a list of cases is asked for, and what that means for the store.
+
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::plans::Plans;
+use crate::domain::case::CaseStatus;
+use crate::domain::clock::Instant;
+use crate::domain::failure::FailureCode;
+use crate::domain::run::{Reason, WaitingFor};
+use crate::store::{CaseFilter, CaseSort, FieldFilter, FieldWord};
+
+/// A list as the doors ask for it.
+#[derive(Debug, Clone, Default)]
+pub struct CaseQuery {
+    /// Key of the case type.
+    pub case_type: Option<String>,
+    /// How far they have come.
+    pub status: Option<CaseStatus>,
+    /// … in the workspace's own words.
+    pub custom_status: Option<String>,
+    /// Who works on them.
+    pub assignee: Option<String>,
+    /// The one with this reference.
+    pub reference: Option<String>,
+    /// Changed at this time or later.
+    pub updated_since: Option<Instant>,
+    /// Field, status and, if given, reason: `field.<key>=<status>[:<reason>]`.
+    pub fields: Vec<(String, String, Option<String>)>,
+    /// The order.
+    pub sort: CaseSort,
+    /// Greatest first.
+    pub descending: bool,
+}
+
+impl CaseQuery {
+    pub(super) async fn filter(self, plans: &Plans, actor: &Actor) -> Result<CaseFilter, ServiceError> {
+        let mut fields = Vec::with_capacity(self.fields.len());
+        for (field, word, reason) in &self.fields {
+            let word = field_word(word, reason.as_deref())?;
+            let (mut enabled_in, mut disabled_in) = (Vec::new(), Vec::new());
+            for plan in plans.all_current(actor.workspace).await? {
+                match plan.case_type.field(field).and_then(|field| field.api_call()) {
+                    Some(call) if call.enabled => enabled_in.push(plan.id),
+                    Some(_) => disabled_in.push(plan.id),
+                    None => {}
+                }
+            }
+            fields.push(FieldFilter { field: field.clone(), word, enabled_in, disabled_in });
+        }
+        Ok(CaseFilter {
+            case_type: self.case_type,
+            status: self.status,
+            custom_status: self.custom_status,
+            assignee: self.assignee,
+            reference: self.reference,
+            updated_since: self.updated_since,
+            fields,
+            sort: self.sort,
+            descending: self.descending,
+        })
+    }
+}
+
+fn field_word(word: &str, reason: Option<&str>) -> Result<FieldWord, ServiceError> {
+    let unknown = |what: &str| ServiceError::BadQuery(format!("`{what}` is no state that a field can be filtered by"));
+    let found = match (word, reason) {
+        ("never_run", None) => FieldWord::NeverRun,
+        ("running", None) => FieldWord::Running,
+        ("disabled", None) => FieldWord::Disabled,
+        ("cached", None) => FieldWord::Cached,
+        ("succeeded", None) => FieldWord::Ended("succeeded", None),
+        ("queued", None) => FieldWord::Queued(None),
+        ("queued", Some(waiting)) => {
+            FieldWord::Queued(Some(WaitingFor::parse(waiting).ok_or_else(|| unknown(waiting))?.as_str()))
+        }
+        ("skipped", None) => FieldWord::Ended("skipped", None),
+        ("skipped", Some(reason)) => {
+            FieldWord::Ended("skipped", Some(Reason::parse(reason).ok_or_else(|| unknown(reason))?.as_str()))
+        }
+        ("failed", None) => FieldWord::Ended("failed", None),
+        ("failed", Some(reason)) => {
+            FieldWord::Ended("failed", Some(FailureCode::parse(reason).ok_or_else(|| unknown(reason))?.as_str()))
+        }
+        (word, _) => return Err(unknown(word)),
+    };
+    Ok(found)
+}

@@ -1,0 +1,234 @@
+//! Case types: saved as a whole or not at all, one version after the other.
+//!
+//! A save reads, compares and writes in one transaction, so two at once make two versions, never
+//! the same one twice. What is saved again unchanged stays the version it is.
+
+use serde_json::{Map, Value};
+
+use super::actor::Actor;
+use super::credentials::{self, Described, Home};
+use super::error::ServiceError;
+use super::page::{Page, PageRequest};
+use super::plans::{Plans, compile};
+use super::vault::Vault;
+use crate::domain::case_type::{CaseType, Known, Parsed};
+use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::problem::{Problem, code};
+use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
+
+/// A case type as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseTypeView {
+    /// What is kept of it; its definition is not for showing.
+    pub row: CaseTypeRow,
+    /// The definition with credentials as `[hidden]`.
+    pub definition: Value,
+    /// What is doubtful in it; only a save looks.
+    pub warnings: Vec<Problem>,
+}
+
+/// The case types of all workspaces. Cheap to clone.
+#[derive(Clone)]
+pub struct CaseTypes {
+    store: Store,
+    clock: SharedClock,
+    rng: SharedRng,
+    vault: Vault,
+    plans: Plans,
+}
+
+/// A definition on its way in.
+struct Save {
+    workspace: WorkspaceId,
+    by: String,
+    body: Value,
+    /// The key in the path; none: it must be in the body and new.
+    key: Option<CaseTypeKey>,
+}
+
+struct Saved {
+    row: CaseTypeRow,
+    warnings: Vec<Problem>,
+    created: bool,
+}
+
+impl CaseTypes {
+    /// On this database.
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, plans: Plans) -> Self {
+        Self { store, clock, rng, vault, plans }
+    }
+
+    /// The case types of the workspace, by key.
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<CaseTypeView>, ServiceError> {
+        let after = page.after::<CaseTypeKey>()?;
+        let tx = self.store.read().await?;
+        let mut rows = tx.list_case_types(actor.workspace, after.as_ref(), page.limit + 1).await?;
+        let counted = if page.count {
+            Some(tx.count_case_types_in(actor.workspace, page.most_counted()).await?)
+        } else {
+            None
+        };
+        let next = page.cut(&mut rows, |row| row.key.clone());
+        let views = rows.into_iter().map(|row| view(row, Vec::new())).collect();
+        Ok(Page::new(views, next, counted))
+    }
+
+    /// The case type with this key.
+    pub async fn get(&self, actor: &Actor, key: &CaseTypeKey) -> Result<CaseTypeView, ServiceError> {
+        let row = self.store.read().await?.find_case_type(actor.workspace, key).await?;
+        row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
+    }
+
+    /// Makes a case type.
+    pub async fn create(&self, actor: &Actor, body: &Value) -> Result<CaseTypeView, ServiceError> {
+        let saved = self.save(actor, None, body).await?;
+        Ok(view(saved.row, saved.warnings))
+    }
+
+    /// Makes or replaces a case type; `true`: it is new.
+    pub async fn put(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        body: &Value,
+    ) -> Result<(CaseTypeView, bool), ServiceError> {
+        let saved = self.save(actor, Some(key.clone()), body).await?;
+        Ok((view(saved.row, saved.warnings), saved.created))
+    }
+
+    async fn save(
+        &self,
+        actor: &Actor,
+        key: Option<CaseTypeKey>,
+        body: &Value,
+    ) -> Result<Saved, ServiceError> {
+        let save = Save { workspace: actor.workspace, by: actor.by(), body: body.clone(), key };
+        let this = self.clone();
+        let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
+        self.plans.saved(&saved.row).await;
+        Ok(saved)
+    }
+
+    async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        let known = known(tx, save.workspace).await?;
+        let Parsed { case_type, warnings } = parse(&save, &known)?;
+        let before = tx.find_case_type(save.workspace, &case_type.key).await?;
+        if before.is_some() && save.key.is_none() {
+            let detail = format!(
+                "there is a case type `{key}` already; replace it with `PUT /v1/case-types/{key}`, or choose \
+                 another key",
+                key = case_type.key
+            );
+            return Err(ServiceError::AlreadyExists(detail));
+        }
+        let definition = self.sealed(&case_type, before.as_ref(), &save)?;
+        match before {
+            Some(row) if row.definition == definition => Ok(Saved { row, warnings, created: false }),
+            before => self.add_version(tx, case_type.key, before, definition, save, warnings).await,
+        }
+    }
+
+    fn sealed(
+        &self,
+        case_type: &CaseType,
+        before: Option<&CaseTypeRow>,
+        save: &Save,
+    ) -> Result<Value, ServiceError> {
+        let mut form = case_type.normal_form();
+        if !credentials::any(&mut form) {
+            return Ok(form);
+        }
+        let compiled = before.map(|row| compile(row, &self.vault)).transpose()?;
+        let before = before
+            .zip(compiled.as_ref())
+            .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
+        let home = Home { vault: &self.vault, workspace: save.workspace, case_type: &case_type.key };
+        credentials::seal(Described { definition: &form, case_type }, before, &save.body, home)
+    }
+
+    async fn add_version(
+        &self,
+        tx: &Tx,
+        key: CaseTypeKey,
+        before: Option<CaseTypeRow>,
+        definition: Value,
+        save: Save,
+        warnings: Vec<Problem>,
+    ) -> Result<Saved, ServiceError> {
+        let now = self.clock.now();
+        let created = before.is_none();
+        let row = CaseTypeRow {
+            id: before.as_ref().map_or_else(|| CaseTypeId(self.rng.uuid(now)), |row| row.id),
+            workspace: save.workspace,
+            key,
+            version: before.as_ref().map_or(1, |row| row.version + 1),
+            definition,
+            created_at: before.as_ref().map_or(now, |row| row.created_at),
+            updated_at: now,
+        };
+        let new = NewCaseTypeVersion { row, by: save.by };
+        if created {
+            tx.insert_case_type(&new).await?;
+        } else {
+            tx.add_case_type_version(&new).await?;
+        }
+        Ok(Saved { row: new.row, warnings, created })
+    }
+
+    /// Deletes a case type that has no cases.
+    pub async fn delete(&self, actor: &Actor, key: &CaseTypeKey) -> Result<(), ServiceError> {
+        let (workspace, wanted) = (actor.workspace, key.clone());
+        let row =
+            self.store.write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted).await })).await?;
+        self.plans.removed(&row).await;
+        Ok(())
+    }
+}
+
+fn view(row: CaseTypeRow, warnings: Vec<Problem>) -> CaseTypeView {
+    let mut definition = row.definition.clone();
+    credentials::hide(&mut definition);
+    CaseTypeView { row, definition, warnings }
+}
+
+/// A key in the body must be the one in the path; without one it is taken from there.
+fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
+    let (Some(key), Some(body)) = (&save.key, save.body.as_object()) else {
+        return CaseType::parse(&save.body, known).map_err(ServiceError::Invalid);
+    };
+    let own = body.get("key").filter(|own| !own.is_null());
+    let differs = own.is_some_and(|own| own != key.as_str());
+    let mut with_key = Map::from_iter([("key".to_owned(), Value::from(key.as_str()))]);
+    with_key.extend(
+        body.iter().filter(|(name, _)| *name != "key").map(|(name, value)| (name.clone(), value.clone())),
+    );
+    let parsed = CaseType::parse(&Value::Object(with_key), known);
+    if !differs {
+        return parsed.map_err(ServiceError::Invalid);
+    }
+    let message = format!("is not the key in the path, `{key}`: leave it out, or send it to its own path");
+    let mut problems = vec![Problem::new("/key", code::INVALID, message)];
+    problems.extend(parsed.err().into_iter().flatten());
+    Err(ServiceError::Invalid(problems))
+}
+
+/// What a definition may refer to.
+async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
+    let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
+    let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
+    let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
+    Ok(Known { secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(), params })
+}
+
+async fn remove(tx: &Tx, workspace: WorkspaceId, key: &CaseTypeKey) -> Result<CaseTypeRow, ServiceError> {
+    let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
+    let cases = tx.count_cases_of_type(row.id).await?;
+    if cases > 0 {
+        let users = if cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };
+        let detail = format!("the case type `{key}` has {users}; delete them first");
+        return Err(ServiceError::InUse { detail, users: vec![users] });
+    }
+    tx.delete_case_type(workspace, key).await?;
+    Ok(row)
+}

@@ -1,0 +1,239 @@
+//! Cases: create, read, list, change, delete.
+//!
+//! Creating a case queues the runs of its `on_create` fields in the same transaction and
+//! returns: no service ever waits for a provider.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::actor::Actor;
+use super::case_body::CaseBody;
+use super::case_query::CaseQuery;
+use super::change;
+use super::error::ServiceError;
+use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::plans::{Plan, Plans};
+use super::views::CaseView;
+use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
+use crate::domain::case_type::Origin;
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
+use crate::domain::problem::{Problem, code};
+use crate::domain::run::{NewRun, Priority};
+use crate::domain::trigger::Trigger;
+use crate::store::{CommitLimits, CreateOutcome, NewCase, Store};
+
+/// Use cases around cases.
+#[derive(Clone)]
+pub struct Cases {
+    pub(super) store: Store,
+    pub(super) plans: Plans,
+    pub(super) clock: SharedClock,
+    pub(super) rng: SharedRng,
+    pub(super) limits: CommitLimits,
+}
+
+impl Cases {
+    /// Creates a case from a request body; answers it with the runs that it queued.
+    pub async fn create(&self, actor: &Actor, body: &Value) -> Result<(CaseView, Vec<RunId>), ServiceError> {
+        let body = CaseBody::read(body)?;
+        let Some(key) = body.case_type.clone() else {
+            let message = "`case_type` is missing: name the type of the case";
+            return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::REQUIRED, message)]));
+        };
+        let plan = self.plan_for(actor, &key).await?;
+        let new = self.new_case(actor, &plan, body)?;
+        let (id, reference) = (new.case.id, new.case.reference.clone());
+        let runs = new.runs.iter().map(|run| run.id).collect();
+        match self.store.create_case(new).await? {
+            CreateOutcome::Created => Ok((self.get(actor, id).await?, runs)),
+            CreateOutcome::ReferenceTaken => Err(reference_taken(reference.as_deref())),
+        }
+    }
+
+    async fn plan_for(&self, actor: &Actor, key: &str) -> Result<Arc<Plan>, ServiceError> {
+        let plan = match key.parse::<CaseTypeKey>() {
+            Ok(key) => self.plans.current(actor.workspace, &key).await?,
+            Err(_) => None,
+        };
+        plan.ok_or_else(|| {
+            let message = format!("there is no case type `{key}`: create it first, or check the spelling");
+            ServiceError::Invalid(vec![Problem::new("/case_type", code::UNKNOWN_REFERENCE, message)])
+        })
+    }
+
+    fn new_case(&self, actor: &Actor, plan: &Plan, body: CaseBody) -> Result<NewCase, ServiceError> {
+        let now = self.clock.now();
+        let given = body.data.unwrap_or_default();
+        let data = plan.case_type.check_data(&given, Origin::Creation).map_err(ServiceError::Invalid)?;
+        let by = actor.by();
+        let mut provenance = Provenance::whole(ProvenanceEntry::by(Source::Initial, &by, now));
+        for name in data.keys().filter(|name| !given.contains_key(*name)) {
+            provenance.set(name, ProvenanceEntry::by(Source::Default, &by, now));
+        }
+        let (outputs, data) = change::split_outputs(data, plan, &[]);
+        change::check_sizes(&data, &outputs, self.limits)?;
+        let case = Case {
+            id: CaseId(self.rng.uuid(now)),
+            workspace: actor.workspace,
+            case_type_id: plan.id,
+            case_type: plan.key.clone(),
+            reference: body.reference.flatten(),
+            title: body.title.flatten(),
+            status: body.status.unwrap_or(CaseStatus::InProgress),
+            custom_status: body.custom_status.flatten(),
+            assignee: body.assignee.flatten(),
+            version: 1,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let runs = self.first_runs(&case, plan, &by);
+        Ok(NewCase { case, data, outputs, provenance, runs })
+    }
+
+    /// One run for every field that fires on creation.
+    fn first_runs(&self, case: &Case, plan: &Plan, by: &str) -> Vec<NewRun> {
+        let fires = plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
+        fires
+            .map(|(key, call)| NewRun {
+                id: RunId(self.rng.uuid(case.created_at)),
+                workspace: case.workspace,
+                case_id: case.id,
+                case_type_id: plan.id,
+                case_type: plan.key.clone(),
+                case_type_version: plan.version,
+                field: key.clone(),
+                trigger: Trigger::OnCreate,
+                priority: Priority::Triggered,
+                attempts_max: 1 + call.retry,
+                input: None,
+                force: false,
+                overwrite: false,
+                by: by.to_owned(),
+                created_at: case.created_at,
+            })
+            .collect()
+    }
+
+    /// One case.
+    pub async fn get(&self, actor: &Actor, id: CaseId) -> Result<CaseView, ServiceError> {
+        let tx = self.store.read().await?;
+        let snapshot = tx.find_snapshot(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
+        drop(tx);
+        let plan = self.plans.by_id_current(snapshot.row.case.case_type_id).await?;
+        let plan = plan.ok_or(ServiceError::NotFound("case"))?;
+        Ok(CaseView::new(snapshot, &plan))
+    }
+
+    /// A page of cases.
+    pub async fn list(&self, actor: &Actor, query: CaseQuery, page: PageRequest) -> Result<Page<CaseView>, ServiceError> {
+        let filter = query.filter(&self.plans, actor).await?;
+        let after = page.after::<(Value, CaseId)>()?;
+        let tx = self.store.read().await?;
+        let found = tx.list_cases(actor.workspace, &filter, after, page.fetch()).await?;
+        let counted = match page.count {
+            true => Some(tx.count_cases(actor.workspace, &filter, EXACT_TOTAL + 1).await?),
+            false => None,
+        };
+        drop(tx);
+        let cut = Page::cut(found, &page, |last| (filter.sort_value(last), last.row.case.id)).with_total(counted);
+        let mut plans = HashMap::new();
+        for snapshot in &cut.items {
+            let id = snapshot.row.case.case_type_id;
+            if let (false, Some(plan)) = (plans.contains_key(&id), self.plans.by_id_current(id).await?) {
+                plans.insert(id, plan);
+            }
+        }
+        Ok(cut.filter_map(|snapshot| {
+            let plan = plans.get(&snapshot.row.case.case_type_id)?;
+            Some(CaseView::new(snapshot, plan))
+        }))
+    }
+
+    /// Changes a case by a merge patch (RFC 7396) of its members.
+    pub async fn patch(&self, actor: &Actor, id: CaseId, body: &Value) -> Result<CaseView, ServiceError> {
+        let body = CaseBody::read(body)?;
+        let current = self.get(actor, id).await?;
+        if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
+            let message = "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
+            return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
+        }
+        let plan = self.plans.by_id_current(current.case.case_type_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let reference = body.reference.clone().flatten();
+        let (actor_in, now, limits) = (actor.clone(), self.clock.now(), self.limits);
+        let written = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move { change::patch(tx, &actor_in, id, &plan, body, now, limits).await })
+            })
+            .await;
+        match written {
+            Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => Err(reference_taken(reference.as_deref())),
+            Err(error) => Err(error),
+            Ok(()) => self.get(actor, id).await,
+        }
+    }
+
+    /// Deletes a case; runs that wait are cancelled, an answer in flight is dropped.
+    pub async fn delete(&self, actor: &Actor, id: CaseId) -> Result<(), ServiceError> {
+        let (workspace, now) = (actor.workspace, self.clock.now());
+        let found = self
+            .store
+            .write(move |tx| Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) }))
+            .await?;
+        self.store.signals().changed([id]);
+        if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
+    }
+
+    /// Returns when all of these runs have ended, or at `until`.
+    pub async fn wait_for_runs(&self, actor: &Actor, case: CaseId, runs: &[RunId], until: Instant) -> Result<(), ServiceError> {
+        self.wait(case, until, async || {
+            let live = self.store.read().await?.live_runs(case).await?;
+            Ok(!live.iter().any(|run| runs.contains(&run.run_id)) || self.is_gone(actor, case).await?)
+        })
+        .await
+    }
+
+    /// Returns when no run of the case is queued or running, or at `until`.
+    pub async fn wait_until_settled(&self, actor: &Actor, case: CaseId, until: Instant) -> Result<(), ServiceError> {
+        self.wait(case, until, async || {
+            let live = self.store.read().await?.live_runs(case).await?;
+            Ok(live.is_empty() || self.is_gone(actor, case).await?)
+        })
+        .await
+    }
+
+    async fn is_gone(&self, actor: &Actor, case: CaseId) -> Result<bool, ServiceError> {
+        Ok(self.store.read().await?.find_case(actor.workspace, case).await?.is_none())
+    }
+
+    /// Looks again after each change on the case.
+    async fn wait(
+        &self,
+        case: CaseId,
+        until: Instant,
+        done: impl AsyncFn() -> Result<bool, ServiceError>,
+    ) -> Result<(), ServiceError> {
+        let changes = self.store.signals().of_case(case);
+        loop {
+            let changed = changes.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if done().await? {
+                return Ok(());
+            }
+            tokio::select! {
+                () = changed => {}
+                () = self.clock.sleep_until(until) => return Ok(()),
+            }
+        }
+    }
+}
+
+fn reference_taken(reference: Option<&str>) -> ServiceError {
+    let reference = reference.unwrap_or_default();
+    ServiceError::AlreadyExists(format!("another case has the reference `{reference}`: choose another one"))
+}

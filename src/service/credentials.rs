@@ -1,0 +1,196 @@
+//! Credentials that were typed into the `auth` of a field: sealed in rows, hidden in answers,
+//! open only in a compiled plan.
+//!
+//! All of it works on the normal form of a definition, where an `auth` is flat. A sealed member
+//! is `{"$sealed": "<text>"}`, which no sender can write: a member of `auth` is a text.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::error::ServiceError;
+use super::vault::{Vault, place_of_credential};
+use crate::domain::auth::credential_members;
+use crate::domain::case_type::CaseType;
+use crate::domain::ids::{CaseTypeKey, FieldKey, WorkspaceId};
+use crate::domain::problem::{Problem, code};
+use crate::domain::redact::Label;
+use crate::domain::sealing::Sealed;
+use crate::domain::secret::{HIDDEN, SecretText};
+
+const SEALED: &str = "$sealed";
+
+/// The case type whose credentials are meant.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    /// What seals and opens.
+    pub vault: &'a Vault,
+    /// The workspace of the case type.
+    pub workspace: WorkspaceId,
+    /// Its key.
+    pub case_type: &'a CaseTypeKey,
+}
+
+/// A case type with the definition that is, or shall be, kept of it.
+#[derive(Clone, Copy)]
+pub struct Described<'a> {
+    /// The definition, in its normal form.
+    pub definition: &'a Value,
+    /// The same, compiled.
+    pub case_type: &'a CaseType,
+}
+
+/// Puts `[hidden]` in place of what is sealed.
+pub fn hide(definition: &mut Value) {
+    for (_, auth) in auths(definition) {
+        for member in auth.values_mut().filter(|member| sealed_text(member).is_some()) {
+            *member = HIDDEN.into();
+        }
+    }
+}
+
+/// Opens what is sealed, in its place; answers it by field, too.
+pub fn open(
+    definition: &mut Value,
+    home: Home<'_>,
+) -> Result<BTreeMap<FieldKey, Vec<SecretText>>, ServiceError> {
+    let mut opened: BTreeMap<FieldKey, Vec<SecretText>> = BTreeMap::new();
+    for (field, auth) in auths(definition) {
+        for (member, value) in auth.iter_mut() {
+            let Some(sealed) = sealed_text(value) else { continue };
+            let text = open_one(sealed, &field, member, home)?;
+            *value = text.expose().into();
+            opened.entry(field.clone()).or_default().push(text);
+        }
+    }
+    Ok(opened)
+}
+
+/// Whether anything in a definition that was just read has to be sealed or kept.
+pub fn any(definition: &mut Value) -> bool {
+    auths(definition).any(|(_, auth)| !members(auth).is_empty())
+}
+
+/// Seals the literal credentials of a definition that was just read. `[hidden]` keeps the one
+/// that is stored (`before`) for the same member of the same field, unless the field calls
+/// another address now. `sent` is the body, for pointers.
+pub fn seal(
+    new: Described<'_>,
+    before: Option<Described<'_>>,
+    sent: &Value,
+    home: Home<'_>,
+) -> Result<Value, ServiceError> {
+    let mut definition = new.definition.clone();
+    let mut problems = Vec::new();
+    for (field, auth) in auths(&mut definition) {
+        for member in members(auth) {
+            let text = auth.get(&member).and_then(Value::as_str).unwrap_or_default();
+            let stored = before.and_then(|before| stored(before.definition, &field, &member));
+            let moved = before.is_some_and(|before| moved(before.case_type, new.case_type, &field));
+            let value = match (text == HIDDEN, stored) {
+                (true, None) => Err("stands for a stored credential, but there is none here: type it in"),
+                (true, Some(_)) if moved => {
+                    Err("the field calls another address now: type the credential again")
+                }
+                (true, Some(stored)) => Ok(stored.clone()),
+                (false, stored) => keep_or_seal(text, stored, &field, &member, home).map(Ok)?,
+            };
+            match value {
+                Ok(value) => {
+                    auth.insert(member, value);
+                }
+                Err(why) => problems.push(Problem::new(pointer(sent, &field, &member), code::INVALID, why)),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(definition) } else { Err(ServiceError::Invalid(problems)) }
+}
+
+/// The same text stays sealed as it is, so that saving a case type again changes nothing.
+fn keep_or_seal(
+    text: &str,
+    stored: Option<&Value>,
+    field: &FieldKey,
+    member: &str,
+    home: Home<'_>,
+) -> Result<Value, ServiceError> {
+    if let Some((stored, sealed)) = stored.and_then(|value| Some((value, sealed_text(value)?)))
+        && open_one(sealed, field, member, home)?.expose() == text
+    {
+        return Ok(stored.clone());
+    }
+    let place = place_of_credential(home.workspace, home.case_type, field, member);
+    Ok(json!({SEALED: home.vault.seal(&place, text)?.to_text()}))
+}
+
+fn open_one(
+    sealed: &str,
+    field: &FieldKey,
+    member: &str,
+    home: Home<'_>,
+) -> Result<SecretText, ServiceError> {
+    let named = |why: String| {
+        let case_type = home.case_type;
+        ServiceError::Sealing(format!(
+            "the credential of the field `{field}` of the case type `{case_type}` cannot be read: {why}"
+        ))
+    };
+    let sealed = Sealed::from_text(sealed).map_err(|error| named(error.to_string()))?;
+    let place = place_of_credential(home.workspace, home.case_type, field, member);
+    home.vault.open(&place, &sealed, Some(Label::Hidden)).map_err(|error| named(error.to_string()))
+}
+
+/// The `auth` of each field that has one, with the field's key.
+fn auths(definition: &mut Value) -> impl Iterator<Item = (FieldKey, &mut Map<String, Value>)> {
+    let fields = definition.get_mut("fields").and_then(Value::as_array_mut);
+    fields.into_iter().flatten().filter_map(|field| {
+        let key = field.get("key")?.as_str()?.parse().ok()?;
+        let auth = field.get_mut("api_config")?.get_mut("auth")?.as_object_mut()?;
+        Some((key, auth))
+    })
+}
+
+/// Names of the members that hold a credential, or stand for one.
+fn members(auth: &Map<String, Value>) -> Vec<String> {
+    let literal = credential_members(&Value::Object(auth.clone()));
+    let literal = |name: &str| literal.iter().any(|pointer| pointer.strip_prefix('/') == Some(name));
+    let names = auth.iter().filter(|(name, value)| *value == HIDDEN || literal(name));
+    names.map(|(name, _)| name.clone()).collect()
+}
+
+fn sealed_text(member: &Value) -> Option<&str> {
+    member.get(SEALED)?.as_str()
+}
+
+fn field_of<'v>(definition: &'v Value, key: &FieldKey) -> Option<(usize, &'v Value)> {
+    let fields = definition.get("fields")?.as_array()?;
+    fields.iter().enumerate().find(|(_, field)| field.get("key").is_some_and(|other| other == key.as_str()))
+}
+
+fn stored<'v>(definition: &'v Value, field: &FieldKey, member: &str) -> Option<&'v Value> {
+    let (_, field) = field_of(definition, field)?;
+    field.get("api_config")?.get("auth")?.get(member).filter(|value| sealed_text(value).is_some())
+}
+
+/// The pointer of a member in the body that was sent, where it may stand in a nested `config`.
+fn pointer(sent: &Value, field: &FieldKey, member: &str) -> String {
+    let Some((index, field)) = field_of(sent, field) else { return String::new() };
+    let nested = field.pointer("/api_config/auth/config").and_then(|config| config.get(member)).is_some();
+    let config = if nested { "/config" } else { "" };
+    format!("/fields/{index}/api_config/auth{config}/{member}")
+}
+
+/// Whether a field may call another scheme, host or port than before. Where params decide, any
+/// change of the url or the params counts as one.
+fn moved(before: &CaseType, now: &CaseType, field: &FieldKey) -> bool {
+    let url = |case_type: &'_ CaseType| -> Option<(Option<Url>, String)> {
+        let url = &case_type.field(field.as_str())?.api_call()?.request.url;
+        Some((url.literal_origin().cloned(), url.source().to_owned()))
+    };
+    match (url(before), url(now)) {
+        (Some((Some(old), _)), Some((Some(new), _))) => old.origin() != new.origin(),
+        (Some((None, old)), Some((None, new))) => old != new || before.params != now.params,
+        _ => true,
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a use case was refused. The doors turn each into a status and a code.
+
+use crate::domain::problem::Problem;
+use crate::domain::token::Role;
+use crate::store::StoreError;
+
+/// Why a use case was refused, or what of ours failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ServiceError {
+    /// There is nothing with this name or id in this workspace: `case`, `secret`, …
+    #[error("there is no such {0} in this workspace")]
+    NotFound(&'static str),
+    /// What was sent does not hold together.
+    #[error("{}", sentence(.0))]
+    Invalid(Vec<Problem>),
+    /// The name is taken.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// Others need it.
+    #[error("{detail}")]
+    InUse {
+        /// What happened and what to do.
+        detail: String,
+        /// Who needs it.
+        users: Vec<String>,
+    },
+    /// The field never runs.
+    #[error("{0}")]
+    FieldDisabled(String),
+    /// Something is under way that must end first.
+    #[error("{0}")]
+    InProgress(String),
+    /// More than may be kept.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The role does not reach.
+    #[error("this needs a token with the role {}", needed.as_str())]
+    Forbidden {
+        /// The least role that reaches.
+        needed: Role,
+    },
+    /// A cursor that we did not make.
+    #[error("the cursor is not one that a list answered; leave it out to begin anew")]
+    BadCursor,
+    /// A query parameter that means nothing.
+    #[error("{0}")]
+    BadQuery(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something could not be sealed or opened: the master key is not the one of this database.
+    #[error("{0}")]
+    Sealing(String),
+}
+
+fn sentence(problems: &[Problem]) -> String {
+    match problems {
+        [] => "what was sent cannot be used".to_owned(),
+        [problem] if problem.pointer.is_empty() => problem.message.clone(),
+        [problem] => format!("{}: {}", problem.pointer, problem.message),
+        [problem, rest @ ..] => {
+            format!("{}: {} (and {} more)", problem.pointer, problem.message, rest.len())
+        }
+    }
+}
+
+impl ServiceError {
+    /// One problem.
+    pub fn invalid(pointer: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem::new(pointer, code, message)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_problems_read_as_the_first_and_a_count() {
+        let problem = |pointer: &str| Problem::new(pointer, "invalid", "is wrong");
+        for (problems, expected) in [
+            (vec![problem("")], "is wrong"),
+            (vec![problem("/a")], "/a: is wrong"),
+            (vec![problem("/a"), problem("/b"), problem("/c")], "/a: is wrong (and 2 more)"),
+        ] {
+            assert_eq!(ServiceError::Invalid(problems).to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Fields by hand: refresh one, several or all of a case.
+
+use serde_json::{Map, Value};
+
+use super::actor::Actor;
+use super::cases::Cases;
+use super::error::ServiceError;
+use super::plans::Plan;
+use crate::domain::api_call::ApiCall;
+use crate::domain::case::Case;
+use crate::domain::ids::{CaseId, FieldKey, RunId};
+use crate::domain::run::{NewRun, Priority, Run};
+use crate::domain::trigger::Trigger;
+use crate::store::Firing;
+
+/// What a refresh says.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshRequest {
+    /// The root `input` of the field's templates.
+    pub input: Option<Map<String, Value>>,
+    /// Skip the cache look-up.
+    pub force: bool,
+    /// Clear overrides when the run succeeds.
+    pub overwrite: bool,
+    /// Which fields, for a refresh of the case.
+    pub fields: Option<Vec<FieldKey>>,
+}
+
+/// Use cases around fields.
+#[derive(Clone)]
+pub struct Fields {
+    pub(super) cases: Cases,
+}
+
+impl Fields {
+    /// Refreshes one field; answers the run to follow.
+    pub async fn refresh(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        field: &FieldKey,
+        request: RefreshRequest,
+    ) -> Result<Run, ServiceError> {
+        let request = RefreshRequest { fields: Some(vec![field.clone()]), ..request };
+        let mut runs = self.refresh_all(actor, case, request).await?;
+        runs.pop().ok_or(ServiceError::NotFound("run"))
+    }
+
+    /// Refreshes the named fields of a case; without names every field that is switched on,
+    /// except those that only ever run by hand.
+    pub async fn refresh_all(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        request: RefreshRequest,
+    ) -> Result<Vec<Run>, ServiceError> {
+        let view = self.cases.get(actor, case).await?;
+        let plan = self.cases.plans.by_id_current(view.case.case_type_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let firings = chosen(&plan, request.fields.as_deref())?
+            .into_iter()
+            .map(|(key, call)| Firing { run: self.manual_run(actor, &view.case, &plan, key, call, &request) })
+            .collect::<Vec<_>>();
+        let (workspace, now) = (actor.workspace, self.cases.clock.now());
+        self.cases
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.find_case(workspace, case).await?.is_none() {
+                        return Err(ServiceError::NotFound("case"));
+                    }
+                    let mut runs = Vec::with_capacity(firings.len());
+                    for firing in &firings {
+                        let run = tx.fire(firing).await?.run();
+                        runs.extend(tx.find_run(workspace, run).await?);
+                    }
+                    tx.touch_case(case, now).await?;
+                    Ok::<_, ServiceError>(runs)
+                })
+            })
+            .await
+    }
+
+    fn manual_run(
+        &self,
+        actor: &Actor,
+        case: &Case,
+        plan: &Plan,
+        key: &FieldKey,
+        call: &ApiCall,
+        request: &RefreshRequest,
+    ) -> NewRun {
+        let now = self.cases.clock.now();
+        NewRun {
+            id: RunId(self.cases.rng.uuid(now)),
+            workspace: case.workspace,
+            case_id: case.id,
+            case_type_id: plan.id,
+            case_type: plan.key.clone(),
+            case_type_version: plan.version,
+            field: key.clone(),
+            trigger: Trigger::Manual,
+            priority: Priority::Manual,
+            attempts_max: 1 + call.retry,
+            input: request.input.clone().map(Value::Object),
+            force: request.force,
+            overwrite: request.overwrite,
+            by: actor.by(),
+            created_at: now,
+        }
+    }
+}
+
+/// The fields that a refresh means.
+fn chosen<'p>(
+    plan: &'p Plan,
+    named: Option<&[FieldKey]>,
+) -> Result<Vec<(&'p FieldKey, &'p ApiCall)>, ServiceError> {
+    let Some(named) = named else {
+        let automatic = |call: &ApiCall| call.enabled && call.triggers.iter().any(|t| *t != Trigger::Manual);
+        return Ok(plan.case_type.api_calls().filter(|(_, call)| automatic(call)).collect());
+    };
+    let mut found = Vec::with_capacity(named.len());
+    for key in named {
+        let field = plan.case_type.api_calls().find(|(known, _)| *known == key);
+        let (key, call) = field.ok_or(ServiceError::NotFound("field"))?;
+        if !call.enabled {
+            return Err(ServiceError::FieldDisabled(format!("the field `{key}` is switched off: switch it on in its case type first")));
+        }
+        if !found.iter().any(|(known, _): &(&FieldKey, &ApiCall)| *known == key) {
+            found.push((key, call));
+        }
+    }
+    Ok(found)
+}

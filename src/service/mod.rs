@@ -1,0 +1,62 @@
+//! Use cases: what people, the API and the engine do, with nothing of HTTP or SQL.
+//!
+//! A service takes an [`Actor`], works in its workspace only, and answers with a value or a
+//! [`ServiceError`]. It never waits for the engine: it queues a run and returns.
+
+/// Who asks.
+mod actor;
+
+/// Why something was refused.
+mod error;
+
+/// Parts of lists.
+mod page;
+
+/// The holder of the master key.
+mod vault;
+
+/// Workspaces and tokens.
+mod access;
+mod new_token;
+
+/// Secrets.
+mod put_secret;
+mod secrets;
+
+/// Credentials that were typed into a field.
+mod credentials;
+
+/// Case types, compiled once per version.
+mod plans;
+
+/// Case types, saved.
+mod case_types;
+
+/// Cases.
+mod case_body;
+mod case_query;
+mod cases;
+mod change;
+mod views;
+
+/// Fields.
+mod fields;
+
+/// Runs.
+mod runs;
+
+pub use access::Access;
+pub use actor::Actor;
+pub use case_query::CaseQuery;
+pub use case_types::{CaseTypeView, CaseTypes};
+pub use cases::Cases;
+pub use error::ServiceError;
+pub use fields::{Fields, RefreshRequest};
+pub use new_token::{NewTokenRequest, parse_instant};
+pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
+pub use plans::{Plan, Plans};
+pub use put_secret::PutSecret;
+pub use runs::Runs;
+pub use secrets::{OpenFailed, Opened, SecretView, Secrets};
+pub use vault::{OnOpened, Vault};
+pub use views::CaseView;

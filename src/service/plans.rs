@@ -1,0 +1,231 @@
+//! Case types as they are run: compiled once per version and shared.
+//!
+//! A version never changes, so its plan is kept until memory is wanted for others. Which version
+//! is the current one is remembered for up to 5 s, and known at once where it was saved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use moka::future::Cache;
+use serde_json::{Map, Value};
+
+use super::access::REMEMBERED;
+use super::credentials::{self, Home};
+use super::error::ServiceError;
+use super::vault::Vault;
+use crate::domain::case_type::{CaseType, Known};
+use crate::domain::ids::{CaseTypeId, CaseTypeKey, FieldKey, WorkspaceId, is_key};
+use crate::domain::secret::SecretText;
+use crate::store::{CaseTypeRow, Store, StoreError, Tx};
+
+const PLANS: u64 = 1_000;
+const TYPES: u64 = 10_000;
+
+/// One version of a case type, ready to run.
+pub struct Plan {
+    /// The case type.
+    pub id: CaseTypeId,
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// Its key.
+    pub key: CaseTypeKey,
+    /// The version.
+    pub version: i64,
+    /// The definition, compiled; literal credentials are open in it.
+    pub case_type: CaseType,
+    /// What templates read as `params`: the case type's over the workspace's.
+    pub params: Arc<Value>,
+    typed: BTreeMap<FieldKey, Vec<SecretText>>,
+}
+
+impl Plan {
+    /// The credentials that were typed into a field, which nothing shown may hold.
+    pub fn credentials(&self, field: &FieldKey) -> &[SecretText] {
+        self.typed.get(field).map_or(&[], Vec::as_slice)
+    }
+
+    /// Names of the secrets that any of its fields uses.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        self.case_type.api_calls().flat_map(|(_, call)| &call.secrets).map(String::as_str).collect()
+    }
+}
+
+/// All plans. Cheap to clone.
+#[derive(Clone)]
+pub struct Plans {
+    store: Store,
+    vault: Vault,
+    versions: Cache<(CaseTypeId, i64), Arc<Plan>>,
+    current: Cache<(WorkspaceId, CaseTypeKey), (CaseTypeId, i64)>,
+    latest: Cache<CaseTypeId, i64>,
+}
+
+impl Plans {
+    /// On this database.
+    pub fn new(store: Store, vault: Vault) -> Self {
+        Self {
+            store,
+            vault,
+            versions: Cache::new(PLANS),
+            current: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
+            latest: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
+        }
+    }
+
+    /// The current version of the case type with this key.
+    pub async fn current(
+        &self,
+        workspace: WorkspaceId,
+        key: &CaseTypeKey,
+    ) -> Result<Option<Arc<Plan>>, ServiceError> {
+        if let Some((id, version)) = self.current.get(&(workspace, key.clone())).await
+            && let Some(plan) = self.version(id, version).await?
+        {
+            return Ok(Some(plan));
+        }
+        let tx = self.store.read().await?;
+        let Some(row) = tx.find_case_type(workspace, key).await? else { return Ok(None) };
+        self.saved(&row).await;
+        self.of_row(&tx, row).await.map(Some)
+    }
+
+    /// The current version of the case type with this id.
+    pub async fn by_id_current(&self, id: CaseTypeId) -> Result<Option<Arc<Plan>>, ServiceError> {
+        if let Some(version) = self.latest.get(&id).await
+            && let Some(plan) = self.version(id, version).await?
+        {
+            return Ok(Some(plan));
+        }
+        let tx = self.store.read().await?;
+        let Some(row) = tx.get_case_type(id).await? else { return Ok(None) };
+        self.saved(&row).await;
+        self.of_row(&tx, row).await.map(Some)
+    }
+
+    /// The current versions of all case types of a workspace, by key.
+    pub async fn all_current(&self, workspace: WorkspaceId) -> Result<Vec<Arc<Plan>>, ServiceError> {
+        let tx = self.store.read().await?;
+        self.all_current_in(&tx, workspace).await
+    }
+
+    /// As [`Plans::all_current`], inside a transaction.
+    pub async fn all_current_in(
+        &self,
+        tx: &Tx,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<Arc<Plan>>, ServiceError> {
+        let mut plans = Vec::new();
+        for (id, version) in tx.list_current_versions(workspace).await? {
+            plans.extend(self.version_in(tx, id, version).await?);
+        }
+        Ok(plans)
+    }
+
+    /// One version of a case type.
+    pub async fn version(&self, id: CaseTypeId, version: i64) -> Result<Option<Arc<Plan>>, ServiceError> {
+        if let Some(plan) = self.versions.get(&(id, version)).await {
+            return Ok(Some(plan));
+        }
+        let tx = self.store.read().await?;
+        self.version_in(&tx, id, version).await
+    }
+
+    /// As [`Plans::version`], inside a transaction.
+    async fn version_in(
+        &self,
+        tx: &Tx,
+        id: CaseTypeId,
+        version: i64,
+    ) -> Result<Option<Arc<Plan>>, ServiceError> {
+        if let Some(plan) = self.versions.get(&(id, version)).await {
+            return Ok(Some(plan));
+        }
+        match tx.case_type_version(id, version).await? {
+            Some(row) => self.of_row(tx, row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn of_row(&self, tx: &Tx, row: CaseTypeRow) -> Result<Arc<Plan>, ServiceError> {
+        if let Some(plan) = self.versions.get(&(row.id, row.version)).await {
+            return Ok(plan);
+        }
+        let (case_type, typed) = compile(&row, &self.vault)?;
+        let mut params = tx.get_workspace(row.workspace).await?.map(|row| row.params).unwrap_or_default();
+        params.extend(case_type.params.clone());
+        let plan = Arc::new(Plan {
+            id: row.id,
+            workspace: row.workspace,
+            key: row.key,
+            version: row.version,
+            case_type,
+            params: Arc::new(Value::Object(params)),
+            typed,
+        });
+        self.versions.insert((plan.id, plan.version), plan.clone()).await;
+        Ok(plan)
+    }
+
+    /// Remembers which version is current. An older one never replaces a newer one, so that who
+    /// read before a save does not undo it.
+    pub async fn saved(&self, row: &CaseTypeRow) {
+        keep_greater(&self.current, (row.workspace, row.key.clone()), (row.id, row.version)).await;
+        keep_greater(&self.latest, row.id, row.version).await;
+    }
+
+    /// Forgets a case type that was deleted.
+    pub async fn removed(&self, row: &CaseTypeRow) {
+        self.current.invalidate(&(row.workspace, row.key.clone())).await;
+        self.latest.invalidate(&row.id).await;
+    }
+}
+
+async fn keep_greater<K, V>(cache: &Cache<K, V>, key: K, value: V)
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Ord + Clone + Send + Sync + 'static,
+{
+    let greater = |entry: Option<moka::Entry<K, V>>| {
+        let old = entry.map(moka::Entry::into_value);
+        std::future::ready(old.map_or(value.clone(), |old| old.max(value)))
+    };
+    cache.entry(key).and_upsert_with(greater).await;
+}
+
+/// Compiles a stored definition, and opens the credentials in it.
+pub fn compile(
+    row: &CaseTypeRow,
+    vault: &Vault,
+) -> Result<(CaseType, BTreeMap<FieldKey, Vec<SecretText>>), ServiceError> {
+    let home = Home { vault, workspace: row.workspace, case_type: &row.key };
+    let mut definition = row.definition.clone();
+    let typed = credentials::open(&mut definition, home)?;
+    // A version that was saved is compiled even when a secret of it is gone by now: the run
+    // then fails with `secret_missing`, instead of the whole case type.
+    let mut secrets = BTreeMap::new();
+    possible_secrets(&definition, &mut secrets);
+    let known = Known { secrets, params: Map::new() };
+    let parsed = CaseType::parse(&definition, &known).map_err(|problems| StoreError::Corrupt {
+        table: "case_type_version",
+        id: row.id.0,
+        reason: format!("version {}: {}", row.version, ServiceError::Invalid(problems)),
+    })?;
+    Ok((parsed.case_type, typed))
+}
+
+/// Every word of every text that speaks of secrets.
+fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<String>>) {
+    match value {
+        Value::String(text) if text.contains("secret") => {
+            let all = text.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+            words.extend(all.filter(|word| is_key(word)).map(|word| (word.to_owned(), Vec::new())));
+        }
+        Value::Array(items) => items.iter().for_each(|item| possible_secrets(item, words)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            possible_secrets(&Value::String(name.clone()), words);
+            possible_secrets(member, words);
+        }),
+        _ => {}
+    }
+}

@@ -1,0 +1,36 @@
+//! The run history.
+
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::page::{EXACT_TOTAL, Page, PageRequest};
+use crate::domain::ids::RunId;
+use crate::domain::run::{Attempt, Run};
+use crate::store::{RunFilter, Store};
+
+/// Use cases around runs.
+#[derive(Clone)]
+pub struct Runs {
+    pub(super) store: Store,
+}
+
+impl Runs {
+    /// A page of runs, newest first.
+    pub async fn list(&self, actor: &Actor, filter: RunFilter, page: PageRequest) -> Result<Page<Run>, ServiceError> {
+        let before = page.after::<RunId>()?;
+        let tx = self.store.read().await?;
+        let found = tx.list_runs(actor.workspace, &filter, before, page.fetch()).await?;
+        let counted = match page.count {
+            true => Some(tx.count_runs(actor.workspace, &filter, EXACT_TOTAL + 1).await?),
+            false => None,
+        };
+        Ok(Page::cut(found, &page, |last| last.id).with_total(counted))
+    }
+
+    /// One run with its attempts.
+    pub async fn get(&self, actor: &Actor, id: RunId) -> Result<(Run, Vec<Attempt>), ServiceError> {
+        let tx = self.store.read().await?;
+        let run = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
+        let attempts = tx.attempts(id).await?;
+        Ok((run, attempts))
+    }
+}

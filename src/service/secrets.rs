@@ -1,0 +1,253 @@
+//! Secrets: put in, used, never read again.
+//!
+//! An opened value is remembered for up to 5 s, so one that was changed elsewhere (another
+//! replica, the command line) is used for that long; one that was changed here is forgotten at
+//! once. Who uses a secret is read from the current versions of the case types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use moka::future::Cache;
+use serde_json::{Map, Value};
+
+use super::access::REMEMBERED;
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::page::{Page, PageRequest};
+use super::plans::Plans;
+use super::put_secret::PutSecret;
+use super::vault::{Vault, place_of_secret};
+use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
+use crate::domain::redact::Label;
+use crate::domain::secret::{HostRule, SecretText};
+use crate::store::{SecretInfo, SecretRow, Store, StoreError, Tx};
+
+const OPENED: u64 = 10_000;
+
+/// What may be told of a secret, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretView {
+    /// What may be told of it.
+    pub info: SecretInfo,
+    /// Keys of the case types that use it.
+    pub used_by: Vec<String>,
+}
+
+/// The secrets of one request, opened.
+#[derive(Default)]
+pub struct Opened {
+    /// What templates read as `secret`.
+    pub values: Map<String, Value>,
+    /// Where each may be sent.
+    pub hosts: BTreeMap<String, Vec<HostRule>>,
+    shown_as: Vec<(Label, SecretText)>,
+}
+
+impl Opened {
+    /// The values that must be replaced wherever they appear, and by what.
+    pub fn labels(&self) -> impl Iterator<Item = (Label, &str)> {
+        self.shown_as.iter().map(|(label, text)| (label.clone(), text.expose()))
+    }
+}
+
+/// Why secrets could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenFailed {
+    /// There is none with this name.
+    #[error("there is no secret `{0}` in this workspace")]
+    Missing(String),
+    /// It is there, but not for our master key.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct OpenSecret {
+    text: SecretText,
+    hosts: Vec<HostRule>,
+    redact: bool,
+}
+
+/// The secrets of all workspaces. Cheap to clone.
+#[derive(Clone)]
+pub struct Secrets {
+    store: Store,
+    clock: SharedClock,
+    rng: SharedRng,
+    vault: Vault,
+    plans: Plans,
+    opened: Cache<(WorkspaceId, SecretName), Arc<OpenSecret>>,
+}
+
+impl Secrets {
+    /// On this database.
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, plans: Plans) -> Self {
+        let opened = Cache::builder().max_capacity(OPENED).time_to_live(REMEMBERED).build();
+        Self { store, clock, rng, vault, plans, opened }
+    }
+
+    /// The secrets of the workspace, by name.
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretView>, ServiceError> {
+        let after = page.after::<SecretName>()?;
+        let tx = self.store.read().await?;
+        let mut infos = tx.list_secrets(actor.workspace, after.as_ref(), page.limit + 1).await?;
+        let counted = if page.count {
+            Some(tx.count_secrets_in(actor.workspace, page.most_counted()).await?)
+        } else {
+            None
+        };
+        let mut users = users(&tx, &self.plans, actor.workspace).await?;
+        let next = page.cut(&mut infos, |info| info.name.clone());
+        let page = Page::new(infos, next, counted);
+        Ok(page
+            .map(|info| SecretView { used_by: users.remove(info.name.as_str()).unwrap_or_default(), info }))
+    }
+
+    /// Keys of the case types that use this secret.
+    pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
+        self.used_in(actor.workspace, name).await
+    }
+
+    async fn used_in(&self, workspace: WorkspaceId, name: &SecretName) -> Result<Vec<String>, ServiceError> {
+        let tx = self.store.read().await?;
+        Ok(users(&tx, &self.plans, workspace).await?.remove(name.as_str()).unwrap_or_default())
+    }
+
+    /// Makes or replaces a secret; `true`: it is new.
+    pub async fn put(
+        &self,
+        actor: &Actor,
+        name: SecretName,
+        secret: PutSecret,
+    ) -> Result<(SecretView, bool), ServiceError> {
+        self.put_in(actor.workspace, name, secret).await
+    }
+
+    /// As [`Secrets::put`], for the command line, which acts for nobody.
+    pub async fn put_in(
+        &self,
+        workspace: WorkspaceId,
+        name: SecretName,
+        secret: PutSecret,
+    ) -> Result<(SecretView, bool), ServiceError> {
+        let this = self.clone();
+        let put = name.clone();
+        let written = self
+            .store
+            .write(move |tx| Box::pin(async move { this.write(tx, workspace, put, secret).await }))
+            .await;
+        self.opened.invalidate(&(workspace, name.clone())).await;
+        let (info, created) = written?;
+        let used_by = self.used_in(workspace, &name).await?;
+        Ok((SecretView { info, used_by }, created))
+    }
+
+    /// The version is read in the transaction that writes the next one: the value is sealed for it.
+    async fn write(
+        &self,
+        tx: &Tx,
+        workspace: WorkspaceId,
+        name: SecretName,
+        secret: PutSecret,
+    ) -> Result<(SecretInfo, bool), ServiceError> {
+        let now = self.clock.now();
+        let old = tx.find_secret(workspace, &name).await?;
+        let PutSecret { value, hosts } = secret;
+        let info = SecretInfo {
+            version: old.as_ref().map_or(1, |old| old.info.version + 1),
+            redact: value.redact(),
+            hosts,
+            created_at: old.as_ref().map_or(now, |old| old.info.created_at),
+            updated_at: now,
+            name,
+        };
+        let place = place_of_secret(workspace, &info.name, info.version);
+        let sealed = self.vault.seal(&place, value.expose())?;
+        let id = old.as_ref().map_or_else(|| SecretId(self.rng.uuid(now)), |old| old.id);
+        let row = SecretRow { id, info, sealed };
+        tx.put_secret(workspace, &row).await?;
+        Ok((row.info, old.is_none()))
+    }
+
+    /// Deletes a secret that no case type uses.
+    pub async fn delete(&self, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
+        let workspace = actor.workspace;
+        let (plans, wanted) = (self.plans.clone(), name.clone());
+        let deleted = self
+            .store
+            .write(move |tx| Box::pin(async move { remove(tx, &plans, workspace, &wanted).await }))
+            .await;
+        self.opened.invalidate(&(workspace, name.clone())).await;
+        deleted
+    }
+
+    /// Opens secrets for a request.
+    pub async fn open(&self, workspace: WorkspaceId, names: &BTreeSet<String>) -> Result<Opened, OpenFailed> {
+        let mut all = Opened::default();
+        for name in names {
+            let secret = self.open_one(workspace, name).await?;
+            all.values.insert(name.clone(), secret.text.expose().into());
+            all.hosts.insert(name.clone(), secret.hosts.clone());
+            if secret.redact
+                && let Ok(label) = name.parse().map(Label::Secret)
+            {
+                all.shown_as.push((label, secret.text.clone()));
+            }
+        }
+        Ok(all)
+    }
+
+    async fn open_one(&self, workspace: WorkspaceId, name: &str) -> Result<Arc<OpenSecret>, OpenFailed> {
+        let missing = || OpenFailed::Missing(name.to_owned());
+        let key = (workspace, name.parse::<SecretName>().map_err(|_| missing())?);
+        if let Some(known) = self.opened.get(&key).await {
+            return Ok(known);
+        }
+        let row = self.store.read().await?.find_secret(workspace, &key.1).await?.ok_or_else(missing)?;
+        let place = place_of_secret(workspace, &key.1, row.info.version);
+        let label = row.info.redact.then(|| Label::Secret(key.1.clone()));
+        let text = self.vault.open(&place, &row.sealed, label).map_err(|error| {
+            OpenFailed::Unreadable(format!("the secret `{name}` cannot be read: {error}"))
+        })?;
+        let SecretInfo { hosts, redact, .. } = row.info;
+        let secret = Arc::new(OpenSecret { text, hosts, redact });
+        self.opened.insert(key, secret.clone()).await;
+        Ok(secret)
+    }
+}
+
+async fn remove(
+    tx: &Tx,
+    plans: &Plans,
+    workspace: WorkspaceId,
+    name: &SecretName,
+) -> Result<(), ServiceError> {
+    if tx.find_secret(workspace, name).await?.is_none() {
+        return Err(ServiceError::NotFound("secret"));
+    }
+    if let Some(users) = users(tx, plans, workspace).await?.remove(name.as_str()) {
+        let detail =
+            format!("the secret `{name}` is used by {}; take it out of their fields first", users.join(", "));
+        return Err(ServiceError::InUse { detail, users });
+    }
+    tx.delete_secret(workspace, name).await?;
+    Ok(())
+}
+
+/// The case types of a workspace by the secrets that they use.
+async fn users(
+    tx: &Tx,
+    plans: &Plans,
+    workspace: WorkspaceId,
+) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for plan in plans.all_current_in(tx, workspace).await? {
+        for secret in plan.secrets() {
+            users.entry(secret.to_owned()).or_default().push(plan.key.to_string());
+        }
+    }
+    Ok(users)
+}

@@ -1,0 +1,69 @@
+//! Seals and opens: the one holder of the master key.
+//!
+//! Whatever is opened is told to a listener first, which is how the logs learn what they must
+//! not show. A value is bound to its place, so a row that was moved elsewhere does not open.
+
+use std::sync::Arc;
+
+use super::error::ServiceError;
+use crate::domain::clock::SharedRng;
+use crate::domain::ids::{CaseTypeKey, FieldKey, SecretName, WorkspaceId};
+use crate::domain::redact::Label;
+use crate::domain::sealing::{self, MasterKey, Sealed};
+use crate::domain::secret::SecretText;
+
+/// Is told every value that was opened, and what stands in its place where it is shown.
+pub type OnOpened = dyn Fn(Label, &str) + Send + Sync;
+
+/// Seals and opens. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    master: Arc<MasterKey>,
+    rng: SharedRng,
+    on_opened: Arc<OnOpened>,
+}
+
+impl Vault {
+    /// With this master key.
+    pub fn new(master: MasterKey, rng: SharedRng, on_opened: Arc<OnOpened>) -> Self {
+        Self { master: Arc::new(master), rng, on_opened }
+    }
+
+    /// Seals a text for its place.
+    pub fn seal(&self, place: &str, text: &str) -> Result<Sealed, ServiceError> {
+        sealing::seal(&self.master, &*self.rng, place, text.as_bytes())
+            .map_err(|error| ServiceError::Sealing(error.to_string()))
+    }
+
+    /// Opens what was sealed for this place. With a label, whatever is shown from now on is kept
+    /// clear of it.
+    pub fn open(
+        &self,
+        place: &str,
+        sealed: &Sealed,
+        label: Option<Label>,
+    ) -> Result<SecretText, ServiceError> {
+        let text = sealing::open(&self.master, place, sealed)
+            .map_err(|error| ServiceError::Sealing(error.to_string()))?;
+        if let Some(label) = label {
+            (self.on_opened)(label, text.expose());
+        }
+        Ok(text)
+    }
+}
+
+/// The place of a secret's value.
+pub fn place_of_secret(workspace: WorkspaceId, name: &SecretName, version: i64) -> String {
+    sealing::place(&["secret", &workspace.to_string(), name.as_str(), &version.to_string()])
+}
+
+/// The place of a credential that was typed into a field: the pointer of its member inside `auth`.
+pub fn place_of_credential(
+    workspace: WorkspaceId,
+    case_type: &CaseTypeKey,
+    field: &FieldKey,
+    member: &str,
+) -> String {
+    let workspace = workspace.to_string();
+    sealing::place(&["credential", &workspace, case_type.as_str(), field.as_str(), member])
+}
