@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::BytesMut;
+use actix_web::web::{BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use super::error::{ApiError, Code};
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// What `app` tells the API, as app data. Without it the defaults hold.
+/// What `app` tells the API, as `Data<ApiSettings>`. Without it the defaults hold.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiSettings {
     /// Most bytes of a request body.
@@ -79,7 +79,7 @@ fn required(body: Option<Value>) -> Result<Value, ApiError> {
 
 /// The body as JSON; none when it is empty, whatever its type.
 fn read(request: &HttpRequest, payload: &mut Payload, types: &'static [&str]) -> Reading<Option<Value>> {
-    let limit = request.app_data::<ApiSettings>().copied().unwrap_or_default().request_bytes;
+    let limit = request.app_data::<Data<ApiSettings>>().map_or_else(ApiSettings::default, |settings| ***settings).request_bytes;
     let headers = request.headers().clone();
     let payload = payload.take();
     Box::pin(async move {
@@ -168,7 +168,7 @@ mod tests {
 
     async fn body(request: TestRequest) -> Result<Option<Value>, String> {
         let settings = ApiSettings { request_bytes: 300_000 };
-        let (request, mut payload) = request.app_data(settings).to_http_parts();
+        let (request, mut payload) = request.app_data(Data::new(settings)).to_http_parts();
         OptionalJson::from_request(&request, &mut payload).await.map(|body| body.0).map_err(|e| e.to_string())
     }
 

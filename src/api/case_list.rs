@@ -1,11 +1,13 @@
 //! Which cases a list shows, and in which order: the query of `GET /v1/cases`.
 
+use super::present::case::Includes;
 use super::query::{Parameters, Query, one_of};
 use crate::domain::case::CaseStatus;
 use crate::domain::failure::FailureCode;
 use crate::domain::ids::is_key;
 use crate::domain::run::{FieldStatus, Reason, WaitingFor};
-use crate::service::{CaseQuery, CaseSort, PageRequest};
+use crate::service::{CaseQuery, PageRequest};
+use crate::store::CaseSort;
 
 /// A field's answer came from the cache: no status, but filtered like one.
 const CACHED: &str = "cached";
@@ -27,6 +29,8 @@ pub struct CaseList {
     pub query: CaseQuery,
     /// Which page of it.
     pub page: PageRequest,
+    /// What its items show beside the usual.
+    pub includes: Includes,
 }
 
 impl Parameters for CaseList {
@@ -48,9 +52,8 @@ impl Parameters for CaseList {
                 fields,
                 sort,
                 descending,
-                include_outputs: includes("outputs"),
-                include_provenance: includes("provenance"),
             },
+            includes: Includes { outputs: includes("outputs"), provenance: includes("provenance") },
             page: PageRequest::read(query),
         }
     }
@@ -133,9 +136,9 @@ mod tests {
 
     #[test]
     fn the_newest_cases_come_first_without_outputs_unless_asked() {
-        let CaseList { query, page } = read("").unwrap();
+        let CaseList { query, page, includes } = read("").unwrap();
         assert!(query.sort == CaseSort::CreatedAt && query.descending);
-        assert!(!query.include_outputs && !query.include_provenance && query.fields.is_empty());
+        assert!(!includes.outputs && !includes.provenance && query.fields.is_empty());
         assert_eq!(page.limit, 50);
     }
 
@@ -143,12 +146,12 @@ mod tests {
     fn filters_sort_and_includes_are_read() {
         let text = "case_type=loan&status=closed&reference=KYB-1042&sort=-title&include=provenance,outputs&limit=2\
                     &field.vat_check=skipped:missing_input&field.score=failed:timeout&field.bank=cached";
-        let CaseList { query, page } = read(text).unwrap();
+        let CaseList { query, page, includes } = read(text).unwrap();
         assert_eq!(query.case_type.as_deref(), Some("loan"));
         assert_eq!(query.status, Some(CaseStatus::Closed));
         assert_eq!(query.reference.as_deref(), Some("KYB-1042"));
         assert!(query.sort == CaseSort::Title && query.descending);
-        assert!(query.include_outputs && query.include_provenance);
+        assert!(includes.outputs && includes.provenance);
         let expected = [
             ("vat_check".to_owned(), "skipped".to_owned(), Some("missing_input".to_owned())),
             ("score".to_owned(), "failed".to_owned(), Some("timeout".to_owned())),

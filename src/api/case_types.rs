@@ -11,8 +11,8 @@ use super::list;
 use super::present::case_type;
 use super::query::{NoParameters, Params};
 use crate::domain::ids::CaseTypeKey;
-use crate::domain::problem::{Problem, code};
-use crate::service::{PageRequest, Services};
+use crate::domain::problem::code;
+use crate::service::{PageRequest, ServiceError, Services};
 
 /// The case types of the workspace, by key.
 pub async fn list(
@@ -56,7 +56,7 @@ pub async fn put(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let key = path.parse::<CaseTypeKey>().map_err(|error| {
-        ApiError::invalid(vec![Problem::new("/key", code::INVALID, format!("The key in the URL: {error}."))])
+        ServiceError::invalid("/key", code::INVALID, format!("the key in the URL: {error}"))
     })?;
     let (saved, is_new) = services.case_types.put(&caller, &key, &body.0).await?;
     let mut answer = if is_new { created(key.as_str()) } else { HttpResponse::Ok() };

@@ -24,13 +24,9 @@ pub async fn list(
     caller: Caller<Viewer>,
     list: Params<CaseList>,
 ) -> Result<HttpResponse, ApiError> {
-    let CaseList { query, page } = list.0;
-    let with_provenance = query.include_provenance;
+    let CaseList { query, page, includes } = list.0;
     let page = services.cases.list(&caller, query, page).await?;
-    Ok(list::answer(page, |case| {
-        let answer = CaseAnswer::from(case);
-        if with_provenance { answer } else { answer.without_provenance() }
-    }))
+    Ok(list::answer(page, |case| CaseAnswer::in_list(case, includes)))
 }
 
 /// Makes a case and queues the runs of its `on_create` fields.
@@ -42,7 +38,7 @@ pub async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let (mut case, runs) = services.cases.create(&caller, &body.0).await?;
-    let id = case.case.case.id;
+    let id = case.case.id;
     if let Some(until) = wait.until(&*services.clock) {
         services.cases.wait_for_runs(&caller, id, &runs, until).await?;
         case = services.cases.get(&caller, id).await?;
@@ -66,7 +62,7 @@ pub async fn get(
         services.cases.wait_until_settled(&caller, *path, until).await?;
     }
     let case = services.cases.get(&caller, *path).await?;
-    let tag = etag(&case.case.case);
+    let tag = etag(&case.case);
     let mut answer = HttpResponse::Ok();
     wait.apply(&mut answer);
     if has(request.headers(), &tag) {
@@ -114,7 +110,7 @@ impl Parameters for PatchParameters {
 }
 
 fn present(mut answer: HttpResponseBuilder, case: CaseView) -> HttpResponse {
-    answer.insert_header((header::ETAG, etag(&case.case.case))).json(CaseAnswer::from(case))
+    answer.insert_header((header::ETAG, etag(&case.case))).json(CaseAnswer::from(case))
 }
 
 fn etag(case: &Case) -> String {

@@ -80,7 +80,7 @@ fn code_of(error: &ServiceError) -> Code {
         ServiceError::InProgress(_) => Code::InProgress,
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
-        ServiceError::BadCursor => Code::MalformedRequest,
+        ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
         ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
         ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
     }
@@ -120,12 +120,7 @@ impl ApiError {
 
     /// What is wrong with a body, or not supported yet: 422.
     pub fn invalid(errors: Vec<Problem>) -> Self {
-        let code = code_of_problems(&errors);
-        let detail = match errors.as_slice() {
-            [only] => only.message.clone(),
-            all => format!("{} things need mending; `errors` lists them.", all.len()),
-        };
-        Self { errors, ..Self::new(code, detail) }
+        ServiceError::Invalid(errors).into()
     }
 
     /// Something of the contract that a later version does; `what` as in "`q` is".
@@ -193,13 +188,19 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let code = code_of(&error);
         match error {
-            ServiceError::NotFound(what) => Self::new(code, format!("There is no such {what}.")),
-            ServiceError::Invalid(problems) => Self::invalid(problems),
+            ServiceError::NotFound(what) => {
+                Self::new(code, format!("There is no such {what} in this workspace."))
+            }
+            ServiceError::Invalid(errors) => {
+                let detail = ServiceError::Invalid(errors.clone()).to_string();
+                Self { errors, ..Self::new(code, detail) }
+            }
             ServiceError::InUse { detail, users } => Self { users, ..Self::new(code, detail) },
             ServiceError::AlreadyExists(detail)
             | ServiceError::FieldDisabled(detail)
             | ServiceError::InProgress(detail)
-            | ServiceError::TooLarge(detail) => Self::new(code, detail),
+            | ServiceError::TooLarge(detail)
+            | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),
             ServiceError::BadCursor => Self::new(
                 code,
@@ -308,6 +309,7 @@ mod tests {
             (ServiceError::TooLarge("x".into()), 413, "too_large"),
             (ServiceError::Forbidden { needed: Role::Builder }, 403, "forbidden"),
             (ServiceError::BadCursor, 400, "malformed_request"),
+            (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
             (store(StoreError::Stopped), 503, "unavailable"),
             (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
             (store(StoreError::Refused("no table".into())), 500, "internal"),
@@ -330,7 +332,7 @@ mod tests {
             "type": "about:blank",
             "title": "Unprocessable Entity",
             "status": 422,
-            "detail": "Say it.",
+            "detail": "/b: Say it.",
             "code": "invalid",
             "request_id": "r1",
             "errors": [{"pointer": "/b", "code": "required", "message": "Say it."}],

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::body::OptionalJson;
 use super::error::ApiError;
 use super::extract::{Caller, Operator, Wait};
-use super::members::Members;
 use super::present::run::RunView;
 use super::query::{NoParameters, Params};
-use crate::domain::ids::{CaseId, FieldKey, RunId};
+use crate::domain::case_type::findings::Findings;
+use crate::domain::case_type::reader::{Reader, refuse_nul};
+use crate::domain::ids::{CaseId, FieldKey, KEY_RULE, RunId};
+use crate::domain::problem::{code, join};
 use crate::domain::run::Run;
 use crate::service::{Actor, RefreshRequest, ServiceError, Services};
 
@@ -77,6 +79,9 @@ fn accepted_or_done(wait: Wait, runs: &[Run]) -> HttpResponseBuilder {
     answer
 }
 
+/// Most fields that one refresh can name; a case type has no more.
+const MOST_FIELDS: usize = 200;
+
 /// Whether a body may name fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Several {
@@ -84,19 +89,41 @@ enum Several {
     No,
 }
 
-fn read(body: Option<&Value>, several: Several) -> Result<RefreshRequest, ApiError> {
-    let nothing = json!({});
-    let mut members = Members::of(body.unwrap_or(&nothing));
-    let request = RefreshRequest {
-        input: members.object("input").cloned(),
-        force: members.flag("force").unwrap_or(false),
-        overwrite: members.flag("overwrite").unwrap_or(false),
-        fields: match several {
-            Several::Yes => members.list("fields", str::parse::<FieldKey>),
-            Several::No => None,
-        },
-    };
-    members.finish().map(|()| request)
+fn read(body: Option<&Value>, several: Several) -> Result<RefreshRequest, ServiceError> {
+    let Some(body) = body else { return Ok(RefreshRequest::default()) };
+    let mut findings = Findings::default();
+    refuse_nul(body, "", &mut findings);
+    let request = Reader::open(body, "", &mut findings).map(|mut reader| {
+        let request = RefreshRequest {
+            input: reader.object("input").cloned(),
+            force: reader.flag("force").unwrap_or(false),
+            overwrite: reader.flag("overwrite").unwrap_or(false),
+            fields: if several == Several::Yes { named(&mut reader) } else { None },
+        };
+        reader.finish(|_| None);
+        request
+    });
+    match request {
+        Some(request) if findings.problems.is_empty() => Ok(request),
+        _ => Err(ServiceError::Invalid(findings.problems)),
+    }
+}
+
+fn named(reader: &mut Reader<'_, '_>) -> Option<Vec<FieldKey>> {
+    let items = reader.list("fields", MOST_FIELDS)?;
+    let at = reader.at("fields");
+    let keys = items.iter().enumerate().filter_map(|(index, item)| {
+        let key = item.as_str().and_then(|text| text.parse().ok());
+        if key.is_none() {
+            reader.findings.problem(
+                join(&at, index),
+                code::INVALID,
+                format!("is not the key of a field: {KEY_RULE}"),
+            );
+        }
+        key
+    });
+    Some(keys.collect())
 }
 
 #[cfg(test)]

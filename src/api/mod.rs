@@ -22,9 +22,6 @@ mod query;
 /// Request bodies.
 mod body;
 
-/// Members of request bodies.
-mod members;
-
 /// What lists have in common.
 mod list;
 

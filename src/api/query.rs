@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{ApiError, Code};
 use crate::domain::clock::Instant;
 use crate::domain::ids::is_key;
-use crate::service::PageRequest;
+use crate::service::{PageRequest, parse_instant};
 
 /// What a handler reads from the query.
 pub trait Parameters: Sized {
@@ -140,9 +140,7 @@ impl Query {
     /// An instant.
     pub fn instant(&mut self, name: &'static str) -> Option<Instant> {
         let allowed = "an RFC 3339 time like `2026-11-21T09:30:00Z` (in a query `+` is written `%2B`)";
-        self.parsed(name, allowed, |text| {
-            Some(Instant::from(chrono::DateTime::parse_from_rfc3339(text).ok()?))
-        })
+        self.parsed(name, allowed, parse_instant)
     }
 
     /// All parameters whose name starts with `prefix`, without it. `known` stands for them in messages.

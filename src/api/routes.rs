@@ -16,7 +16,7 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::{case_types, cases, fields, health, openapi, runs, secrets, tokens};
 
-/// The map. What the API needs as app data: `Data<Services>` and, optionally, `ApiSettings`.
+/// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     let v1 = web::scope("/v1")
         .service(at("/case-types").get(case_types::list).post(case_types::create))

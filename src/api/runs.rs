@@ -12,18 +12,19 @@ use crate::domain::failure::FailureCode;
 use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::RunStatus;
 use crate::domain::trigger::Trigger;
-use crate::service::{PageRequest, RunQuery, Services};
+use crate::service::{PageRequest, Services};
+use crate::store::RunFilter;
 
 /// Which runs are listed.
 pub struct RunList {
-    query: RunQuery,
+    filter: RunFilter,
     page: PageRequest,
 }
 
 impl Parameters for RunList {
     fn read(query: &mut Query) -> Self {
         Self {
-            query: RunQuery {
+            filter: RunFilter {
                 case: query.id("case").map(CaseId),
                 case_type: query.key("case_type"),
                 field: query.key("field"),
@@ -46,8 +47,8 @@ pub async fn list(
     caller: Caller<Viewer>,
     list: Params<RunList>,
 ) -> Result<HttpResponse, ApiError> {
-    let RunList { query, page } = list.0;
-    let page = services.runs.list(&caller, query, page).await?;
+    let RunList { filter, page } = list.0;
+    let page = services.runs.list(&caller, filter, page).await?;
     Ok(list::answer(page, |run| RunView::from(&run)))
 }
 
@@ -70,9 +71,9 @@ mod tests {
     fn filters_are_read_and_wrong_ones_refused() {
         let list: RunList =
             Query::parse("status=failed&error=timeout&trigger=on_create&since=2026-01-01T00:00:00Z").unwrap();
-        assert_eq!(list.query.status, Some(RunStatus::Failed));
-        assert_eq!(list.query.error, Some(FailureCode::Timeout));
-        assert!(list.query.since.is_some() && list.query.until.is_none());
+        assert_eq!(list.filter.status, Some(RunStatus::Failed));
+        assert_eq!(list.filter.error, Some(FailureCode::Timeout));
+        assert!(list.filter.since.is_some() && list.filter.until.is_none());
         for wrong in
             ["status=done", "case=1", "error=oops", "trigger=Manual", "until=today", "field=A", "batch="]
         {

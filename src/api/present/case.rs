@@ -63,20 +63,34 @@ pub struct ProvenanceView {
     /// When the provider gave it.
     fetched_at: Option<Time>,
     /// Whether it came from the cache.
-    cached: bool,
+    cached: Option<bool>,
+}
+
+/// What items of a list show beside the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Includes {
+    /// Output variables, among `data`.
+    pub outputs: bool,
+    /// Where each value came from.
+    pub provenance: bool,
 }
 
 impl CaseAnswer {
     /// The case as lists show it.
-    #[must_use]
-    pub fn without_provenance(self) -> Self {
-        Self { provenance: None, ..self }
+    pub fn in_list(mut view: CaseView, includes: Includes) -> Self {
+        if !includes.outputs {
+            for name in &view.outputs {
+                view.data.shift_remove(name);
+            }
+        }
+        let case = Self::from(view);
+        if includes.provenance { case } else { Self { provenance: None, ..case } }
     }
 }
 
 impl From<CaseView> for CaseAnswer {
     fn from(view: CaseView) -> Self {
-        let case = view.case.case;
+        let case = view.case;
         let fields = view.fields.iter().map(|(key, state)| (key.to_string(), FieldStateView::from(state)));
         let provenance =
             view.provenance.iter().map(|(path, entry)| (path.clone(), ProvenanceView::from(entry)));
@@ -107,7 +121,7 @@ impl From<&ProvenanceEntry> for ProvenanceView {
             source: entry.source,
             by: entry.by.clone(),
             run_id: entry.run_id.map(|id| id.0),
-            field: entry.field.as_ref().map(ToString::to_string),
+            field: entry.field.clone(),
             at: Time(entry.at),
             fetched_at: entry.fetched_at.map(Time),
             cached: entry.cached,

@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::Time;
-use crate::store::SecretInfo;
+use crate::service::SecretView;
 
 /// A secret, without its value.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Secret)]
-pub struct SecretView {
+pub struct SecretAnswer {
     name: String,
     /// Hosts that may receive it without a connection, each with an optional port.
     hosts: Vec<String>,
@@ -17,20 +17,20 @@ pub struct SecretView {
     redact: bool,
     created_at: Time,
     updated_at: Time,
-    /// Who uses it.
+    /// Keys of the case types that use it.
     used_by: Vec<String>,
 }
 
-impl SecretView {
-    /// A secret and its users.
-    pub fn new(info: &SecretInfo, used_by: Vec<String>) -> Self {
+impl From<&SecretView> for SecretAnswer {
+    fn from(secret: &SecretView) -> Self {
+        let info = &secret.info;
         Self {
             name: info.name.to_string(),
             hosts: info.hosts.iter().map(ToString::to_string).collect(),
             redact: info.redact,
             created_at: Time(info.created_at),
             updated_at: Time(info.updated_at),
-            used_by,
+            used_by: secret.used_by.clone(),
         }
     }
 }
