@@ -10,7 +10,7 @@ use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api;
+use super::http::listen;
 use crate::config::{self, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
@@ -116,7 +116,7 @@ impl App {
         let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
         let (address, server) = match options.serves {
             true => {
-                let (address, server) = api::listen(settings.server.listen, services.clone(), &settings.limits)
+                let (address, server) = listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
                     .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
                 let handle = server.handle();
                 tasks.spawn(async move {

@@ -1,0 +1,192 @@
+//! Which cases a list shows, and in which order: the query of `GET /v1/cases`.
+
+use super::present::case::Includes;
+use super::query::{Parameters, Query, one_of};
+use crate::domain::case::CaseStatus;
+use crate::domain::failure::FailureCode;
+use crate::domain::ids::is_key;
+use crate::domain::run::{FieldStatus, Reason, WaitingFor};
+use crate::service::{CaseQuery, PageRequest};
+use crate::store::CaseSort;
+
+/// A field's answer came from the cache: no status, but filtered like one.
+const CACHED: &str = "cached";
+/// The same for data that is out of date; a later version tells.
+const STALE: &str = "stale";
+
+const INCLUDES: [&str; 2] = ["outputs", "provenance"];
+
+const SORTS: [(&str, CaseSort); 4] = [
+    ("created_at", CaseSort::CreatedAt),
+    ("updated_at", CaseSort::UpdatedAt),
+    ("reference", CaseSort::Reference),
+    ("title", CaseSort::Title),
+];
+
+/// A list as it is asked for.
+pub struct CaseList {
+    /// Filters and order.
+    pub query: CaseQuery,
+    /// Which page of it.
+    pub page: PageRequest,
+    /// What its items show beside the usual.
+    pub includes: Includes,
+}
+
+impl Parameters for CaseList {
+    fn read(query: &mut Query) -> Self {
+        refuse_later(query);
+        let fields = query.prefixed("field.", "field.<key>");
+        let fields = fields.into_iter().filter_map(|(key, value)| field(query, key, &value)).collect();
+        let (sort, descending) = sort(query);
+        let include = include(query);
+        let includes = |name: &str| include.iter().any(|included| included == name);
+        Self {
+            query: CaseQuery {
+                case_type: query.key("case_type"),
+                status: query.word("status", CaseStatus::ALL, CaseStatus::as_str),
+                custom_status: query.text("custom_status"),
+                assignee: query.text("assignee"),
+                reference: query.text("reference"),
+                updated_since: query.instant("updated_since"),
+                fields,
+                sort,
+                descending,
+            },
+            includes: Includes { outputs: includes("outputs"), provenance: includes("provenance") },
+            page: PageRequest::read(query),
+        }
+    }
+}
+
+fn refuse_later(query: &mut Query) {
+    if !query.prefixed("data.", "data.<path>").is_empty() {
+        query.later("data.<path>");
+    }
+    if query.text("q").is_some() {
+        query.later("q");
+    }
+}
+
+/// Newest first unless asked.
+fn sort(query: &mut Query) -> (CaseSort, bool) {
+    let allowed = format!("{}, with `-` before it for descending order", one_of(SORTS.map(|(name, _)| name)));
+    let asked = query.parsed("sort", &allowed, |text| {
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let (_, sort) = SORTS.into_iter().find(|(word, _)| *word == name)?;
+        Some((sort, descending))
+    });
+    asked.unwrap_or((CaseSort::CreatedAt, true))
+}
+
+fn include(query: &mut Query) -> Vec<String> {
+    let allowed = "`outputs`, `provenance` or both, separated by a comma";
+    let asked = query.parsed("include", allowed, |text| {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        names.iter().all(|name| INCLUDES.contains(&name.as_str())).then_some(names)
+    });
+    asked.unwrap_or_default()
+}
+
+/// `<status>[:<reason>]`, `cached` or `stale` of one field.
+fn field(query: &mut Query, key: String, value: &str) -> Option<(String, String, Option<String>)> {
+    let (word, reason) = value.split_once(':').map_or((value, None), |(word, reason)| (word, Some(reason)));
+    let name = format!("field.{key}");
+    if !is_key(&key) {
+        query.refuse(&name, "`field.` and the key of a field");
+        return None;
+    }
+    if word == STALE && reason.is_none() {
+        query.later(&format!("{name}={STALE}"));
+        return None;
+    }
+    let known = FieldStatus::parse(word).is_some() || word == CACHED;
+    if !known {
+        let words = FieldStatus::ALL.iter().map(|status| status.as_str()).chain([CACHED, STALE]);
+        query.refuse(
+            &name,
+            &format!("{}, a status with `:` and its reason after it if wanted", one_of(words)),
+        );
+        return None;
+    }
+    if let Some(reason) = reason.filter(|reason| !is_reason(word, reason)) {
+        query.refuse(&name, &format!("a status and one of its reasons; `{reason}` is none of `{word}`"));
+        return None;
+    }
+    Some((key, word.to_owned(), reason.map(str::to_owned)))
+}
+
+/// Why a field can be skipped, has failed or waits.
+fn is_reason(status: &str, reason: &str) -> bool {
+    match FieldStatus::parse(status) {
+        Some(FieldStatus::Skipped) => Reason::parse(reason).is_some(),
+        Some(FieldStatus::Failed) => FailureCode::parse(reason).is_some(),
+        Some(FieldStatus::Queued) => WaitingFor::parse(reason).is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<CaseList, String> {
+        Query::parse(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_newest_cases_come_first_without_outputs_unless_asked() {
+        let CaseList { query, page, includes } = read("").unwrap();
+        assert!(query.sort == CaseSort::CreatedAt && query.descending);
+        assert!(!includes.outputs && !includes.provenance && query.fields.is_empty());
+        assert_eq!(page.limit, 50);
+    }
+
+    #[test]
+    fn filters_sort_and_includes_are_read() {
+        let text = "case_type=loan&status=closed&reference=KYB-1042&sort=-title&include=provenance,outputs&limit=2\
+                    &field.vat_check=skipped:missing_input&field.score=failed:timeout&field.bank=cached";
+        let CaseList { query, page, includes } = read(text).unwrap();
+        assert_eq!(query.case_type.as_deref(), Some("loan"));
+        assert_eq!(query.status, Some(CaseStatus::Closed));
+        assert_eq!(query.reference.as_deref(), Some("KYB-1042"));
+        assert!(query.sort == CaseSort::Title && query.descending);
+        assert!(includes.outputs && includes.provenance);
+        let expected = [
+            ("vat_check".to_owned(), "skipped".to_owned(), Some("missing_input".to_owned())),
+            ("score".to_owned(), "failed".to_owned(), Some("timeout".to_owned())),
+            ("bank".to_owned(), "cached".to_owned(), None),
+        ];
+        assert_eq!(query.fields, expected);
+        assert_eq!(page.limit, 2);
+    }
+
+    #[test]
+    fn what_later_versions_filter_by_is_told_apart_from_what_is_wrong() {
+        for later in ["q=acme", "data.city=Gent", "field.vat_check=stale"] {
+            let error = read(later).map(|_| ()).unwrap_err();
+            assert!(error.starts_with("422 not_supported_yet: "), "{later}: {error}");
+        }
+        for wrong in [
+            "status=open",
+            "sort=age",
+            "sort=--title",
+            "include=all",
+            "include=",
+            "updated_since=yesterday",
+            "case_type=A-B",
+            "field.vat_check=done",
+            "field.vat_check=succeeded:timeout",
+            "field.vat_check=skipped:",
+            "field.vat_check=cached:x",
+            "field.=queued",
+            "field.A=queued",
+            "field.a=queued&field.a=failed",
+            "fields.a=queued",
+            "q=x&limit=0",
+        ] {
+            let error = read(wrong).map(|_| ()).unwrap_err();
+            assert!(error.starts_with("400 malformed_request: "), "{wrong}: {error}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Case types: what cases are made of.
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use super::body::JsonBody;
+use super::error::ApiError;
+use super::extract::{Builder, Caller, Viewer};
+use super::list;
+use super::present::case_type;
+use super::query::{NoParameters, Params};
+use crate::domain::ids::CaseTypeKey;
+use crate::domain::problem::code;
+use crate::service::{PageRequest, ServiceError, Services};
+
+/// The case types of the workspace, by key.
+pub async fn list(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    page: Params<PageRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.case_types.list(&caller, page.0).await?;
+    Ok(list::answer(page, case_type::view))
+}
+
+/// One case type in its current version.
+pub async fn get(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    path: Path<CaseTypeKey>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    let found = services.case_types.get(&caller, &path).await?;
+    Ok(HttpResponse::Ok().json(case_type::view(found)))
+}
+
+/// Saves a new case type.
+pub async fn create(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    _: Params<NoParameters>,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let made = services.case_types.create(&caller, &body.0).await?;
+    let mut answer = created(made.row.key.as_str());
+    Ok(answer.json(case_type::view(made)))
+}
+
+/// Saves a case type under its key: 201 when it is new, 200 when it is a new version.
+pub async fn put(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<String>,
+    _: Params<NoParameters>,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let key = path.parse::<CaseTypeKey>().map_err(|error| {
+        ServiceError::invalid("/key", code::INVALID, format!("the key in the URL: {error}"))
+    })?;
+    let (saved, is_new) = services.case_types.put(&caller, &key, &body.0).await?;
+    let mut answer = if is_new { created(key.as_str()) } else { HttpResponse::Ok() };
+    Ok(answer.json(case_type::view(saved)))
+}
+
+/// Removes a case type that no case uses.
+pub async fn delete(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<CaseTypeKey>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    services.case_types.delete(&caller, &path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn created(key: &str) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Created();
+    answer.insert_header((header::LOCATION, format!("/v1/case-types/{key}")));
+    answer
+}

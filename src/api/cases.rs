@@ -1,0 +1,159 @@
+//! Cases: made, read, changed, deleted.
+//!
+//! Creation and reading can wait for runs (`Prefer: wait=N`). The wait comes after the commit,
+//! so a client that leaves early loses nothing.
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use super::body::{JsonBody, MergePatch};
+use super::case_list::CaseList;
+use super::error::ApiError;
+use super::extract::{Caller, Operator, Viewer, Wait};
+use super::list;
+use super::present::case::CaseAnswer;
+use super::query::{NoParameters, Parameters, Params, Query};
+use crate::domain::case::Case;
+use crate::domain::ids::CaseId;
+use crate::service::{CaseView, Services};
+
+/// The cases of the workspace that the filters leave.
+pub async fn list(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    list: Params<CaseList>,
+) -> Result<HttpResponse, ApiError> {
+    let CaseList { query, page, includes } = list.0;
+    let page = services.cases.list(&caller, query, page).await?;
+    Ok(list::answer(page, |case| CaseAnswer::in_list(case, includes)))
+}
+
+/// Makes a case and queues the runs of its `on_create` fields.
+pub async fn create(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    _: Params<NoParameters>,
+    wait: Wait,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let (mut case, runs) = services.cases.create(&caller, &body.0).await?;
+    let id = case.case.id;
+    if let Some(until) = wait.until(&*services.clock) {
+        services.cases.wait_for_runs(&caller, id, &runs, until).await?;
+        case = services.cases.get(&caller, id).await?;
+    }
+    let mut answer = HttpResponse::Created();
+    answer.insert_header((header::LOCATION, format!("/v1/cases/{id}")));
+    wait.apply(&mut answer);
+    Ok(present(answer, case))
+}
+
+/// One case, or 304 when the caller has it already.
+pub async fn get(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    path: Path<CaseId>,
+    _: Params<NoParameters>,
+    wait: Wait,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    if let Some(until) = wait.until(&*services.clock) {
+        services.cases.wait_until_settled(&caller, *path, until).await?;
+    }
+    let case = services.cases.get(&caller, *path).await?;
+    let tag = etag(&case.case);
+    let mut answer = HttpResponse::Ok();
+    wait.apply(&mut answer);
+    if has(request.headers(), &tag) {
+        return Ok(answer
+            .status(actix_web::http::StatusCode::NOT_MODIFIED)
+            .insert_header((header::ETAG, tag))
+            .finish());
+    }
+    Ok(present(answer, case))
+}
+
+/// Changes a case by a merge patch (RFC 7396).
+pub async fn patch(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<CaseId>,
+    _: Params<PatchParameters>,
+    body: MergePatch,
+) -> Result<HttpResponse, ApiError> {
+    let case = services.cases.patch(&caller, *path, &body.0).await?;
+    Ok(present(HttpResponse::Ok(), case))
+}
+
+/// Deletes a case with its data.
+pub async fn delete(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<CaseId>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    services.cases.delete(&caller, *path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `override` belongs to a later version: it may not be taken for granted.
+pub struct PatchParameters;
+
+impl Parameters for PatchParameters {
+    fn read(query: &mut Query) -> Self {
+        if query.text("override").is_some() {
+            query.later("override");
+        }
+        Self
+    }
+}
+
+fn present(mut answer: HttpResponseBuilder, case: CaseView) -> HttpResponse {
+    answer.insert_header((header::ETAG, etag(&case.case))).json(CaseAnswer::from(case))
+}
+
+fn etag(case: &Case) -> String {
+    format!("\"{}.{}\"", case.version, case.revision)
+}
+
+/// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
+fn has(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_case_that_the_caller_has_is_recognised() {
+        let cases = [
+            ("\"1.2\"", true),
+            ("W/\"1.2\"", true),
+            ("*", true),
+            ("\"1.1\", \"1.2\"", true),
+            ("\"1.1\"", false),
+            ("1.2", false),
+            ("", false),
+        ];
+        for (value, expected) in cases {
+            let request = TestRequest::get().insert_header((header::IF_NONE_MATCH, value)).to_http_request();
+            assert_eq!(has(request.headers(), "\"1.2\""), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn overrides_are_refused_until_they_exist() {
+        let error = Query::parse::<PatchParameters>("override=false").map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("422 not_supported_yet: "), "{error}");
+        let error = Query::parse::<PatchParameters>("overide=false").map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("400 malformed_request: "), "{error}");
+    }
+}

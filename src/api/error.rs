@@ -1,0 +1,386 @@
+//! Everything that the API refuses, and the one table of its codes and statuses.
+//!
+//! Answers are RFC 9457 problems. A handler's error becomes one here; the request's id is added
+//! at the edge (`edge.rs`), which is also where trouble of ours is logged: what a client reads
+//! of it names no cause. Sentences say what happened and what to do.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::domain::problem::{Problem, code};
+use crate::domain::token::Role;
+use crate::service::ServiceError;
+use crate::store::StoreError;
+
+/// Media type of every refusal.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Seconds after which somebody who was sent away may ask again.
+const RETRY_AFTER_SECONDS: u16 = 2;
+
+macro_rules! codes {
+    ($($variant:ident = $status:literal $word:literal,)*) => {
+        /// Stable names of everything that the API refuses.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            /// All codes, by status.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The spelling in answers.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson = 400 "malformed_json",
+    MalformedRequest = 400 "malformed_request",
+    Unauthorized = 401 "unauthorized",
+    Forbidden = 403 "forbidden",
+    NotFound = 404 "not_found",
+    MethodNotAllowed = 405 "method_not_allowed",
+    AlreadyExists = 409 "already_exists",
+    InUse = 409 "in_use",
+    InProgress = 409 "in_progress",
+    FieldDisabled = 409 "field_disabled",
+    RunEnded = 409 "run_ended",
+    VersionMismatch = 412 "version_mismatch",
+    TooLarge = 413 "too_large",
+    UnsupportedMediaType = 415 "unsupported_media_type",
+    Invalid = 422 "invalid",
+    NotSupportedYet = 422 "not_supported_yet",
+    IdempotencyMismatch = 422 "idempotency_mismatch",
+    FilterTooWide = 422 "filter_too_wide",
+    TooManyRequests = 429 "too_many_requests",
+    Internal = 500 "internal",
+    Unavailable = 503 "unavailable",
+}
+
+/// Which code a refusal of the services has.
+fn code_of(error: &ServiceError) -> Code {
+    match error {
+        ServiceError::NotFound(_) => Code::NotFound,
+        ServiceError::Invalid(problems) => code_of_problems(problems),
+        ServiceError::AlreadyExists(_) | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
+        ServiceError::InUse { .. } => Code::InUse,
+        ServiceError::FieldDisabled(_) => Code::FieldDisabled,
+        ServiceError::InProgress(_) => Code::InProgress,
+        ServiceError::TooLarge(_) => Code::TooLarge,
+        ServiceError::Forbidden { .. } => Code::Forbidden,
+        ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
+        ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
+        ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
+    }
+}
+
+/// What only later steps will do is told apart from what is wrong.
+fn code_of_problems(problems: &[Problem]) -> Code {
+    let later = !problems.is_empty() && problems.iter().all(|p| p.code == code::NOT_SUPPORTED_YET);
+    if later { Code::NotSupportedYet } else { Code::Invalid }
+}
+
+/// A refusal, on its way to the client.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    code: Code,
+    detail: String,
+    errors: Vec<Problem>,
+    users: Vec<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    request_id: Option<String>,
+    cause: Option<String>,
+}
+
+impl ApiError {
+    /// A refusal with a sentence for whoever wrote the client.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            users: Vec::new(),
+            headers: Vec::new(),
+            request_id: None,
+            cause: None,
+        }
+    }
+
+    /// What is wrong with a body, or not supported yet: 422.
+    pub fn invalid(errors: Vec<Problem>) -> Self {
+        ServiceError::Invalid(errors).into()
+    }
+
+    /// Something of the contract that a later version does; `what` as in "`q` is".
+    pub fn not_supported_yet(what: &str) -> Self {
+        let message = format!("{what} not supported yet; leave it out.");
+        Self::invalid(vec![Problem::new("", code::NOT_SUPPORTED_YET, message)])
+    }
+
+    /// Our own trouble: the client reads no cause, the log does.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let detail = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it and \
+                      name the request id.";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// The database cannot serve now.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        let detail = "The database cannot serve this request now. Nothing was changed; try again shortly.";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
+    }
+
+    /// A role that the caller lacks.
+    pub fn forbidden(needed: Role) -> Self {
+        let detail = format!(
+            "This needs the role `{}`, which your token does not have; use a token with that role.",
+            needed.as_str()
+        );
+        Self::new(Code::Forbidden, detail)
+    }
+
+    /// What a foreign error, one of actix's own, means to a client.
+    pub fn of(error: &actix_web::Error) -> Self {
+        if let Some(ours) = error.as_error::<Self>() {
+            return ours.clone();
+        }
+        let status = error.as_response_error().status_code();
+        match status.as_u16() {
+            404 => Self::new(Code::NotFound, "There is nothing here."),
+            413 => Self::new(Code::TooLarge, "The request is too large."),
+            400..=499 => Self::new(Code::MalformedRequest, format!("The request cannot be read: {error}.")),
+            _ => Self::internal(error.to_string()),
+        }
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Names the request that is refused.
+    #[must_use]
+    pub fn of_request(self, id: &str) -> Self {
+        Self { request_id: Some(id.to_owned()), ..self }
+    }
+
+    /// Why it is our trouble, for the log.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        let code = code_of(&error);
+        match error {
+            ServiceError::NotFound(what) => {
+                Self::new(code, format!("There is no such {what} in this workspace."))
+            }
+            ServiceError::Invalid(errors) => {
+                let detail = ServiceError::Invalid(errors.clone()).to_string();
+                Self { errors, ..Self::new(code, detail) }
+            }
+            ServiceError::InUse { detail, users } => Self { users, ..Self::new(code, detail) },
+            ServiceError::AlreadyExists(detail)
+            | ServiceError::FieldDisabled(detail)
+            | ServiceError::InProgress(detail)
+            | ServiceError::TooLarge(detail)
+            | ServiceError::BadQuery(detail) => Self::new(code, detail),
+            ServiceError::Forbidden { needed } => Self::forbidden(needed),
+            ServiceError::BadCursor => Self::new(
+                code,
+                "`cursor` is none that this list gave out; pass `next_cursor` of the page before, unchanged, with \
+                 the same filters and sort.",
+            ),
+            ServiceError::Store(StoreError::Duplicate(_)) => {
+                Self::new(code, "Something with this name exists already; choose another one.")
+            }
+            ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
+            ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// A problem as it is sent (RFC 9457).
+#[derive(Serialize)]
+struct View<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Problem],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    users: &'a [String],
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.code.status(), self.code.as_str(), self.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        let mut answer = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            answer.insert_header((name.clone(), value.clone()));
+        }
+        match self.code {
+            Code::Unauthorized => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Code::TooManyRequests | Code::Unavailable => {
+                answer.insert_header((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)));
+            }
+            _ => {}
+        }
+        answer.content_type(PROBLEM_JSON).body(self.body(status))
+    }
+}
+
+impl ApiError {
+    fn body(&self, status: StatusCode) -> String {
+        let view = View {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id: self.request_id.as_deref(),
+            errors: &self.errors,
+            users: &self.users,
+        };
+        serde_json::to_string(&view).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::MessageBody as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn problem(error: ServiceError) -> (u16, Value) {
+        let answer = ApiError::from(error).of_request("r1").error_response();
+        assert_eq!(answer.headers().get(header::CONTENT_TYPE).unwrap(), PROBLEM_JSON);
+        let status = answer.status().as_u16();
+        let body = answer.into_body().try_into_bytes().unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[test]
+    fn every_refusal_of_a_service_has_a_status_and_a_code() {
+        let later = || Problem::new("/a", code::NOT_SUPPORTED_YET, "Later.");
+        let wrong = || Problem::new("/b", code::REQUIRED, "Say it.");
+        let store = |error| ServiceError::Store(error);
+        let cases = [
+            (ServiceError::NotFound("case"), 404, "not_found"),
+            (ServiceError::Invalid(vec![wrong()]), 422, "invalid"),
+            (ServiceError::Invalid(vec![wrong(), later()]), 422, "invalid"),
+            (ServiceError::Invalid(vec![later(), later()]), 422, "not_supported_yet"),
+            (ServiceError::Invalid(Vec::new()), 422, "invalid"),
+            (ServiceError::AlreadyExists("x".into()), 409, "already_exists"),
+            (ServiceError::FieldDisabled("x".into()), 409, "field_disabled"),
+            (ServiceError::InProgress("x".into()), 409, "in_progress"),
+            (ServiceError::TooLarge("x".into()), 413, "too_large"),
+            (ServiceError::Forbidden { needed: Role::Builder }, 403, "forbidden"),
+            (ServiceError::BadCursor, 400, "malformed_request"),
+            (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
+            (store(StoreError::Stopped), 503, "unavailable"),
+            (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
+            (store(StoreError::Refused("no table".into())), 500, "internal"),
+            (store(StoreError::Duplicate("key".into())), 409, "already_exists"),
+            (ServiceError::Sealing("key".into()), 500, "internal"),
+        ];
+        for (error, status, code) in cases {
+            let name = error.to_string();
+            let (found, body) = problem(error);
+            assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{name}");
+            assert_eq!(body["status"], status, "{name}");
+            assert!(!body["detail"].as_str().unwrap().contains("no table"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_the_contract() {
+        let (_, body) = problem(ServiceError::Invalid(vec![Problem::new("/b", code::REQUIRED, "Say it.")]));
+        let expected = json!({
+            "type": "about:blank",
+            "title": "Unprocessable Entity",
+            "status": 422,
+            "detail": "/b: Say it.",
+            "code": "invalid",
+            "request_id": "r1",
+            "errors": [{"pointer": "/b", "code": "required", "message": "Say it."}],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn who_is_sent_away_is_told_when_to_come_back() {
+        let answer = ApiError::unavailable("x").error_response();
+        assert_eq!(answer.headers().get(header::RETRY_AFTER).unwrap(), "2");
+        let answer = ApiError::new(Code::Unauthorized, "x").error_response();
+        assert_eq!(answer.headers().get(header::WWW_AUTHENTICATE).unwrap(), "Bearer");
+    }
+
+    #[test]
+    fn the_users_of_a_thing_are_named() {
+        let in_use = ServiceError::InUse { detail: "Two fields use it.".into(), users: vec!["a.b".into()] };
+        let (status, body) = problem(in_use);
+        assert_eq!((status, &body["users"]), (409, &json!(["a.b"])));
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_contract() {
+        let all: Vec<String> =
+            Code::ALL.iter().map(|code| format!("{} {}", code.status(), code.as_str())).collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        400 malformed_json
+        400 malformed_request
+        401 unauthorized
+        403 forbidden
+        404 not_found
+        405 method_not_allowed
+        409 already_exists
+        409 in_use
+        409 in_progress
+        409 field_disabled
+        409 run_ended
+        412 version_mismatch
+        413 too_large
+        415 unsupported_media_type
+        422 invalid
+        422 not_supported_yet
+        422 idempotency_mismatch
+        422 filter_too_wide
+        429 too_many_requests
+        500 internal
+        503 unavailable
+        ");
+    }
+}

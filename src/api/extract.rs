@@ -1,0 +1,240 @@
+//! Who calls, and how long they wait.
+//!
+//! Every call under `/v1` is authenticated before anything else of it is read; a handler names
+//! the role that it needs in its signature, as `Caller<Operator>`. Headers that the contract
+//! promises for a later version are refused here, because to ignore a precondition would be to
+//! break a promise silently.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponseBuilder};
+
+use super::error::{ApiError, Code};
+use crate::domain::clock::{Clock, Instant};
+use crate::domain::token::Role;
+use crate::service::{Actor, Services};
+
+/// Finds out who calls, or answers 401.
+pub async fn authenticate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match admitted(&request).await {
+        Ok(actor) => {
+            request.extensions_mut().insert(Rc::new(actor));
+            next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+        }
+        Err(error) => Ok(request.error_response(error)),
+    }
+}
+
+async fn admitted(request: &ServiceRequest) -> Result<Actor, ApiError> {
+    let services = request.app_data::<Data<Services>>().ok_or_else(|| ApiError::internal("no services"))?;
+    let actor = match bearer(request) {
+        Some(token) => services.access.authenticate(token).await?,
+        None => None,
+    };
+    let actor = actor.ok_or_else(|| {
+        ApiError::new(Code::Unauthorized, "Send a valid token as `Authorization: Bearer dsr_…`.")
+    })?;
+    refuse_what_comes_later(request).map(|()| actor)
+}
+
+/// The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, 11.1).
+fn bearer(request: &ServiceRequest) -> Option<&str> {
+    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
+    if request.headers().contains_key(header::IF_MATCH) {
+        return Err(ApiError::not_supported_yet("The header `If-Match` is"));
+    }
+    if request.method() == Method::POST && request.headers().contains_key("idempotency-key") {
+        return Err(ApiError::not_supported_yet("The header `Idempotency-Key` is"));
+    }
+    Ok(())
+}
+
+/// A role that a handler asks for.
+pub trait Needs {
+    /// The least role that will do.
+    const ROLE: Role;
+}
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        impl Needs for $name {
+            const ROLE: Role = Role::$name;
+        }
+    )*};
+}
+
+roles! {
+    /// Reads.
+    Viewer;
+    /// Works on cases.
+    Operator;
+    /// Also case types and secrets.
+    Builder;
+    /// Also tokens.
+    Admin;
+}
+
+/// Who calls; has at least the role `R`.
+pub struct Caller<R> {
+    actor: Rc<Actor>,
+    role: PhantomData<R>,
+}
+
+impl<R> Deref for Caller<R> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<R: Needs> FromRequest for Caller<R> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let actor = request.extensions().get::<Rc<Actor>>().cloned();
+        ready(match actor {
+            Some(actor) if actor.role.allows(R::ROLE) => Ok(Self { actor, role: PhantomData }),
+            Some(_) => Err(ApiError::forbidden(R::ROLE)),
+            None => Err(ApiError::internal("a route outside of authentication asks who calls")),
+        })
+    }
+}
+
+/// `Prefer: wait=N` (RFC 7240): how long the caller waits for runs to end, at most 30 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(Option<u64>);
+
+impl Wait {
+    const LONGEST_SECONDS: u64 = 30;
+
+    /// Until when; none: answer at once.
+    pub fn until(self, clock: &dyn Clock) -> Option<Instant> {
+        self.0.map(|seconds| clock.now() + Duration::from_secs(seconds))
+    }
+
+    /// Whether the caller waits at all.
+    pub fn is_asked(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Says in the answer which wait was applied.
+    pub fn apply(self, answer: &mut HttpResponseBuilder) {
+        if let Some(seconds) = self.0 {
+            answer.insert_header(("preference-applied", format!("wait={seconds}")));
+        }
+    }
+
+    /// What is no preference of ours, or nonsense, is ignored, as RFC 7240 wants it. The first wins.
+    fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
+        let preferences = headers.into_iter().flat_map(|header| header.split(','));
+        let waits = preferences.filter_map(|preference| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
+        });
+        let seconds = waits.take(1).filter_map(seconds).next();
+        Self(seconds.map(|seconds| seconds.min(Self::LONGEST_SECONDS)).filter(|seconds| *seconds > 0))
+    }
+}
+
+/// A number too large to hold is still "longer than 30".
+fn seconds(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+impl FromRequest for Wait {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+        ready(Ok(Self::parse(headers)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_capped_and_nonsense_is_ignored() {
+        let cases: &[(&[&str], Option<u64>)] = &[
+            (&[], None),
+            (&["wait=5"], Some(5)),
+            (&["WAIT = 5"], Some(5)),
+            (&["wait=\"7\""], Some(7)),
+            (&["wait=31"], Some(30)),
+            (&["wait=99999999999999999999999"], Some(30)),
+            (&["wait=0"], None),
+            (&["wait=-1"], None),
+            (&["wait=1.5"], None),
+            (&["wait="], None),
+            (&["wait"], None),
+            (&["waiting=5"], None),
+            (&["respond-async, wait=10; foo=bar"], Some(10)),
+            (&["return=minimal", "wait=3"], Some(3)),
+            (&["wait=3, wait=4"], Some(3)),
+        ];
+        for (headers, seconds) in cases {
+            assert_eq!(Wait::parse(headers.iter().copied()), Wait(*seconds), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_found_behind_its_scheme() {
+        let cases = [
+            ("Bearer dsr_x", Some("dsr_x")),
+            ("bearer  dsr_x ", Some("dsr_x")),
+            ("Basic dsr_x", None),
+            ("Bearer", None),
+            ("dsr_x", None),
+            ("", None),
+        ];
+        for (header, token) in cases {
+            let request = TestRequest::get().insert_header(("authorization", header)).to_srv_request();
+            assert_eq!(bearer(&request), token, "{header}");
+        }
+    }
+
+    #[test]
+    fn promises_of_later_versions_are_refused() {
+        let cases = [
+            (TestRequest::patch().insert_header(("if-match", "\"1.1\"")), true),
+            (TestRequest::delete().insert_header(("if-match", "*")), true),
+            (TestRequest::post().insert_header(("idempotency-key", "k")), true),
+            (TestRequest::put().insert_header(("idempotency-key", "k")), false),
+            (TestRequest::post(), false),
+        ];
+        for (request, refused) in cases {
+            let refusal = refuse_what_comes_later(&request.to_srv_request());
+            assert_eq!(refusal.is_err(), refused);
+            if let Err(error) = refusal {
+                assert!(error.to_string().starts_with("422 not_supported_yet: "), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Door 1: the JSON API under `/v1`, and what says that we live.
+//!
+//! Every call takes the same way: the edge gives it an id, the caller is found out, the handler
+//! parses, calls a service and presents what came of it. Handlers decide nothing that another
+//! door would have to decide again. Read `routes.rs` for the map.
+
+/// Every URL and who answers it.
+mod routes;
+
+/// Request ids, logs and refusals, around everything.
+mod edge;
+
+/// Refusals: statuses and codes.
+mod error;
+
+/// Who calls, and how long they wait.
+mod extract;
+
+/// Query strings.
+mod query;
+
+/// Request bodies.
+mod body;
+
+/// What lists have in common.
+mod list;
+
+mod case_list;
+mod case_types;
+mod cases;
+mod fields;
+mod runs;
+mod secrets;
+mod tokens;
+
+/// Whether we live and are ready.
+mod health;
+
+/// What answers look like.
+mod present;
+
+/// The description of all this for programs.
+mod openapi;
+
+pub use body::ApiSettings;
+pub use openapi::openapi_json;
+pub use routes::configure;

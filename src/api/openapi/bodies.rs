@@ -1,0 +1,203 @@
+//! Bodies that are sent to us, and the few shapes of answers that have no struct.
+//!
+//! Their readers live in the services and collect every problem; this only describes them.
+
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::api::error::Code;
+use crate::api::present::case_type::ProblemView;
+use crate::api::present::run::RunView;
+use crate::api::present::words::{CaseStatus, Role, Time};
+
+/// The template of a case: sections, params and fields.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct CaseTypeDefinition {
+    /// Unique in the workspace. In a PUT it may be left out.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
+    key: Option<String>,
+    /// The key, unless given.
+    name: Option<String>,
+    description: Option<String>,
+    sections: Option<Vec<SectionDefinition>>,
+    /// What templates read as `params`.
+    params: Option<Map<String, Value>>,
+    /// Plain fields and API Call fields.
+    fields: Option<Vec<FieldDefinition>>,
+    /// Whether `data` may hold members that no field names; true unless given.
+    additional_data: Option<bool>,
+}
+
+/// A part of a case's page.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct SectionDefinition {
+    /// A key or a UUID.
+    key: String,
+    name: Option<String>,
+}
+
+/// A field: plain, or of type `api_call` with its trigger, `api_config` and so on.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct FieldDefinition {
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
+    key: String,
+    /// `api_call`, or the type of a plain field.
+    r#type: String,
+}
+
+/// A case type: its definition in normal form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct CaseType {
+    id: Uuid,
+    key: String,
+    name: String,
+    /// Only when given.
+    description: Option<String>,
+    sections: Vec<SectionDefinition>,
+    params: Map<String, Value>,
+    fields: Vec<FieldDefinition>,
+    additional_data: bool,
+    /// Counts up with each change.
+    version: i64,
+    created_at: Time,
+    updated_at: Time,
+    /// What is legal but doubtful; only a save looks.
+    warnings: Vec<ProblemView>,
+}
+
+/// A new case.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct NewCase {
+    /// Key of its type.
+    case_type: String,
+    /// Unique in the workspace.
+    reference: Option<String>,
+    title: Option<String>,
+    status: Option<CaseStatus>,
+    custom_status: Option<String>,
+    assignee: Option<String>,
+    data: Option<Map<String, Value>>,
+}
+
+/// A merge patch of a case: null removes, objects merge.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct CasePatch {
+    reference: Option<String>,
+    title: Option<String>,
+    status: Option<CaseStatus>,
+    custom_status: Option<String>,
+    assignee: Option<String>,
+    data: Option<Map<String, Value>>,
+}
+
+/// How one field is refreshed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct Refresh {
+    /// The root `input` of the field's templates.
+    input: Option<Map<String, Value>>,
+    /// Skip the cache look-up.
+    force: Option<bool>,
+    /// Clear overrides when the run succeeds.
+    overwrite: Option<bool>,
+}
+
+/// Which fields of a case are refreshed, and how.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct RefreshOfSeveral {
+    /// Keys of fields; all that do not only run by hand, unless given.
+    fields: Option<Vec<String>>,
+    /// The root `input` of the fields' templates.
+    input: Option<Map<String, Value>>,
+    /// Skip the cache look-up.
+    force: Option<bool>,
+    /// Clear overrides when the runs succeed.
+    overwrite: Option<bool>,
+}
+
+/// The runs that a refresh queued, or joined.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct Runs {
+    runs: Vec<RunView>,
+}
+
+/// A secret's value and where it may go.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct PutSecret {
+    /// 8 to 16,384 bytes; from 1 byte on with `"redact": false`.
+    #[schema(min_length = 1, max_length = 16384)]
+    value: String,
+    /// Hosts, each with an optional port; none unless given.
+    hosts: Option<Vec<String>>,
+    /// Whether it is replaced wherever it appears; true unless given.
+    redact: Option<bool>,
+}
+
+/// A new token.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct TokenRequest {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    role: Role,
+    /// Whether a PATCH with it makes overrides; true unless given.
+    overrides: Option<bool>,
+    /// Never, unless given.
+    expires_at: Option<Time>,
+}
+
+/// That all is well.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct Health {
+    /// `ok`.
+    status: String,
+}
+
+/// Why a call was refused (RFC 9457).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct Refusal {
+    /// `about:blank`: the title is that of the status.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What happened and what to do.
+    detail: String,
+    code: CodeWord,
+    /// Also in the header `X-Request-Id` and in the log.
+    request_id: Option<String>,
+    /// What is wrong, place by place; only where a body is at fault.
+    #[schema(required = false)]
+    errors: Option<Vec<ProblemView>>,
+    /// Who uses it; only with `in_use`.
+    #[schema(required = false)]
+    users: Option<Vec<String>>,
+}
+
+/// The words of [`Code`].
+pub struct CodeWord;
+
+impl utoipa::PartialSchema for CodeWord {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        let words = Code::ALL.iter().map(|code| code.as_str());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+    }
+}
+
+impl ToSchema for CodeWord {
+    fn name() -> std::borrow::Cow<'static, str> {
+        std::borrow::Cow::Borrowed("Code")
+    }
+}

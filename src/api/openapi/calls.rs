@@ -1,0 +1,264 @@
+//! Every call of the API, in the order of `routes.rs`.
+
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{HttpMethod, Ref, RefOr, Required};
+use utoipa::{PartialSchema as _, ToSchema};
+
+use super::bodies;
+use super::call::{Call, call, text};
+use crate::api::present::case::CaseAnswer;
+use crate::api::present::run::{RunDetail, RunView};
+use crate::api::present::secret::SecretAnswer;
+use crate::api::present::token::{NewTokenView, TokenView};
+use crate::api::present::words;
+use crate::domain::token::Role::{Admin, Builder, Operator, Viewer};
+
+const JSON: &[&str] = &["application/json"];
+const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
+
+/// All calls.
+pub fn all() -> Vec<Call> {
+    [case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn case_types() -> Vec<Call> {
+    let key = |call: Call| call.path("key", "Key of the case type.", text());
+    vec![
+        call(HttpMethod::Get, "/v1/case-types", "list_case_types", "Lists the case types, by key.")
+            .needs(Viewer)
+            .pages()
+            .answers(200, "A page of case types.", list::<bodies::CaseType>(), &[]),
+        call(HttpMethod::Post, "/v1/case-types", "create_case_type", "Saves a new case type.")
+            .needs(Builder)
+            .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
+            .answers(201, "It is saved.", is::<bodies::CaseType>(), &["Location"])
+            .refuses(409),
+        key(call(HttpMethod::Get, "/v1/case-types/{key}", "get_case_type", "Reads a case type."))
+            .needs(Viewer)
+            .answers(200, "Its current version.", is::<bodies::CaseType>(), &[]),
+        key(call(
+            HttpMethod::Put,
+            "/v1/case-types/{key}",
+            "put_case_type",
+            "Saves a case type under its key.",
+        ))
+        .needs(Builder)
+        .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
+        .answers(200, "It has a new version, or is the same as before.", is::<bodies::CaseType>(), &[])
+        .answers(201, "It is new.", is::<bodies::CaseType>(), &["Location"])
+        .refuses(409),
+        key(call(
+            HttpMethod::Delete,
+            "/v1/case-types/{key}",
+            "delete_case_type",
+            "Removes an unused case type.",
+        ))
+        .needs(Builder)
+        .answers_nothing(204, "It is gone.", &[])
+        .refuses(409),
+    ]
+}
+
+fn cases() -> Vec<Call> {
+    let id = |call: Call| call.path("id", "The case.", uuid());
+    vec![
+        case_filters(call(
+            HttpMethod::Get,
+            "/v1/cases",
+            "list_cases",
+            "Lists cases, newest first unless sorted.",
+        ))
+        .answers(200, "A page of cases.", list::<CaseAnswer>(), &[]),
+        call(HttpMethod::Post, "/v1/cases", "create_case", "Makes a case and queues its first runs.")
+            .needs(Operator)
+            .waits()
+            .body(JSON, Required::True, is::<bodies::NewCase>())
+            .answers(201, "It is there.", is::<CaseAnswer>(), &["Location", "ETag", "Preference-Applied"])
+            .refuses(409),
+        id(call(HttpMethod::Get, "/v1/cases/{id}", "get_case", "Reads a case."))
+            .needs(Viewer)
+            .waits()
+            .header("If-None-Match", "The `ETag` of what the caller has.")
+            .answers(200, "The case.", is::<CaseAnswer>(), &["ETag", "Preference-Applied"])
+            .answers_nothing(304, "The caller has it already.", &["ETag"]),
+        id(call(
+            HttpMethod::Patch,
+            "/v1/cases/{id}",
+            "patch_case",
+            "Changes a case by a merge patch (RFC 7396).",
+        ))
+        .needs(Operator)
+        .body(PATCH, Required::True, is::<bodies::CasePatch>())
+        .answers(200, "The case as it is now.", is::<CaseAnswer>(), &["ETag"])
+        .refuses(409),
+        id(call(HttpMethod::Delete, "/v1/cases/{id}", "delete_case", "Deletes a case with its data."))
+            .needs(Operator)
+            .answers_nothing(204, "It is gone.", &[]),
+    ]
+}
+
+fn case_filters(call: Call) -> Call {
+    let sorts =
+        ["created_at", "updated_at", "reference", "title"].map(|sort| [sort.to_owned(), format!("-{sort}")]);
+    let sort = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(sorts.concat()));
+    let include = ["outputs", "provenance", "outputs,provenance", "provenance,outputs"];
+    let include = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(include));
+    call.needs(Viewer)
+        .query("case_type", "Key of the case type.", key())
+        .query("status", "How far they have come.", words::CaseStatus::schema())
+        .query("custom_status", "… in the workspace's own words.", text())
+        .query("assignee", "Who works on them.", text())
+        .query("reference", "The one with this reference.", text())
+        .query("updated_since", "Changed at this time or later.", words::Time::schema())
+        .query(
+            "field.{key}",
+            "State of the field `key`: `<status>[:<reason>]` or `cached`. May be given for several fields.",
+            text(),
+        )
+        .query("sort", "With `-` for descending order.", sort)
+        .query("include", "What items shall hold beside the usual.", include)
+        .pages()
+}
+
+fn refreshes() -> Vec<Call> {
+    vec![
+        call(
+            HttpMethod::Post,
+            "/v1/cases/{id}/refresh",
+            "refresh_case",
+            "Refreshes several or all fields of a case.",
+        )
+        .needs(Operator)
+        .path("id", "The case.", uuid())
+        .waits()
+        .body(JSON, Required::False, is::<bodies::RefreshOfSeveral>())
+        .answers(200, "All runs have ended.", is::<bodies::Runs>(), &["Preference-Applied"])
+        .answers(202, "Runs are queued.", is::<bodies::Runs>(), &["Preference-Applied"])
+        .refuses(409),
+        call(
+            HttpMethod::Post,
+            "/v1/cases/{id}/fields/{key}/refresh",
+            "refresh_field",
+            "Refreshes one field now.",
+        )
+        .needs(Operator)
+        .path("id", "The case.", uuid())
+        .path("key", "Key of the field.", text())
+        .waits()
+        .body(JSON, Required::False, is::<bodies::Refresh>())
+        .answers(200, "The run has ended.", is::<RunView>(), &["Location", "Preference-Applied"])
+        .answers(202, "The run is queued.", is::<RunView>(), &["Location", "Preference-Applied"])
+        .refuses(409),
+    ]
+}
+
+fn runs() -> Vec<Call> {
+    vec![
+        call(HttpMethod::Get, "/v1/runs", "list_runs", "Lists runs, newest first.")
+            .needs(Viewer)
+            .query("case", "Runs of this case.", uuid())
+            .query("case_type", "Runs of cases of this type.", key())
+            .query("field", "Runs of fields with this key.", key())
+            .query("connection", "Runs over this connection.", key())
+            .query("status", "Runs that stand here.", words::RunStatus::schema())
+            .query("trigger", "Runs with this reason to run.", words::Trigger::schema())
+            .query("error", "Runs whose last error is this.", words::FailureCode::schema())
+            .query("batch", "Runs of this batch.", uuid())
+            .query("since", "Queued at this time or later.", words::Time::schema())
+            .query("until", "Queued before this time.", words::Time::schema())
+            .pages()
+            .answers(200, "A page of runs.", list::<RunView>(), &[]),
+        call(HttpMethod::Get, "/v1/runs/{id}", "get_run", "Reads a run with its attempts.")
+            .needs(Viewer)
+            .path("id", "The run.", uuid())
+            .answers(200, "The run.", is::<RunDetail>(), &[]),
+    ]
+}
+
+fn secrets() -> Vec<Call> {
+    vec![
+        call(HttpMethod::Get, "/v1/secrets", "list_secrets", "Lists secrets, by name and without values.")
+            .needs(Viewer)
+            .pages()
+            .answers(200, "A page of secrets.", list::<SecretAnswer>(), &[]),
+        call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
+            .needs(Builder)
+            .path("name", "Its name.", text())
+            .body(JSON, Required::True, is::<bodies::PutSecret>())
+            .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
+            .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),
+        call(HttpMethod::Delete, "/v1/secrets/{name}", "delete_secret", "Removes an unused secret.")
+            .needs(Builder)
+            .path("name", "Its name.", text())
+            .answers_nothing(204, "It is gone.", &[])
+            .refuses(409),
+    ]
+}
+
+fn tokens() -> Vec<Call> {
+    vec![
+        call(HttpMethod::Get, "/v1/tokens", "list_tokens", "Lists tokens, oldest first and without values.")
+            .needs(Admin)
+            .pages()
+            .answers(200, "A page of tokens.", list::<TokenView>(), &[]),
+        call(HttpMethod::Post, "/v1/tokens", "create_token", "Makes a token and shows it this once.")
+            .needs(Admin)
+            .body(JSON, Required::True, is::<bodies::TokenRequest>())
+            .answers(201, "It is good from now on.", is::<NewTokenView>(), &["Location"]),
+        call(HttpMethod::Delete, "/v1/tokens/{id}", "delete_token", "Withdraws a token.")
+            .needs(Admin)
+            .path("id", "The token.", uuid())
+            .answers_nothing(204, "It is good no longer.", &[]),
+    ]
+}
+
+fn service() -> Vec<Call> {
+    let any = || ObjectBuilder::new().schema_type(Type::Object);
+    vec![
+        call(HttpMethod::Get, "/health/live", "live", "Says that the process lives.").answers(
+            200,
+            "It does.",
+            is::<bodies::Health>(),
+            &[],
+        ),
+        call(HttpMethod::Get, "/health/ready", "ready", "Says whether the database serves.")
+            .answers(200, "It does.", is::<bodies::Health>(), &[])
+            .refuses(503),
+        call(HttpMethod::Get, "/openapi.json", "openapi", "This document.").answers(
+            200,
+            "OpenAPI 3.1.",
+            any(),
+            &[],
+        ),
+    ]
+}
+
+fn is<T: ToSchema>() -> RefOr<Schema> {
+    Ref::from_schema_name(T::name()).into()
+}
+
+/// What `list.rs` answers.
+fn list<T: ToSchema>() -> ObjectBuilder {
+    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new()
+        .property("items", ArrayBuilder::new().items(is::<T>()))
+        .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
+        .property("total", number())
+        .property("total_at_least", number())
+        .required("items")
+        .required("next_cursor")
+}
+
+fn uuid() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+}
+
+fn key() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z][a-z0-9_]{0,63}$"))
+}

@@ -1,0 +1,118 @@
+//! Puts the `OpenAPI` document together, once per process.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use utoipa::ToSchema;
+use utoipa::openapi::path::{HttpMethod, PathItem, PathsBuilder};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
+
+use super::call::{BEARER, Call};
+use super::{bodies, calls};
+use crate::api::error::ApiError;
+use crate::api::present;
+use crate::api::query::{NoParameters, Params};
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
+
+/// Members that an answer of this name may leave out; all others are always there.
+const SOMETIMES: [(&str, &[&str]); 3] =
+    [("Case", &["provenance"]), ("CaseType", &["description"]), ("Refusal", &["errors", "users"])];
+
+/// Bodies that are sent to us: what may be left out is said by their types.
+const SENT: [&str; 10] = [
+    "CaseTypeDefinition",
+    "SectionDefinition",
+    "FieldDefinition",
+    "NewCase",
+    "CasePatch",
+    "Refresh",
+    "RefreshOfSeveral",
+    "PutSecret",
+    "TokenRequest",
+    "Health",
+];
+
+/// The document as JSON text.
+pub fn openapi_json() -> String {
+    DOCUMENT.clone()
+}
+
+/// Answers the document.
+pub async fn document(_: Params<NoParameters>) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str()))
+}
+
+fn build() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Dossier")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Case management whose cases fill themselves in by calling HTTP APIs."));
+    let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("dsr_…").build();
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas())
+        .security_scheme(BEARER, SecurityScheme::Http(bearer));
+    OpenApiBuilder::new().info(info.build()).paths(paths()).components(Some(components.build())).build()
+}
+
+fn paths() -> Paths {
+    let mut items: Vec<(&'static str, PathItem)> = Vec::new();
+    for call in calls::all() {
+        let (path, item) = (call.path, item(call));
+        match items.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, known)) => known.merge_operations(item),
+            None => items.push((path, item)),
+        }
+    }
+    items.into_iter().fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item)).build()
+}
+
+fn item(call: Call) -> PathItem {
+    let method: HttpMethod = call.method.clone();
+    PathItem::new(method, call.build())
+}
+
+fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = Vec::new();
+    add::<present::case::CaseAnswer>(&mut schemas);
+    add::<present::run::RunDetail>(&mut schemas);
+    add::<present::secret::SecretAnswer>(&mut schemas);
+    add::<present::token::TokenView>(&mut schemas);
+    add::<present::token::NewTokenView>(&mut schemas);
+    add::<bodies::CaseType>(&mut schemas);
+    add::<bodies::CaseTypeDefinition>(&mut schemas);
+    add::<bodies::NewCase>(&mut schemas);
+    add::<bodies::CasePatch>(&mut schemas);
+    add::<bodies::Refresh>(&mut schemas);
+    add::<bodies::RefreshOfSeveral>(&mut schemas);
+    add::<bodies::Runs>(&mut schemas);
+    add::<bodies::PutSecret>(&mut schemas);
+    add::<bodies::TokenRequest>(&mut schemas);
+    add::<bodies::Health>(&mut schemas);
+    add::<bodies::Refusal>(&mut schemas);
+    schemas.sort_by(|(a, _), (b, _)| a.cmp(b));
+    schemas.dedup_by(|(a, _), (b, _)| a == b);
+    for (name, schema) in &mut schemas {
+        always_there(name, schema);
+    }
+    schemas
+}
+
+fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+/// Answers hold all their members, null where they say nothing.
+fn always_there(name: &str, schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    if SENT.contains(&name) {
+        return;
+    }
+    let sometimes =
+        SOMETIMES.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, members)| *members);
+    let always = object.properties.keys().filter(|member| !sometimes.contains(&member.as_str()));
+    object.required = always.cloned().collect();
+}

@@ -1,0 +1,15 @@
+//! The `OpenAPI` 3.1 document: every call, its parameters, bodies, answers and refusals.
+
+/// How a call is described.
+mod call;
+
+/// All calls.
+mod calls;
+
+/// Bodies that are sent to us.
+mod bodies;
+
+/// Puts it together.
+mod document;
+
+pub use document::{document, openapi_json};

@@ -1,0 +1,44 @@
+//! A case type as answers show it: its definition in normal form, and the facts around it.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::words::Time;
+use crate::domain::problem::Problem;
+use crate::service::CaseTypeView;
+
+/// What is wrong or doubtful at one place of a body.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemView {
+    /// JSON pointer (RFC 6901) into the body; `""` is the whole of it.
+    pointer: String,
+    /// Stable name of the rule.
+    code: String,
+    /// What is wrong and how to mend it.
+    message: String,
+}
+
+/// The definition's members and, around them, what only answers say.
+pub fn view(found: CaseTypeView) -> Value {
+    let Value::Object(definition) = found.definition else { return Value::Null };
+    let row = found.row;
+    let mut members = Map::new();
+    members.insert("id".to_owned(), json!(row.id));
+    members.extend(definition);
+    members.insert("version".to_owned(), json!(row.version));
+    members.insert("created_at".to_owned(), json!(Time(row.created_at)));
+    members.insert("updated_at".to_owned(), json!(Time(row.updated_at)));
+    members.insert("warnings".to_owned(), json!(problems(&found.warnings)));
+    Value::Object(members)
+}
+
+fn problems(problems: &[Problem]) -> Vec<ProblemView> {
+    let view = |problem: &Problem| ProblemView {
+        pointer: problem.pointer.clone(),
+        code: problem.code.to_owned(),
+        message: problem.message.clone(),
+    };
+    problems.iter().map(view).collect()
+}

@@ -1,0 +1,29 @@
+//! What answers look like: domain → view, one file per resource.
+//!
+//! Views are separate from the types that are stored, so that a row can change without the API
+//! changing. Members are always there, null where they say nothing, except where a doc says
+//! "only". The same structs describe themselves for the `OpenAPI` document.
+
+/// Cases and the provenance of their data.
+pub mod case;
+
+/// The metadata on a case's fields.
+pub mod field_state;
+
+/// Runs and their attempts.
+pub mod run;
+
+/// What went wrong with a run.
+pub mod run_error;
+
+/// Case types.
+pub mod case_type;
+
+/// Secrets, without their values.
+pub mod secret;
+
+/// Tokens.
+pub mod token;
+
+/// Instants and closed sets of words.
+pub mod words;

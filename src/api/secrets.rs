@@ -1,0 +1,56 @@
+//! Secrets: written, listed by name, never read again.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+
+use super::body::JsonBody;
+use super::error::ApiError;
+use super::extract::{Builder, Caller, Viewer};
+use super::list;
+use super::present::secret::SecretAnswer;
+use super::query::{NoParameters, Params};
+use crate::domain::ids::SecretName;
+use crate::domain::problem::code;
+use crate::service::{PageRequest, PutSecret, ServiceError, Services};
+
+/// Names, hosts and users of the secrets, by name.
+pub async fn list(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    page: Params<PageRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.secrets.list(&caller, page.0).await?;
+    Ok(list::answer(page, |secret| SecretAnswer::from(&secret)))
+}
+
+/// Sets or replaces a secret: 201 when it is new.
+pub async fn put(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<String>,
+    _: Params<NoParameters>,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let name = path.parse::<SecretName>().map_err(|error| {
+        ServiceError::invalid("/name", code::INVALID, format!("the name in the URL: {error}"))
+    })?;
+    let secret = PutSecret::read(&body.0, &name)?;
+    let (secret, is_new) = services.secrets.put(&caller, name, secret).await?;
+    let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    if is_new {
+        answer.insert_header((header::LOCATION, format!("/v1/secrets/{}", secret.info.name)));
+    }
+    Ok(answer.json(SecretAnswer::from(&secret)))
+}
+
+/// Removes a secret that no case type uses.
+pub async fn delete(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<SecretName>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    services.secrets.delete(&caller, &path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
