@@ -1,5 +1,6 @@
 //! The composition root: config → store → outbound → service → engine → doors, and back down.
 
+mod admission;
 mod commands;
 mod demo;
 mod http;
@@ -8,7 +9,8 @@ mod serve;
 mod system;
 
 pub use commands::{
-    create_token, create_workspace, explain_settings, migrate, print_openapi, set_secret,
+    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, migrate, print_openapi,
+    set_secret,
 };
 pub use demo::demo;
 pub use parts::{App, AppOptions};
