@@ -1,2 +1,165 @@
-//! x
-fn main() {}
+//! The command line: reads what is asked for and hands it to [`dossier::app`]; nothing else.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use dossier::app::{self, Expiry, SecretCommand, TokenCommand};
+use dossier::config::{Settings, environment};
+use dossier::domain::ids::{SecretName, WorkspaceKey};
+use dossier::domain::secret::HostRule;
+use dossier::domain::token::Role;
+use dossier::telemetry;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Case management whose cases fill themselves in.
+#[derive(Parser)]
+#[command(name = "dossier", version, about)]
+struct Cli {
+    /// File with settings, over the defaults; DOSSIER__… environment variables go over it
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// API, pages and workers in one process (the default)
+    Serve,
+    /// The same in a scratch folder, with a made-up provider and cases that fill themselves in
+    Demo,
+    /// Workers only, beside a process that serves
+    Worker,
+    /// Make the database, or bring its schema up to date
+    Migrate,
+    /// Workspaces
+    #[command(subcommand)]
+    Workspace(WorkspaceAction),
+    /// API tokens
+    #[command(subcommand)]
+    Token(TokenAction),
+    /// Secrets
+    #[command(subcommand)]
+    Secrets(SecretsAction),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
+    /// Print the settings in effect and where each came from
+    Config,
+}
+
+#[derive(Subcommand)]
+enum WorkspaceAction {
+    /// Make a workspace
+    Create {
+        /// A letter, then up to 63 of a-z, 0-9 and _
+        key: WorkspaceKey,
+        /// What people see; the key when not given
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum TokenAction {
+    /// Make a token and print it; it is not shown again
+    Create(TokenArguments),
+}
+
+#[derive(Args)]
+struct TokenArguments {
+    /// What its bearer may do
+    #[arg(long, value_parser = role())]
+    role: Role,
+    /// What people call it; the role when not given
+    #[arg(long)]
+    name: Option<String>,
+    /// Key of the workspace that it opens; `default` when not given
+    #[arg(long, value_name = "KEY")]
+    workspace: Option<WorkspaceKey>,
+    /// When it ends to be good: 2030-01-31T12:00:00Z, or 90d; never when not given
+    #[arg(long, value_name = "TIME", value_parser = Expiry::parse)]
+    expires: Option<Expiry>,
+}
+
+#[derive(Subcommand)]
+enum SecretsAction {
+    /// Make or replace a secret
+    Set(SecretArguments),
+}
+
+#[derive(Args)]
+struct SecretArguments {
+    /// A letter, then up to 63 of a-z, 0-9 and _
+    name: SecretName,
+    /// Environment variable that holds the value, so that no history of commands does
+    #[arg(long, value_name = "VAR")]
+    from_env: String,
+    /// A host to which it may be sent, like api.example.com or api.example.com:8443; repeat for more
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<HostRule>,
+    /// Key of the workspace; `default` when not given
+    #[arg(long, value_name = "KEY")]
+    workspace: Option<WorkspaceKey>,
+    /// Do not replace the value where it appears; allows values below 8 bytes
+    #[arg(long)]
+    no_redact: bool,
+}
+
+fn role() -> impl TypedValueParser<Value = Role> {
+    // Only names of roles reach the closure.
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
+        .map(|name| Role::parse(&name).unwrap_or(Role::Viewer))
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    if matches!(command, Command::Openapi) {
+        app::print_openapi();
+        return Ok(());
+    }
+    let settings = Settings::load(cli.config.as_deref(), environment())?;
+    if matches!(command, Command::Config) {
+        app::explain_settings(&settings);
+        return Ok(());
+    }
+    let log =
+        telemetry::init(settings.log.format, settings.log.level).context("logging could not be started")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        match command {
+            Command::Serve => Box::pin(app::serve(settings, log)).await,
+            Command::Demo => Box::pin(app::demo(settings, log)).await,
+            Command::Worker => Box::pin(app::work(settings, log)).await,
+            Command::Migrate => Box::pin(app::migrate(&settings, &log)).await,
+            Command::Workspace(WorkspaceAction::Create { key, name }) => {
+                Box::pin(app::create_workspace(&settings, &log, &key, name)).await
+            }
+            Command::Token(TokenAction::Create(TokenArguments { role, name, workspace, expires })) => {
+                let command = TokenCommand { role, name, workspace, expires };
+                Box::pin(app::create_token(&settings, &log, command)).await
+            }
+            Command::Secrets(SecretsAction::Set(secret)) => {
+                let SecretArguments { name, from_env, hosts, workspace, no_redact } = secret;
+                let command = SecretCommand { name, from_env, hosts, workspace, redact: !no_redact };
+                Box::pin(app::set_secret(&settings, &log, command)).await
+            }
+            // Both were done above, without a runtime.
+            Command::Openapi | Command::Config => Ok(()),
+        }
+    })
+}

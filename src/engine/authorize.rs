@@ -9,24 +9,31 @@ use super::prepare::Prepared;
 use super::render::Rendered;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::failure::{Failure, FailureCode};
-use crate::domain::redact::Label;
+use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{Reason, SentRequest};
+use crate::domain::secret::allows;
 use crate::domain::template::Template;
 
 /// A request that may go out.
 pub(super) struct Signed {
     pub(super) request: Rendered,
     /// Whether the pair of a basic login is known to the redactor beside the secrets.
-    pub(super) redactor: crate::domain::redact::Redactor,
+    pub(super) redactor: Redactor,
 }
 
 /// Puts the credentials of the field on its request.
-pub(super) fn authorize(prepared: &Prepared, mut request: Rendered, trace: &mut Trace) -> Result<Signed, Stop> {
+pub(super) fn authorize(
+    prepared: &Prepared,
+    mut request: Rendered,
+    trace: &mut Trace,
+) -> Result<Signed, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let mut redactor = prepared.redactor.clone();
     match &call.request.auth {
         Auth::Inherited | Auth::None => {}
-        Auth::Bearer { token } => set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?)),
+        Auth::Bearer { token } => {
+            set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?))
+        }
         Auth::Basic { username, password } => {
             let (username, password) = (text(username, prepared)?, text(password, prepared)?);
             redactor = redactor.with_basic(&Label::Hidden, &username, &password);
@@ -59,18 +66,21 @@ fn set(request: &mut Rendered, name: &str, value: String) {
 
 /// A secret goes only to hosts that it lists.
 fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
-    match prepared.secrets.refuses(&request.url) {
+    let refused = prepared.secrets.hosts.iter().find(|(_, hosts)| !allows(hosts, &request.url));
+    match refused {
         None => Ok(()),
-        Some(name) => {
+        Some((name, _)) => {
             let host = request.url.host_str().unwrap_or_default();
-            let detail = format!("the secret `{name}` does not list the host `{host}`: add it to the secret's `hosts`");
+            let detail = format!(
+                "the secret `{name}` does not list the host `{host}`: add it to the secret's `hosts`"
+            );
             Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
         }
     }
 }
 
 /// The request as the history shows it.
-fn shown(request: &Rendered, redactor: &crate::domain::redact::Redactor) -> SentRequest {
+fn shown(request: &Rendered, redactor: &Redactor) -> SentRequest {
     let mut headers = Map::new();
     for (name, value) in &request.headers {
         let name = name.to_ascii_lowercase();

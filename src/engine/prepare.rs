@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::context::{Engine, Stop};
 use crate::domain::api_call::ApiCall;
-use crate::domain::auth::Auth;
 use crate::domain::clock::rfc3339;
 use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::ids::FieldKey;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
@@ -53,7 +53,7 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
         return Err(Stop::Cancelled(Reason::Disabled));
     }
     let secrets = open(engine, run, call).await?;
-    let redactor = redactor(&plan, &field, &secrets, call);
+    let redactor = redactor(&plan, &run.field, &secrets);
     let outputs = outputs(engine, run, call, &plan).await?;
     let data = Arc::new(data(&run.case, &outputs));
     let scope = scope(run, &plan, &data, &outputs, &secrets);
@@ -72,18 +72,10 @@ async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opene
     })
 }
 
-fn redactor(plan: &Plan, field: &str, secrets: &Opened, call: &ApiCall) -> Redactor {
-    let literals = plan.credentials_of(field);
-    let known = secrets.labelled().chain(literals.iter().map(|text| (Label::Hidden, text.expose())));
-    let redactor = Redactor::new(known);
-    match &call.request.auth {
-        // The pair is one text on the wire; each half alone would not be found in it.
-        Auth::Basic { username, password } => {
-            let (Some(username), Some(password)) = (username.literal(), password.literal()) else { return redactor };
-            redactor.with_basic(&Label::Hidden, username, password)
-        }
-        _ => redactor,
-    }
+fn redactor(plan: &Plan, field: &FieldKey, secrets: &Opened) -> Redactor {
+    let literals = plan.credentials(field);
+    let known = secrets.labels().chain(literals.iter().map(|text| (Label::Hidden, text.expose())));
+    Redactor::new(known)
 }
 
 /// The output variables that the field may read; after a failed run of theirs they read null.
@@ -108,12 +100,19 @@ async fn outputs(
     let kept = tx.outputs(run.case.case.id).await?;
     let states = tx.field_rows(run.case.case.id).await?;
     let failed = |name: &str| {
-        let maker = plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
+        let maker =
+            plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
         maker.is_some_and(|(key, _)| {
             states.iter().any(|row| row.field == *key && row.state.status == FieldStatus::Failed)
         })
     };
-    Ok(kept.into_iter().map(|(name, value)| { let failed = failed(&name); (name, value, failed) }).collect())
+    Ok(kept
+        .into_iter()
+        .map(|(name, value)| {
+            let failed = failed(&name);
+            (name, value, failed)
+        })
+        .collect())
 }
 
 fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Value {
@@ -130,12 +129,12 @@ fn scope(
     secrets: &Opened,
 ) -> Scope {
     let now = run.sealed_at;
-    let secrets = Arc::new(Value::Object(secrets.values()));
+    let secrets = Arc::new(Value::Object(secrets.values.clone()));
     let mut scope = Scope::new()
         .with("data", data.clone())
         .with("case", Arc::new(case_root(&run.case)))
         .with("input", Arc::new(run.input.clone().unwrap_or_else(|| Value::Object(Map::new()))))
-        .with("params", plan.params())
+        .with("params", plan.params.clone())
         .with("secret", secrets.clone())
         .with("secrets", secrets)
         .with("run", Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": run.attempt})))

@@ -3,7 +3,6 @@
 //! Creating a case queues the runs of its `on_create` fields in the same transaction and
 //! returns: no service ever waits for a provider.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use super::case_body::CaseBody;
 use super::case_query::CaseQuery;
 use super::change;
 use super::error::ServiceError;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use super::plans::{Plan, Plans};
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
@@ -96,7 +95,8 @@ impl Cases {
 
     /// One run for every field that fires on creation.
     fn first_runs(&self, case: &Case, plan: &Plan, by: &str) -> Vec<NewRun> {
-        let fires = plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
+        let fires =
+            plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
         fires
             .map(|(key, call)| NewRun {
                 id: RunId(self.rng.uuid(case.created_at)),
@@ -129,28 +129,29 @@ impl Cases {
     }
 
     /// A page of cases.
-    pub async fn list(&self, actor: &Actor, query: CaseQuery, page: PageRequest) -> Result<Page<CaseView>, ServiceError> {
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        query: CaseQuery,
+        page: PageRequest,
+    ) -> Result<Page<CaseView>, ServiceError> {
         let filter = query.filter(&self.plans, actor).await?;
         let after = page.after::<(Value, CaseId)>()?;
         let tx = self.store.read().await?;
-        let found = tx.list_cases(actor.workspace, &filter, after, page.fetch()).await?;
+        let mut found = tx.list_cases(actor.workspace, &filter, after, page.limit + 1).await?;
         let counted = match page.count {
-            true => Some(tx.count_cases(actor.workspace, &filter, EXACT_TOTAL + 1).await?),
+            true => Some(tx.count_cases(actor.workspace, &filter, page.most_counted()).await?),
             false => None,
         };
         drop(tx);
-        let cut = Page::cut(found, &page, |last| (filter.sort_value(last), last.row.case.id)).with_total(counted);
-        let mut plans = HashMap::new();
-        for snapshot in &cut.items {
-            let id = snapshot.row.case.case_type_id;
-            if let (false, Some(plan)) = (plans.contains_key(&id), self.plans.by_id_current(id).await?) {
-                plans.insert(id, plan);
+        let next = page.cut(&mut found, |last| (filter.sort_value(last), last.row.case.id));
+        let mut items = Vec::with_capacity(found.len());
+        for snapshot in found {
+            if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {
+                items.push(CaseView::new(snapshot, &plan));
             }
         }
-        Ok(cut.filter_map(|snapshot| {
-            let plan = plans.get(&snapshot.row.case.case_type_id)?;
-            Some(CaseView::new(snapshot, plan))
-        }))
+        Ok(Page::new(items, next, counted))
     }
 
     /// Changes a case by a merge patch (RFC 7396) of its members.
@@ -158,10 +159,15 @@ impl Cases {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
         if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
-            let message = "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
+            let message =
+                "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
         }
-        let plan = self.plans.by_id_current(current.case.case_type_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let plan = self
+            .plans
+            .by_id_current(current.case.case_type_id)
+            .await?
+            .ok_or(ServiceError::NotFound("case"))?;
         let reference = body.reference.clone().flatten();
         let (actor_in, now, limits) = (actor.clone(), self.clock.now(), self.limits);
         let written = self
@@ -171,7 +177,9 @@ impl Cases {
             })
             .await;
         match written {
-            Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => Err(reference_taken(reference.as_deref())),
+            Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {
+                Err(reference_taken(reference.as_deref()))
+            }
             Err(error) => Err(error),
             Ok(()) => self.get(actor, id).await,
         }
@@ -182,14 +190,22 @@ impl Cases {
         let (workspace, now) = (actor.workspace, self.clock.now());
         let found = self
             .store
-            .write(move |tx| Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) }))
+            .write(move |tx| {
+                Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) })
+            })
             .await?;
         self.store.signals().changed([id]);
         if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
     }
 
     /// Returns when all of these runs have ended, or at `until`.
-    pub async fn wait_for_runs(&self, actor: &Actor, case: CaseId, runs: &[RunId], until: Instant) -> Result<(), ServiceError> {
+    pub async fn wait_for_runs(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        runs: &[RunId],
+        until: Instant,
+    ) -> Result<(), ServiceError> {
         self.wait(case, until, async || {
             let live = self.store.read().await?.live_runs(case).await?;
             Ok(!live.iter().any(|run| runs.contains(&run.run_id)) || self.is_gone(actor, case).await?)
@@ -198,7 +214,12 @@ impl Cases {
     }
 
     /// Returns when no run of the case is queued or running, or at `until`.
-    pub async fn wait_until_settled(&self, actor: &Actor, case: CaseId, until: Instant) -> Result<(), ServiceError> {
+    pub async fn wait_until_settled(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        until: Instant,
+    ) -> Result<(), ServiceError> {
         self.wait(case, until, async || {
             let live = self.store.read().await?.live_runs(case).await?;
             Ok(live.is_empty() || self.is_gone(actor, case).await?)

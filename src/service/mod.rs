@@ -45,6 +45,9 @@ mod fields;
 /// Runs.
 mod runs;
 
+/// All of them together.
+mod services;
+
 pub use access::Access;
 pub use actor::Actor;
 pub use case_query::CaseQuery;
@@ -52,11 +55,12 @@ pub use case_types::{CaseTypeView, CaseTypes};
 pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
-pub use new_token::{NewTokenRequest, parse_instant};
+pub use new_token::NewTokenRequest;
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
-pub use secrets::{OpenFailed, Opened, SecretView, Secrets};
+pub use secrets::{OpenFailed, Opened, Secrets};
+pub use services::Services;
 pub use vault::{OnOpened, Vault};
 pub use views::CaseView;

@@ -2,7 +2,7 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
-use super::page::{EXACT_TOTAL, Page, PageRequest};
+use super::page::{Page, PageRequest};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Attempt, Run};
 use crate::store::{RunFilter, Store};
@@ -15,15 +15,21 @@ pub struct Runs {
 
 impl Runs {
     /// A page of runs, newest first.
-    pub async fn list(&self, actor: &Actor, filter: RunFilter, page: PageRequest) -> Result<Page<Run>, ServiceError> {
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: RunFilter,
+        page: PageRequest,
+    ) -> Result<Page<Run>, ServiceError> {
         let before = page.after::<RunId>()?;
         let tx = self.store.read().await?;
-        let found = tx.list_runs(actor.workspace, &filter, before, page.fetch()).await?;
+        let mut found = tx.list_runs(actor.workspace, &filter, before, page.limit + 1).await?;
         let counted = match page.count {
-            true => Some(tx.count_runs(actor.workspace, &filter, EXACT_TOTAL + 1).await?),
+            true => Some(tx.count_runs(actor.workspace, &filter, page.most_counted()).await?),
             false => None,
         };
-        Ok(Page::cut(found, &page, |last| last.id).with_total(counted))
+        let next = page.cut(&mut found, |last| last.id);
+        Ok(Page::new(found, next, counted))
     }
 
     /// One run with its attempts.

@@ -14,3 +14,15 @@ mod sandbox;
 
 #[cfg(test)]
 mod upstream;
+
+#[cfg(test)]
+mod app;
+
+#[cfg(test)]
+mod crash;
+
+#[cfg(test)]
+mod enrich;
+
+#[cfg(test)]
+mod process;

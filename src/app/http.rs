@@ -1,0 +1,36 @@
+//! The HTTP server: binds the address and hands the doors their use cases.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+
+use crate::api::{self, ApiSettings};
+use crate::service::Services;
+
+/// Threads that answer requests; each is a runtime of its own.
+const THREADS: usize = 2;
+
+/// Binds and starts; the server runs when it is awaited.
+pub(super) fn listen(
+    address: SocketAddr,
+    services: Services,
+    request_bytes: usize,
+) -> io::Result<(SocketAddr, Server)> {
+    let listener = TcpListener::bind(address)?;
+    let bound = listener.local_addr()?;
+    let services = web::Data::new(services);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(services.clone())
+            .app_data(ApiSettings { request_bytes })
+            .configure(api::configure)
+    })
+    .workers(THREADS)
+    .disable_signals()
+    .shutdown_timeout(10)
+    .listen(listener)?
+    .run();
+    Ok((bound, server))
+}

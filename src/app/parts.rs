@@ -1,0 +1,176 @@
+//! The parts of a process, started in order and stopped in reverse.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use anyhow::{Context as _, bail};
+use tokio_cron_scheduler::JobScheduler;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::http::listen;
+use crate::config::{self, Settings, Synchronous};
+use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::ids::WorkspaceKey;
+use crate::engine::{Engine, EngineSettings, Worker};
+use crate::outbound::{AllowRule, Outbound, OutboundSettings};
+use crate::schedule::{Sweeper, ticks};
+use crate::service::{Services, Vault};
+use crate::store::{CommitLimits, Store, StoreSettings};
+use crate::telemetry::LogRedactor;
+
+/// What differs between the commands that start a process.
+#[derive(Debug, Clone, Copy)]
+pub struct AppOptions {
+    /// Whether the API and the pages are served.
+    pub serves: bool,
+    /// Whether the clock's door ticks by itself; tests tick by hand.
+    pub ticks: bool,
+}
+
+/// A running process.
+pub struct App {
+    /// The use cases.
+    pub services: Services,
+    /// Claims and works.
+    pub worker: Arc<Worker>,
+    /// What a tick does.
+    pub sweeper: Sweeper,
+    /// Where the API listens.
+    pub address: Option<SocketAddr>,
+    clock: SharedClock,
+    server: Option<ServerHandle>,
+    scheduler: Option<JobScheduler>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    writer_tasks: TaskTracker,
+}
+
+/// Opens the database and puts the use cases on it; what commands without a worker need, too.
+pub async fn open_services(
+    settings: &Settings,
+    clock: &SharedClock,
+    rng: &SharedRng,
+    log: &LogRedactor,
+    writer_tasks: &TaskTracker,
+) -> anyhow::Result<Services> {
+    make_folder(&settings.database.url)?;
+    let limits = CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
+    let store_settings = StoreSettings {
+        url: settings.database.url.clone(),
+        wait_for_disk: settings.database.synchronous == Synchronous::Full,
+        limits,
+    };
+    let store = Store::open(&store_settings, writer_tasks)
+        .await
+        .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
+    let loaded = config::load_master_key(&settings.security, &**rng)?;
+    if let Some(path) = &loaded.created
+        && store.read().await?.count_secrets().await? > 0
+    {
+        let path = path.display().to_string();
+        std::fs::remove_file(&path).ok();
+        bail!("the master key is missing ({path}), but the database holds secrets that were sealed with it: put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY");
+    }
+    let learner = log.clone();
+    let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
+    Ok(Services::new(store, clock.clone(), rng.clone(), vault, limits))
+}
+
+/// SQLite makes the file, not the folder.
+fn make_folder(url: &str) -> anyhow::Result<()> {
+    let path = url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
+    if let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} could not be made", folder.display()))?;
+    }
+    Ok(())
+}
+
+impl App {
+    /// Starts the parts in order.
+    pub async fn start(
+        settings: &Settings,
+        options: AppOptions,
+        clock: SharedClock,
+        rng: SharedRng,
+        log: &LogRedactor,
+    ) -> anyhow::Result<Self> {
+        let (tasks, writer_tasks, stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let services = open_services(settings, &clock, &rng, log, &writer_tasks).await?;
+        super::commands::prepare_access(settings, &services, log).await?;
+        let engine = Engine::new(
+            services.store.clone(),
+            services.plans.clone(),
+            services.secrets.clone(),
+            outbound(settings, &clock)?,
+            clock.clone(),
+            rng,
+            EngineSettings { concurrency: settings.workers.concurrency },
+        );
+        let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
+        let worker = Worker::new(engine, tasks.clone());
+        tasks.spawn(worker.clone().work(stop.clone()));
+        tasks.spawn(worker.clone().keep_leases(stop.clone()));
+        let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
+        let (address, server) = match options.serves {
+            true => {
+                let (address, server) = listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
+                    .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
+                let handle = server.handle();
+                tasks.spawn(async move {
+                    if let Err(error) = server.await {
+                        tracing::error!(%error, "the server ended");
+                    }
+                });
+                (Some(address), Some(handle))
+            }
+            false => (None, None),
+        };
+        Ok(Self { services, worker, sweeper, address, clock, server, scheduler, stop, tasks, writer_tasks })
+    }
+
+    /// Stops the parts in reverse: no more requests, no more claims, calls in flight get
+    /// `drain`, the rest goes back to the queue, the writer last.
+    pub async fn stop(mut self, drain: Duration) {
+        if let Some(server) = self.server.take() {
+            server.stop(true).await;
+        }
+        if let Some(mut scheduler) = self.scheduler.take()
+            && let Err(error) = scheduler.shutdown().await
+        {
+            tracing::warn!(%error, "the ticks did not stop");
+        }
+        self.stop.cancel();
+        let deadline = self.clock.sleep_until(self.clock.now() + drain);
+        self.worker.drain(deadline).await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        let Self { services, worker, sweeper, writer_tasks, .. } = self;
+        drop((services, worker, sweeper));
+        writer_tasks.close();
+        writer_tasks.wait().await;
+    }
+}
+
+fn outbound(settings: &Settings, clock: &SharedClock) -> anyhow::Result<Outbound> {
+    let mut allow = Vec::with_capacity(settings.network.allow.len());
+    let mut problems = Vec::new();
+    for rule in &settings.network.allow {
+        match AllowRule::parse(rule) {
+            Ok(rule) => allow.push(rule),
+            Err(why) => problems.push(format!("network.allow `{rule}`: {why}")),
+        }
+    }
+    if !problems.is_empty() {
+        bail!(problems.join("\n"));
+    }
+    let settings = OutboundSettings { allow, response_bytes: settings.limits.response_bytes };
+    Ok(Outbound::new(settings, clock.clone()).map_err(|failed| anyhow::anyhow!(failed.detail))?)
+}
+
+/// The workspace that exists from the start.
+pub(super) fn default_workspace() -> anyhow::Result<WorkspaceKey> {
+    Ok("default".parse::<WorkspaceKey>()?)
+}

@@ -1,0 +1,42 @@
+//! `dossier serve` and `dossier worker`: until the process is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::parts::{App, AppOptions};
+use super::system::{SystemClock, SystemRng};
+use crate::config::Settings;
+use crate::telemetry::LogRedactor;
+
+/// API, pages and worker in one process.
+pub async fn serve(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
+    run(settings, log, true).await
+}
+
+/// The worker alone, beside a process that serves.
+pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
+    run(settings, log, false).await
+}
+
+async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {
+    let options = AppOptions { serves, ticks: true };
+    let app = App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
+    if let Some(address) = app.address {
+        tracing::info!(%address, "serving");
+    }
+    told_to_stop().await?;
+    tracing::info!("stopping: calls in flight get {} s", settings.server.drain_seconds);
+    app.stop(Duration::from_secs(settings.server.drain_seconds)).await;
+    Ok(())
+}
+
+/// SIGTERM or Ctrl+C.
+pub(super) async fn told_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        pressed = tokio::signal::ctrl_c() => pressed,
+    }
+}

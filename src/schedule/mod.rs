@@ -1,0 +1,5 @@
+//! The clock's door: what happens because time passes.
+
+mod sweep;
+
+pub use sweep::{Sweeper, ticks};

@@ -1,0 +1,54 @@
+//! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut.
+//!
+//! The scheduler only ticks; whether there is anything to do stands in the rows, so it does no
+//! harm that every process ticks.
+
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::domain::clock::SharedClock;
+use crate::domain::ids::WorkerId;
+use crate::store::{Store, StoreError};
+
+/// Answers cut in one tick.
+const CUTS: u32 = 200;
+
+/// What a tick needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// Rows.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// The worker of this process, which never loses what it still works on.
+    pub worker: WorkerId,
+}
+
+impl Sweeper {
+    /// One tick; answers how many runs went back to the queue.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        let (worker, now) = (self.worker, self.clock.now());
+        let released =
+            self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await })).await?;
+        if released > 0 {
+            tracing::warn!(released, "runs of a worker that is gone are queued again");
+        }
+        self.store.write(move |tx| Box::pin(async move { tx.cut_old_bodies(CUTS).await })).await?;
+        Ok(released)
+    }
+}
+
+/// Starts the ticks: every three seconds, in UTC.
+pub async fn ticks(sweeper: Sweeper) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    let job = Job::new_async("*/3 * * * * *", move |_, _| {
+        let sweeper = sweeper.clone();
+        Box::pin(async move {
+            if let Err(error) = sweeper.sweep().await {
+                tracing::warn!(%error, "the sweep could not be done");
+            }
+        })
+    })?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}

@@ -1,0 +1,60 @@
+//! All use cases, as the doors get them.
+
+use super::access::Access;
+use super::case_types::CaseTypes;
+use super::cases::Cases;
+use super::fields::Fields;
+use super::plans::Plans;
+use super::runs::Runs;
+use super::secrets::Secrets;
+use super::vault::Vault;
+use crate::domain::clock::{SharedClock, SharedRng};
+use crate::store::{CommitLimits, Store};
+
+/// All use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Workspaces and tokens.
+    pub access: Access,
+    /// Secrets.
+    pub secrets: Secrets,
+    /// Case types.
+    pub case_types: CaseTypes,
+    /// Compiled case types.
+    pub plans: Plans,
+    /// Cases.
+    pub cases: Cases,
+    /// Fields.
+    pub fields: Fields,
+    /// The run history.
+    pub runs: Runs,
+    /// The rows below them, for lists and for readiness.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+impl Services {
+    /// Puts them together on an open database.
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, limits: CommitLimits) -> Self {
+        let plans = Plans::new(store.clone(), vault.clone());
+        let cases = Cases {
+            store: store.clone(),
+            plans: plans.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            limits,
+        };
+        Self {
+            access: Access::new(store.clone(), clock.clone(), rng.clone()),
+            secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
+            case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
+            plans,
+            fields: Fields { cases: cases.clone() },
+            runs: Runs { store: store.clone() },
+            cases,
+            store,
+            clock,
+        }
+    }
+}
