@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use super::routes::configure;
-use crate::domain::clock::{Clock, Instant, Rng};
+use crate::domain::clock::{Clock, Instant, Rng, parse_instant};
 use crate::domain::sealing::MasterKey;
 use crate::domain::secret::SecretText;
 use crate::domain::token::Role;
-use crate::service::{NewTokenRequest, Services, Vault, parse_instant};
+use crate::service::{NewTokenRequest, Services, Vault};
 use crate::store::{CommitLimits, Store, StoreSettings};
 
 struct Frozen;
