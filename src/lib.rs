@@ -9,7 +9,7 @@
 //! what we do wrong gives the run back to the queue. Imports go down this list only.
 
 /// The composition root and the commands.
-// pub mod app;
+pub mod app;
 
 /// Door 1: JSON.
 pub mod api;

@@ -36,8 +36,14 @@ async fn sleep_until(clock: SystemClock, at: Instant) {
 }
 
 /// The random source of the operating system.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SystemRng(SystemRandom);
+
+impl Default for SystemRng {
+    fn default() -> Self {
+        Self(SystemRandom::new())
+    }
+}
 
 impl SystemRng {
     /// The source.

@@ -189,8 +189,8 @@ async fn a_hanging_provider_times_out_by_the_clock() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_has_a_code_a_sentence_and_the_providers_words() {
     let app = TestApp::spawn().await;
-    let html = Reply::of(200).header("Content-Type", "text/html").body("<p>no</p>");
-    let broken = Reply::of(200).header("Content-Type", "application/json").body("{\"a\":");
+    let html = Reply::of("text/html", "<p>no</p>");
+    let broken = Reply::of("application/json", "{\"a\":");
     let moved = status(302).header("Location", "http://elsewhere.example/x");
     let told = crate::upstream::json(404, json!({"error": {"code": 17, "description": "No such company"}}));
     let wrong = ok(json!({"value": "abc"}));
