@@ -280,7 +280,7 @@ mod tests {
                 let error = RunError::new(failure, "The registry", 1, at(), follow);
                 assert!(error.message.ends_with('.'), "{}", error.message);
                 assert!(error.message.matches(". ").count() >= 1, "{}", error.message);
-                assert!(!error.message.contains("_"), "{}", error.message);
+                assert!(!error.message.contains('_'), "{}", error.message);
             }
         }
     }
