@@ -3,6 +3,9 @@
 //! A [`Failure`] is made where an exchange or its mapping goes wrong. When the run's next step
 //! is known it becomes a [`RunError`]: what is stored on run, attempt and field. Every sentence
 //! for case managers stands in this file: it says what happened and what to do.
+//!
+//! [`Failure`]: crate::domain::failure::Failure
+//! [`RunError`]: crate::domain::failure::RunError
 
 use std::time::Duration;
 
