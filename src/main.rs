@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use dossier::app::{self, Expiry, SecretCommand, TokenCommand};
-use dossier::config::{Settings, environment};
+use dossier::config::{LogFormat, Settings, environment};
 use dossier::domain::ids::{SecretName, WorkspaceKey};
 use dossier::domain::secret::HostRule;
 use dossier::domain::token::Role;
-use dossier::telemetry;
+use dossier::telemetry::{self, LineFormat};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -137,8 +137,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         app::explain_settings(&settings);
         return Ok(());
     }
-    let log =
-        telemetry::init(settings.log.format, settings.log.level).context("logging could not be started")?;
+    let format = settings.log.format.map(|format| match format {
+        LogFormat::Text => LineFormat::Text,
+        LogFormat::Json => LineFormat::Json,
+    });
+    let log = telemetry::init(format, settings.log.level).context("logging could not be started")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         match command {

@@ -16,7 +16,6 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use crate::config::LogFormat;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::secret::SecretText;
 
@@ -24,17 +23,26 @@ use crate::domain::secret::SecretText;
 const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,\
                      reqwest=warn,actix_server=warn,actix_http=warn,mio=warn,tokio_cron_scheduler=warn";
 
+/// What a log line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
 /// Starts logging for the whole process, once. Without a format it is text on a terminal, else
 /// JSON. The handle is how secrets become known.
-pub fn init(format: Option<LogFormat>, level: Level) -> Result<LogRedactor, TryInitError> {
+pub fn init(format: Option<LineFormat>, level: Level) -> Result<LogRedactor, TryInitError> {
     let terminal = io::stderr().is_terminal();
-    let format = format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
+    let format = format.unwrap_or(if terminal { LineFormat::Text } else { LineFormat::Json });
     let redactor = LogRedactor::default();
     let writer = Redacting { redactor: redactor.clone(), open: io::stderr };
     let builder = tracing_subscriber::fmt().with_env_filter(filter(level)).with_writer(writer);
     match format {
-        LogFormat::Text => builder.with_ansi(terminal).finish().try_init()?,
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
+        LineFormat::Text => builder.with_ansi(terminal).finish().try_init()?,
+        LineFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
     }
     Ok(redactor)
 }

@@ -119,20 +119,19 @@ impl App {
         tasks.spawn(worker.clone().work(stop.clone()));
         tasks.spawn(worker.clone().keep_leases(stop.clone()));
         let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
-        let (address, server) = match options.serves {
-            true => {
-                let (address, server) =
-                    listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
-                        .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
-                let handle = server.handle();
-                tasks.spawn(async move {
-                    if let Err(error) = server.await {
-                        tracing::error!(%error, "the server ended");
-                    }
-                });
-                (Some(address), Some(handle))
-            }
-            false => (None, None),
+        let (address, server) = if options.serves {
+            let (address, server) =
+                listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
+                    .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
+            let handle = server.handle();
+            tasks.spawn(async move {
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the server ended");
+                }
+            });
+            (Some(address), Some(handle))
+        } else {
+            (None, None)
         };
         Ok(Self { services, worker, sweeper, address, clock, server, scheduler, stop, tasks, writer_tasks })
     }
@@ -172,7 +171,7 @@ fn outbound(settings: &Settings, clock: &SharedClock) -> anyhow::Result<Outbound
         bail!(problems.join("\n"));
     }
     let settings = OutboundSettings { allow, response_bytes: settings.limits.response_bytes };
-    Ok(Outbound::new(settings, clock.clone()).map_err(|failed| anyhow::anyhow!(failed.detail))?)
+    Outbound::new(settings, clock.clone()).map_err(|failed| anyhow::anyhow!(failed.detail))
 }
 
 /// The workspace that exists from the start.

@@ -4,6 +4,8 @@
 //! was typed literally is hidden at rest by the service around this module, which finds it with
 //! [`credential_members`]; here it is a text like any other. What an auth type does to a request
 //! is `outbound`'s business.
+//!
+//! [`credential_members`]: crate::domain::auth::credential_members
 
 use std::fmt;
 

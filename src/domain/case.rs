@@ -226,7 +226,7 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
         match (old.get(name), value) {
             (Some(before), after) if before == after => {}
             (Some(Value::Object(before)), Value::Object(after)) => {
-                compare(&path(name), before, after, changes)
+                compare(&path(name), before, after, changes);
             }
             (_, Value::Object(after)) if !after.is_empty() => {
                 changes.push(LeafChange::Removed(path(name)));
@@ -244,7 +244,7 @@ mod tests {
     use serde_json::json;
 
     fn object(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap()
+        serde_json::from_value(value).unwrap()
     }
 
     fn at() -> Instant {

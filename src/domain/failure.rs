@@ -3,6 +3,9 @@
 //! A [`Failure`] is made where an exchange or its mapping goes wrong. When the run's next step
 //! is known it becomes a [`RunError`]: what is stored on run, attempt and field. Every sentence
 //! for case managers stands in this file: it says what happened and what to do.
+//!
+//! [`Failure`]: crate::domain::failure::Failure
+//! [`RunError`]: crate::domain::failure::RunError
 
 use std::time::Duration;
 
@@ -280,7 +283,7 @@ mod tests {
                 let error = RunError::new(failure, "The registry", 1, at(), follow);
                 assert!(error.message.ends_with('.'), "{}", error.message);
                 assert!(error.message.matches(". ").count() >= 1, "{}", error.message);
-                assert!(!error.message.contains("_"), "{}", error.message);
+                assert!(!error.message.contains('_'), "{}", error.message);
             }
         }
     }

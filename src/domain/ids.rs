@@ -1,8 +1,10 @@
 //! The names and ids of things, as types that cannot hold a wrong value.
 //!
-//! Ids are UUIDv7 (RFC 9562), made by the caller's [`super::clock::Rng`]; keys are what people
+//! Ids are UUIDv7 (RFC 9562), made by the caller's [`Rng`]; keys are what people
 //! choose. A key that was parsed is a valid template name and JSONPath member, so nothing
 //! downstream checks again.
+//!
+//! [`Rng`]: crate::domain::clock::Rng
 
 use std::fmt;
 use std::str::FromStr;

@@ -9,9 +9,9 @@ use std::time::Duration;
 /// First delay.
 const BASE: Duration = Duration::from_secs(1);
 /// Longest delay of our own choosing.
-const CAP: Duration = Duration::from_secs(300);
+const CAP: Duration = Duration::from_mins(5);
 /// A provider that asks for more than this ends the run, which then says when to come back.
-pub const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+pub const LONGEST_ASKED: Duration = Duration::from_hours(1);
 /// How often one run waits for a provider that answers 429.
 pub const MAX_LIMITED: u32 = 20;
 /// How often one run may lose its worker.
@@ -111,23 +111,20 @@ mod tests {
 
     #[test]
     fn the_longer_of_ours_and_theirs_holds() {
-        assert_eq!(next(failed(false, Some(60)), budget(1, 0), 1.0), Next::Again(Duration::from_secs(60)));
+        assert_eq!(next(failed(false, Some(60)), budget(1, 0), 1.0), Next::Again(Duration::from_mins(1)));
         assert_eq!(next(failed(false, Some(0)), budget(2, 0), 1.0), Next::Again(Duration::from_secs(2)));
     }
 
     #[test]
     fn over_an_hour_ends_the_run() {
-        assert_eq!(
-            next(failed(false, Some(3600)), budget(1, 0), 1.0),
-            Next::Again(Duration::from_secs(3600))
-        );
+        assert_eq!(next(failed(false, Some(3600)), budget(1, 0), 1.0), Next::Again(Duration::from_hours(1)));
         let asked = Duration::from_secs(3601);
         assert_eq!(next(failed(false, Some(3601)), budget(1, 0), 1.0), Next::TooLong(asked));
     }
 
     #[test]
     fn a_429_waits_twenty_times_without_using_up_a_retry() {
-        assert_eq!(next(failed(true, None), budget(9, 20), 1.0), Next::Again(Duration::from_secs(300)));
+        assert_eq!(next(failed(true, None), budget(9, 20), 1.0), Next::Again(Duration::from_mins(5)));
         assert_eq!(next(failed(true, None), budget(0, 21), 1.0), Next::LimitedTooOften);
     }
 

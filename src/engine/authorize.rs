@@ -32,7 +32,7 @@ pub(super) fn authorize(
     match &call.request.auth {
         Auth::Inherited | Auth::None => {}
         Auth::Bearer { token } => {
-            set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?))
+            set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?));
         }
         Auth::Basic { username, password } => {
             let (username, password) = (text(username, prepared)?, text(password, prepared)?);

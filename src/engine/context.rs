@@ -125,7 +125,7 @@ impl HandedBack {
     pub(super) fn again(&self, run: RunId) -> Duration {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(run).or_default();
-        let wait = Duration::from_secs(1 << (*count).min(6)).min(Duration::from_secs(60));
+        let wait = Duration::from_secs(1 << (*count).min(6)).min(Duration::from_mins(1));
         *count += 1;
         wait
     }

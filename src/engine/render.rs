@@ -43,7 +43,7 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
     let mut url = request.url.render(scope, None)?;
     trace.provider = Some(provider(&url));
     if let Some(params) = &request.params {
-        append_query(&mut url, &params.render_sparse(scope)?)?;
+        append_query(&mut url, &params.render_sparse(scope)?);
     }
     let mut headers = Vec::with_capacity(request.headers.len() + 2);
     for (name, template) in &request.headers {
@@ -85,8 +85,8 @@ fn render_body(
 }
 
 /// Query parameters: arrays repeat their name, objects are their JSON text.
-fn append_query(url: &mut Url, params: &Value) -> Result<(), Stop> {
-    let Some(members) = params.as_object().filter(|members| !members.is_empty()) else { return Ok(()) };
+fn append_query(url: &mut Url, params: &Value) {
+    let Some(members) = params.as_object().filter(|members| !members.is_empty()) else { return };
     let mut query: Serializer<'_, UrlQuery<'_>> = url.query_pairs_mut();
     for (name, value) in members {
         match value {
@@ -100,7 +100,6 @@ fn append_query(url: &mut Url, params: &Value) -> Result<(), Stop> {
             }
         }
     }
-    Ok(())
 }
 
 /// A form: objects as `a[b]`, arrays as `a[]`; a key that already holds brackets as it is.
@@ -154,7 +153,7 @@ mod tests {
     #[test]
     fn query_parameters_repeat_for_arrays_and_keep_what_the_url_has() {
         let mut url = Url::parse("http://registry.example/a?x=1").unwrap();
-        append_query(&mut url, &json!({"y": ["1", 2], "z": "a&b"})).ok();
+        append_query(&mut url, &json!({"y": ["1", 2], "z": "a&b"}));
         assert_eq!(url.as_str(), "http://registry.example/a?x=1&y=1&y=2&z=a%26b");
     }
 }

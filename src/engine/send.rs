@@ -44,12 +44,12 @@ pub(super) async fn send(
     let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
     let deadline = engine.clock.sleep_until(engine.clock.now() + wait);
     match engine.outbound.exchange(outgoing, deadline, timeout_ms).await {
-        Ok(exchange) => Ok(receive(engine, exchange, &redactor, trace)),
-        Err(failed) => Err(refuse(failed, &redactor, trace).into()),
+        Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
+        Err(failed) => Err(refuse(&failed, &redactor, trace).into()),
     }
 }
 
-fn receive(engine: &Engine, exchange: Exchange, redactor: &Redactor, trace: &mut Trace) -> Received {
+fn receive(engine: &Engine, exchange: &Exchange, redactor: &Redactor, trace: &mut Trace) -> Received {
     let asked = retry_after(&exchange.headers, engine.clock.now());
     let headers = shown_headers(&exchange.headers, redactor);
     let bytes = exchange.body.len() as u64;
@@ -114,7 +114,7 @@ fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
     shown
 }
 
-fn refuse(failed: ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Failure {
+fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Failure {
     use ExchangeFailure as E;
     trace.phases = Some(phases(failed.phases));
     let incomplete = matches!(failed.kind, E::Timeout { .. } | E::Cut { .. });

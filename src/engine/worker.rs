@@ -149,7 +149,7 @@ impl Worker {
             match renewed.await {
                 Ok(lost) if lost.is_empty() => {}
                 Ok(lost) => {
-                    tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed")
+                    tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed");
                 }
                 Err(error) => tracing::warn!(%error, "leases could not be renewed"),
             }

@@ -13,6 +13,8 @@
 //! name, from a task-local that the connector layer sets; without it nothing is resolved. A pooled
 //! connection was checked when it was made and the pool is keyed by scheme, host and port, so that
 //! a kept connection needs no look-up and no second check.
+//!
+//! [`Outbound::exchange`]: crate::outbound::Outbound::exchange
 
 /// Which addresses are globally routable.
 mod guard;

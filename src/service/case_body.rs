@@ -24,16 +24,19 @@ const LONGEST_REFERENCE: usize = 200;
 const LONGEST_TITLE: usize = 500;
 const LONGEST_WORD: usize = 200;
 
-/// What a body says. The outer `Option` is whether the member is there, the inner one whether
-/// it is null.
+/// A member that may be null: the outer `Option` is whether it is there, the inner one whether
+/// it is not null.
+type Nullable<T> = Option<Option<T>>;
+
+/// What a body says; a member that is not there says nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CaseBody {
     pub(super) case_type: Option<String>,
-    pub(super) reference: Option<Option<String>>,
-    pub(super) title: Option<Option<String>>,
+    pub(super) reference: Nullable<String>,
+    pub(super) title: Nullable<String>,
     pub(super) status: Option<CaseStatus>,
-    pub(super) custom_status: Option<Option<String>>,
-    pub(super) assignee: Option<Option<String>>,
+    pub(super) custom_status: Nullable<String>,
+    pub(super) assignee: Nullable<String>,
     pub(super) data: Option<Map<String, Value>>,
 }
 
@@ -72,7 +75,7 @@ fn nullable(
     reader: &mut Reader<'_, '_>,
     name: &'static str,
     longest: usize,
-) -> Option<Option<String>> {
+) -> Nullable<String> {
     let text = reader.text(name, longest).map(str::to_owned);
     match body.get(name) {
         Some(Value::Null) => Some(None),

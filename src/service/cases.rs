@@ -139,9 +139,10 @@ impl Cases {
         let after = page.after::<(Value, CaseId)>()?;
         let tx = self.store.read().await?;
         let mut found = tx.list_cases(actor.workspace, &filter, after, page.limit + 1).await?;
-        let counted = match page.count {
-            true => Some(tx.count_cases(actor.workspace, &filter, page.most_counted()).await?),
-            false => None,
+        let counted = if page.count {
+            Some(tx.count_cases(actor.workspace, &filter, page.most_counted()).await?)
+        } else {
+            None
         };
         drop(tx);
         let next = page.cut(&mut found, |last| (filter.sort_value(last), last.row.case.id));
@@ -240,14 +241,14 @@ impl Cases {
     ) -> Result<(), ServiceError> {
         let changes = self.store.signals().of_case(case);
         loop {
-            let changed = changes.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
+            let next = changes.notified();
+            tokio::pin!(next);
+            next.as_mut().enable();
             if done().await? {
                 return Ok(());
             }
             tokio::select! {
-                () = changed => {}
+                () = next => {}
                 () = self.clock.sleep_until(until) => return Ok(()),
             }
         }

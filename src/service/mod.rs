@@ -2,6 +2,9 @@
 //!
 //! A service takes an [`Actor`], works in its workspace only, and answers with a value or a
 //! [`ServiceError`]. It never waits for the engine: it queues a run and returns.
+//!
+//! [`Actor`]: crate::service::Actor
+//! [`ServiceError`]: crate::service::ServiceError
 
 /// Who asks.
 mod actor;

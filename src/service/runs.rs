@@ -24,9 +24,10 @@ impl Runs {
         let before = page.after::<RunId>()?;
         let tx = self.store.read().await?;
         let mut found = tx.list_runs(actor.workspace, &filter, before, page.limit + 1).await?;
-        let counted = match page.count {
-            true => Some(tx.count_runs(actor.workspace, &filter, page.most_counted()).await?),
-            false => None,
+        let counted = if page.count {
+            Some(tx.count_runs(actor.workspace, &filter, page.most_counted()).await?)
+        } else {
+            None
         };
         let next = page.cut(&mut found, |last| last.id);
         Ok(Page::new(found, next, counted))

@@ -154,8 +154,8 @@ impl Condition {
                 let mut more = format!(" AND state.status = {status}");
                 if let Some(reason) = reason {
                     let reason = self.bind(text(reason));
-                    more += &format!(
-                        " AND (state.reason = {reason} OR json_extract(state.error, '$.code') = {reason})"
+                    more = format!(
+                        "{more} AND (state.reason = {reason} OR json_extract(state.error, '$.code') = {reason})"
                     );
                 }
                 format!("NOT {} AND {}", live(""), state(&more))
@@ -216,9 +216,10 @@ impl Tx {
         limit: u64,
     ) -> Result<Vec<CaseSnapshot>, StoreError> {
         let mut condition = filter.condition(workspace);
-        let (column, operator, direction) = match filter.descending {
-            true => (filter.sort.column(), "<", "DESC"),
-            false => (filter.sort.column(), ">", "ASC"),
+        let (column, operator, direction) = if filter.descending {
+            (filter.sort.column(), "<", "DESC")
+        } else {
+            (filter.sort.column(), ">", "ASC")
         };
         if let Some((value, id)) = after {
             let value = value.as_i64().map_or_else(|| text(value.as_str().unwrap_or_default()), int);

@@ -51,9 +51,12 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
     }
     Ok(cases
         .iter()
-        .map(|new| match created.contains(&new.case.id.0) {
-            true => CreateOutcome::Created,
-            false => CreateOutcome::ReferenceTaken,
+        .map(|new| {
+            if created.contains(&new.case.id.0) {
+                CreateOutcome::Created
+            } else {
+                CreateOutcome::ReferenceTaken
+            }
         })
         .collect())
 }

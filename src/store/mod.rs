@@ -5,6 +5,8 @@
 //! except claim, renew and sweep takes the workspace first. Statements are plain SQL with
 //! `$n` placeholders, which both databases read; a row that cannot be read back is
 //! [`StoreError::Corrupt`].
+//!
+//! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod case_lists;
 mod case_types;

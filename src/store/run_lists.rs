@@ -84,7 +84,7 @@ impl Tx {
         let (mut condition, mut values) = filter.condition(workspace);
         if let Some(before) = before {
             values.push(uuid(before.0));
-            condition.push_str(&format!(" AND id < ${}", values.len()));
+            condition = format!("{condition} AND id < ${}", values.len());
         }
         values.push(int(i64::try_from(limit).unwrap_or(i64::MAX)));
         let tail = format!("{condition} ORDER BY id DESC LIMIT ${}", values.len());

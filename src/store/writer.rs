@@ -156,9 +156,7 @@ impl Desk {
             Err(_) => self.close_each(&closings).await,
         };
         self.signals.changed(closings.iter().map(|closing| closing.case_id));
-        if closings.iter().any(|closing| closing.verdict.may_let_others_run()) {
-            self.signals.wake();
-        }
+        self.signals.wake();
         for (reply, result) in replies.into_iter().zip(results) {
             let _ = reply.send(result);
         }

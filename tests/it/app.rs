@@ -324,7 +324,8 @@ async fn start(settings: &Settings, clock: &Arc<ManualClock>) -> App {
 
 /// Sets members of an object.
 fn merge(target: &mut Value, members: Value) {
-    for (name, value) in members.as_object().cloned().unwrap_or_default() {
+    let Value::Object(members) = members else { return };
+    for (name, value) in members {
         target[name] = value;
     }
 }

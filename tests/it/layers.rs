@@ -94,14 +94,60 @@ impl File {
     }
 }
 
+/// Which modules there are, and which of them hold nothing but tests.
+struct Modules {
+    all: BTreeSet<Vec<String>>,
+    tests: BTreeSet<Vec<String>>,
+}
+
+impl Modules {
+    fn of(files: &[File]) -> Self {
+        let all = files.iter().map(|file| file.module.clone()).collect();
+        let tests = files.iter().flat_map(|file| {
+            let names = test_files(&tokens(&file.text));
+            names.into_iter().map(|name| [file.module.as_slice(), &[name]].concat())
+        });
+        Self { all, tests: tests.collect() }
+    }
+
+    /// The module whose tests the file holds: the one with the `#[cfg(test)] mod` line of the
+    /// file, or of a module above it.
+    fn holder_of_tests<'f>(&self, file: &'f File) -> Option<&'f [String]> {
+        let depth = (1..=file.module.len()).find(|depth| self.tests.contains(&file.module[..*depth]))?;
+        Some(&file.module[..depth - 1])
+    }
+}
+
+/// The names in lines like `#[cfg(test)] mod name;`.
+fn test_files(tokens: &[Token]) -> Vec<String> {
+    let is_start = |at: &usize| tokens[*at].text == "#" && (*at == 0 || tokens[*at - 1].text != "]");
+    let name = |start: usize| {
+        let at = skip_attributes(tokens, start);
+        let at = if is_test(&tokens[start..at]) { skip_visibility(tokens, at) } else { return None };
+        match tokens.get(at..at + 3)? {
+            [word, name, end] if word.text == "mod" && end.text == ";" => Some(name.text.clone()),
+            _ => None,
+        }
+    };
+    (0..tokens.len()).filter(is_start).filter_map(name).collect()
+}
+
+/// Whether `#[cfg(test)]` is among the attributes.
+fn is_test(attributes: &[Token]) -> bool {
+    let words = |at: usize| attributes[at..].iter().map(|token| token.text.as_str());
+    (0..attributes.len()).any(|at| words(at).take(6).eq(["[", "cfg", "(", "test", ")", "]"]))
+}
+
 /// Every breach of the sources, file by file.
 fn breaches(files: &[File]) -> Vec<Breach> {
-    let modules: BTreeSet<&[String]> = files.iter().map(|file| file.module.as_slice()).collect();
+    let modules = Modules::of(files);
     let mut found = Vec::new();
     for file in files {
         let tokens = tokens(&file.text);
         found.extend(opening(file));
-        found.extend(size(file));
+        if modules.holder_of_tests(file).is_none() {
+            found.extend(size(file));
+        }
         if file.name.ends_with("/mod.rs") {
             found.extend(contents(file, &tokens));
         }
@@ -133,7 +179,7 @@ fn size(file: &File) -> Option<Breach> {
         .then(|| file.breach(count, format!("has {count} lines before its tests; {MAX_LINES} is the limit")))
 }
 
-fn imports(file: &File, tokens: &[Token], modules: &BTreeSet<&[String]>) -> Vec<Breach> {
+fn imports(file: &File, tokens: &[Token], modules: &Modules) -> Vec<Breach> {
     let layer = file.module[0].as_str();
     let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == layer) else {
         return vec![file.breach(1, format!("`{layer}` is no layer; tests/it/layers.rs lists them"))];
@@ -155,10 +201,14 @@ fn imports(file: &File, tokens: &[Token], modules: &BTreeSet<&[String]>) -> Vec<
 }
 
 /// The module above the file that the path takes something from which is no module below it.
-fn reads_parent(file: &File, path: &[String], modules: &BTreeSet<&[String]>) -> Option<String> {
+/// A file of tests may read the module that it tests, as tests at a file's end may.
+fn reads_parent(file: &File, path: &[String], modules: &Modules) -> Option<String> {
+    let tested = modules.holder_of_tests(file);
     let parents = (1..file.module.len()).map(|depth| &file.module[..depth]);
+    let parents = parents.filter(|parent| Some(*parent) != tested);
     let read = |parent: &&[String]| {
-        path.starts_with(parent) && !path.get(..=parent.len()).is_some_and(|child| modules.contains(child))
+        path.starts_with(parent)
+            && !path.get(..=parent.len()).is_some_and(|child| modules.all.contains(child))
     };
     parents.rev().find(read).map(|parent| parent.join("::"))
 }
@@ -190,7 +240,7 @@ fn contents(file: &File, tokens: &[Token]) -> Option<Breach> {
     while at < tokens.len() {
         let start = at;
         at = skip_attributes(tokens, at);
-        let is_test = tokens[start..at].windows(3).any(|w| w[0].text == "cfg" && w[2].text == "test");
+        let is_test = is_test(&tokens[start..at]);
         let is_public = tokens.get(at).is_some_and(|token| token.text == "pub");
         at = skip_visibility(tokens, at);
         let end = |mark: &str| (at..tokens.len()).find(|i| tokens[*i].text == mark);

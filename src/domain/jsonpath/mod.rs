@@ -9,6 +9,8 @@
 //! (from the library's tree to a plan, refusing by name what we do not vouch for),
 //! `walk.rs` (a plan over an answer), `filter.rs` (what stands behind a `?`),
 //! `budget.rs` (how much one mapping may do).
+//!
+//! [`Budget`]: crate::domain::jsonpath::Budget
 
 mod budget;
 mod compile;

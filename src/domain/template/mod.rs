@@ -5,10 +5,10 @@
 //! Everything is compiled when a case type is saved and rendered in one pass: a value is data
 //! and is never looked at as a template again.
 //!
-//! Read it in this order. [`Roots`] says which first words a place knows and [`Scope`] holds
-//! their values. An [`Expression`] is one formula. A [`Template`] is a string with placeholders,
-//! and the other types are strings whose place has an encoding of its own: [`UrlTemplate`],
-//! [`JsonTextTemplate`], [`TextTemplate`], and the JSON tree [`ValueTemplate`].
+//! Read it in this order. `Roots` says which first words a place knows and `Scope` holds
+//! their values. An `Expression` is one formula. A `Template` is a string with placeholders,
+//! and the other types are strings whose place has an encoding of its own: `UrlTemplate`,
+//! `JsonTextTemplate`, `TextTemplate`, and the JSON tree `ValueTemplate`.
 //!
 //! **Missing** (undefined at any depth, or null) is the one notion that no template library
 //! has: it must survive operators and filters, be named by its path, and be mended by

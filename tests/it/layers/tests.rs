@@ -132,6 +132,39 @@ fn files_without_a_doc_or_too_long_are_found() {
 }
 
 #[test]
+fn a_file_whose_mod_line_is_for_tests_may_be_long_and_read_what_it_tests() {
+    let long = format!("//! Doc.\nuse super::Store;\n{}", "struct A;\n".repeat(300));
+    let found = |line: &str, name: &str, text: &str| {
+        let files = [
+            File::new("domain/ids.rs", &format!("//! Doc.\n{line}\n")),
+            File::new("domain/ids/more.rs", "//! Doc.\n"),
+            File::new(name, text),
+        ];
+        breaches(&files).iter().map(Breach::to_string).collect::<Vec<_>>()
+    };
+    let none = Vec::<String>::new();
+    let tests = ["#[cfg(test)]\nmod more;", "mod a;\n#[expect(x)]\n#[cfg(test)]\npub(crate) mod more;"];
+    for line in tests {
+        assert_eq!(found(line, "domain/ids/more.rs", &long), none, "{line}");
+        assert_eq!(found(line, "domain/ids/more/deeper.rs", &long.replace("super", "super::super")), none);
+        // What lies above the tested module, other files and the order of the layers: as ever.
+        assert_eq!(found(line, "domain/ids/more.rs", "//! Doc.\nuse super::super::X;\n").len(), 1);
+        assert_eq!(found(line, "domain/ids/more.rs", "//! Doc.\nuse crate::store::X;\n").len(), 1);
+        assert_eq!(found(line, "domain/ids/other.rs", &long).len(), 2, "{line}");
+    }
+    let others = [
+        "mod more;",
+        "#[cfg(not(test))]\nmod more;",
+        "#[cfg(any(test, feature = \"x\"))]\nmod more;",
+        "#[cfg(test)]\nuse a::B;\nmod more;",
+        "// #[cfg(test)]\nmod more;",
+    ];
+    for line in others {
+        assert_eq!(found(line, "domain/ids/more.rs", &long).len(), 2, "{line}");
+    }
+}
+
+#[test]
 fn a_layer_must_be_known() {
     assert_eq!(check("util.rs", "//! Doc.\n"), ["1: `util` is no layer; tests/it/layers.rs lists them"]);
 }

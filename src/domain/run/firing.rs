@@ -1,0 +1,135 @@
+//! One run: as it is queued, and as it is read back with all that its history shows.
+//!
+//! Both only carry what is kept. What a run may become next is decided by the engine, and what
+//! stands in the case's data is not repeated here.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::words::{Priority, Reason, RunStatus, WaitingFor};
+use crate::domain::clock::Instant;
+use crate::domain::failure::RunError;
+use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, FieldKey, RunId, WorkspaceId};
+use crate::domain::trigger::Trigger;
+
+/// A run that is to be queued.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its tenant.
+    pub workspace: WorkspaceId,
+    /// Its case.
+    pub case_id: CaseId,
+    /// The case's type.
+    pub case_type_id: CaseTypeId,
+    /// That type's key.
+    pub case_type: CaseTypeKey,
+    /// That type's version now.
+    pub case_type_version: i64,
+    /// Its field.
+    pub field: FieldKey,
+    /// Why it runs.
+    pub trigger: Trigger,
+    /// Its place in the queue.
+    pub priority: Priority,
+    /// Attempts that it may make.
+    pub attempts_max: u32,
+    /// The member `input` of the refresh.
+    pub input: Option<Value>,
+    /// Skip the cache look-up.
+    pub force: bool,
+    /// Clear overrides when it succeeds.
+    pub overwrite: bool,
+    /// Who fired it.
+    pub by: String,
+    /// Now.
+    pub created_at: Instant,
+}
+
+/// A firing that joined a run which had not begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Why it fired.
+    pub trigger: Trigger,
+    /// When.
+    pub at: Instant,
+    /// Who: `token:<name>`, `case`, …
+    pub by: String,
+}
+
+/// A run as it is read back, with everything that the history shows.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one execution")]
+pub struct Run {
+    /// The run.
+    pub id: RunId,
+    /// Its tenant.
+    pub workspace: WorkspaceId,
+    /// Its case.
+    pub case_id: CaseId,
+    /// Key of the case's type.
+    pub case_type: CaseTypeKey,
+    /// Version of the case type that the run took at its first attempt.
+    pub case_type_version: i64,
+    /// Its field.
+    pub field: FieldKey,
+    /// Key of the connection, when the field names one.
+    pub connection: Option<String>,
+    /// Why it runs.
+    pub trigger: Trigger,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Whether its first attempt was claimed.
+    pub begun: bool,
+    /// Why it was skipped or cancelled.
+    pub reason: Option<Reason>,
+    /// Dotted paths of the input that it lacked.
+    pub missing: Vec<String>,
+    /// What it waits for, while queued.
+    pub waiting_for: Option<WaitingFor>,
+    /// Its place in the queue.
+    pub priority: Priority,
+    /// When it may be claimed, while queued.
+    pub due_at: Option<Instant>,
+    /// Attempts claimed so far.
+    pub attempt: u32,
+    /// Attempts that it may make.
+    pub attempts_max: u32,
+    /// Sent with every attempt of a request that is not safe to repeat.
+    pub idempotency_key: String,
+    /// The run that this one repeats.
+    pub retry_of: Option<RunId>,
+    /// The batch that it belongs to.
+    pub batch_id: Option<uuid::Uuid>,
+    /// How many mapped writes led here.
+    pub depth: u32,
+    /// The run whose mapping fired this one.
+    pub parent_run_id: Option<RunId>,
+    /// Firings that joined before it began.
+    pub joined: Vec<Joined>,
+    /// The member `input` of the refresh.
+    pub input: Option<Value>,
+    /// Skip the cache look-up.
+    pub force: bool,
+    /// Clear overrides when it succeeds.
+    pub overwrite: bool,
+    /// Whether the answer came from the cache.
+    pub cached: bool,
+    /// The run that fetched the cached answer.
+    pub cached_from: Option<RunId>,
+    /// Data paths that it wrote.
+    pub written: Vec<String>,
+    /// Data paths that it left to the person who set them.
+    pub kept_manual: Vec<String>,
+    /// What went wrong, last.
+    pub error: Option<RunError>,
+    /// When it was queued.
+    pub created_at: Instant,
+    /// When its first attempt was claimed.
+    pub started_at: Option<Instant>,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+    /// From first claim to end, in ms.
+    pub duration_ms: Option<i64>,
+}
