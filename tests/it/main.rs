@@ -26,3 +26,6 @@ mod enrich;
 
 #[cfg(test)]
 mod process;
+
+#[cfg(test)]
+mod secrets;
