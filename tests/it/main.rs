@@ -29,3 +29,6 @@ mod process;
 
 #[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod guarded;
