@@ -7,7 +7,7 @@ use crate::app::{TestApp, secs};
 use crate::upstream::{RawUpstream, Reply, Step, ok, status};
 
 /// Spellings of this machine, of its neighbours and of nothing; `{port}` is the provider's.
-const FORBIDDEN: [&str; 38] = [
+const FORBIDDEN: [&str; 39] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -26,6 +26,7 @@ const FORBIDDEN: [&str; 38] = [
     "localhost",
     "LocalHost",
     "localhost.",
+    "provider.localhost",
     "0.0.0.0",
     "0",
     "[::1]",

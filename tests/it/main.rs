@@ -32,3 +32,6 @@ mod secrets;
 
 #[cfg(test)]
 mod guarded;
+
+#[cfg(test)]
+mod hostile;

@@ -401,8 +401,21 @@ async fn a_changed_secret_is_used_at_once_and_lives_through_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_master_key_a_database_with_secrets_does_not_start() {
+    for literal in [false, true] {
+        needs_its_master_key(literal).await;
+    }
+}
+
+async fn needs_its_master_key(literal: bool) {
     let mut app = TestApp::spawn().await;
-    put_secret(&app, json!(["127.0.0.1"])).await;
+    app.upstream.otherwise_with(|call| ok(json!({"value": call.header("x") == Some(MARKER)})));
+    let config = if literal {
+        json!({"auth": {"type": "api_key", "key": "X", "value": MARKER}})
+    } else {
+        put_secret(&app, json!(["127.0.0.1"])).await;
+        json!({"headers": {"X": "{secret.marker}"}})
+    };
+    app.define_one("/check", json!({}), config).await;
     let path = app.settings.security.master_key_file.clone();
     let key = std::fs::read(&path).unwrap();
     let start = || {
@@ -424,7 +437,5 @@ async fn without_its_master_key_a_database_with_secrets_does_not_start() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
     std::fs::write(&path, &key).unwrap();
     app.restart().await;
-    app.upstream.otherwise_with(|call| ok(json!({"value": call.header("x") == Some(MARKER)})));
-    app.define_one("/check", json!({}), json!({"headers": {"X": "{secret.marker}"}})).await;
     assert_eq!(app.filled(json!({})).await["data"]["value"], true);
 }
