@@ -1,7 +1,15 @@
 //! What clients can send: whatever it is, the answer is a problem that says so, never a 5xx.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier::app::{App, AppOptions, SystemRng};
+use dossier::domain::token::Role;
+use dossier::service::NewTokenRequest;
+use dossier::telemetry::LogRedactor;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::app::{Answer, TestApp, secs};
 use crate::upstream::ok;
@@ -382,4 +390,117 @@ async fn each_role_may_do_its_part_and_no_more() {
     assert_eq!(ask(&tokens[0]).await.status, 200);
     app.delete(&format!("/v1/tokens/{}", viewer["id"].as_str().unwrap())).await.expect(204);
     assert_eq!(ask(&tokens[0]).await.status, 401);
+}
+
+/// An admin token of another workspace on the same database.
+async fn stranger(app: &TestApp) -> String {
+    let options = AppOptions { serves: false, ticks: false };
+    let rng = Arc::new(SystemRng::default());
+    let second = App::start(&app.settings, options, app.clock.clone(), rng, &LogRedactor::default()).await;
+    let second = second.unwrap();
+    let access = &second.services.access;
+    let workspace = access.ensure_workspace(&"other".parse().unwrap()).await.unwrap();
+    let request = NewTokenRequest { name: "x".into(), role: Role::Admin, overrides: true, expires_at: None };
+    let (_, token) = access.create_in(workspace, request).await.unwrap();
+    let token = token.expose().to_owned();
+    second.stop(Duration::ZERO).await;
+    token
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_workspace_finds_nothing_and_changes_nothing() {
+    let (app, id) = furnished().await;
+    app.put("/v1/secrets/marker", &json!({"value": "long enough"})).await.expect(201);
+    let made = app.post("/v1/tokens", &json!({"name": "x", "role": "viewer"})).await.expect(201);
+    let run = app.runs(&id).await.remove(0)["id"].as_str().unwrap().to_owned();
+    let token = stranger(&app).await;
+    let ask = |method: &str, path: &str, body: Value| {
+        let mut request = app.request(method, path).json(&body).build().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        app.send(reqwest::RequestBuilder::from_parts(crate::upstream::client(), request))
+    };
+    for (method, path) in [
+        ("GET", format!("/v1/cases/{id}")),
+        ("PATCH", format!("/v1/cases/{id}")),
+        ("DELETE", format!("/v1/cases/{id}")),
+        ("POST", format!("/v1/cases/{id}/refresh")),
+        ("POST", format!("/v1/cases/{id}/fields/check/refresh")),
+        ("GET", format!("/v1/runs/{run}")),
+        ("GET", "/v1/case-types/test".to_owned()),
+        ("DELETE", "/v1/case-types/test".to_owned()),
+        ("DELETE", "/v1/secrets/marker".to_owned()),
+        ("DELETE", format!("/v1/tokens/{}", made["id"].as_str().unwrap())),
+    ] {
+        let theirs = ask(method, &path, json!({})).await;
+        assert_problem(&theirs, 404, "not_found", &format!("{method} {path}"));
+        // The same as for what was never there.
+        let missing = path.replace(&id, NOBODY).replace(&run, NOBODY).replace("case-types/test", "case-types/none");
+        let nothing = ask(method, &missing, json!({})).await;
+        assert_eq!(theirs.body["detail"], nothing.body["detail"], "{method} {path}");
+    }
+    for path in ["/v1/cases", "/v1/runs", "/v1/case-types", "/v1/secrets"] {
+        assert_eq!(ask("GET", path, json!({})).await.expect(200)["items"], json!([]), "{path}");
+    }
+    let filtered = ask("GET", &format!("/v1/runs?case={id}"), json!({})).await.expect(200);
+    assert_eq!(filtered["items"], json!([]));
+    let case = json!({"case_type": "test", "data": {}});
+    assert_eq!(ask("POST", "/v1/cases", case).await.status, 422);
+    // A secret of one workspace is none of the other, and names do not collide.
+    let uses = json!({"key": "test", "fields": [app.field("/c", json!({}), json!({"headers": {"X": "{secret.marker}"}}))]});
+    assert_problem(&ask("PUT", "/v1/case-types/test", uses).await, 422, "invalid", "a foreign secret");
+    ask("PUT", "/v1/secrets/marker", json!({"value": "another one"})).await.expect(201);
+    assert_eq!(app.case(&id).await["version"], 1);
+    assert_eq!(app.get("/v1/case-types/test").await.status, 200);
+}
+
+/// What comes back for these bytes, as far as anything does.
+async fn answer_to(app: &TestApp, bytes: Vec<u8>) -> String {
+    let authority = app.url("").trim_start_matches("http://").to_owned();
+    let mut socket = tokio::net::TcpStream::connect(authority).await.unwrap();
+    // The server may hang up before it has read everything.
+    let _ = socket.write_all(&bytes).await;
+    let _ = socket.shutdown().await;
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_hardly_http_harm_nobody() {
+    let (app, id) = furnished().await;
+    let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", crate::app::TOKEN);
+    let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, " ".repeat(1 << 20));
+    let post = head("POST /v1/cases");
+    let requests: Vec<Vec<u8>> = vec![
+        b"\0\x01\x02\xff".to_vec(),
+        b"GET\r\n\r\n".to_vec(),
+        b"GET / HTTP/9.9\r\n\r\n".to_vec(),
+        format!("{}\r\n", head(&format!("GET /v1/cases?reference={}", "x".repeat(300_000)))).into_bytes(),
+        format!("{}x: {}\r\n\r\n", head("GET /v1/cases"), "y".repeat(300_000)).into_bytes(),
+        format!("{}{}\r\n", head("GET /v1/cases"), "a: b\r\n".repeat(5_000)).into_bytes(),
+        format!("{post}content-length: 100\r\n\r\n{{").into_bytes(),
+        format!("{post}content-length: -5\r\n\r\n{{}}").into_bytes(),
+        format!("{post}content-length: 2\r\ncontent-length: 9\r\n\r\n{{}}").into_bytes(),
+        format!("{post}content-length: 99999999999999999999999\r\n\r\n{{}}").into_bytes(),
+        format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\n").into_bytes(),
+        format!("{post}transfer-encoding: chunked\r\n\r\n{}", chunk.repeat(10)).into_bytes(),
+        format!("{post}content-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd").into_bytes(),
+        format!("{post}prefer: wait=-1, wait=x, ;;=\r\ncontent-length: 2\r\n\r\n{{}}").into_bytes(),
+        format!("{}\r\n", head("BREW /v1/cases")).into_bytes(),
+        format!("{}\r\n", head("TRACE /v1/cases")).into_bytes(),
+        format!("{}\r\n", head("GET //v1//cases")).into_bytes(),
+        format!("{}\r\n", head("GET /v1/../../etc/passwd")).into_bytes(),
+        format!("{}\r\n", head("GET /v1/cases/%ff%fe")).into_bytes(),
+        format!("{}\r\n", head("OPTIONS *")).into_bytes(),
+        format!("{}x-request-id: {}\r\n\r\n", head("GET /v1/cases"), "\u{1f600}<script>").into_bytes(),
+    ];
+    for bytes in requests {
+        let what: String = String::from_utf8_lossy(&bytes).chars().take(60).collect();
+        let answer = answer_to(&app, bytes).await;
+        let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
+        assert!(answer.is_empty() || status.starts_with(['2', '4']), "{what}: {answer}");
+        assert!(!answer.contains("panicked"), "{what}");
+    }
+    assert!(!app.log_lines().contains("panicked"));
+    assert_eq!(app.case(&id).await["fields"]["check"]["status"], "succeeded");
 }

@@ -108,12 +108,17 @@ fn echo(call: &Call, code: u16) -> Reply {
         spelled.insert(name.to_owned(), spelling.clone().into());
         spelled.insert(format!("inside {spelling} a name"), true.into());
     }
+    let inside = ["x", "xy", "admin:"].map(|before| {
+        let longer = format!("{before}{MARKER}\n");
+        [BASE64_STANDARD.encode(&longer), BASE64_URL_SAFE_NO_PAD.encode(&longer)]
+    });
     let body = json!({
         "path": call.path,
         "query": call.query,
         "headers": call.headers,
         "body": String::from_utf8_lossy(&call.body),
         "spelled": spelled,
+        "inside": inside,
         "error": {"code": MARKER, "description": format!("bad key {MARKER} given")},
     });
     // What JSON may write differently is written so: a literal member as a text in a text.
