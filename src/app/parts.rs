@@ -92,7 +92,9 @@ async fn check_master_key(store: &Store, loaded: &LoadedKey) -> anyhow::Result<(
     }
     let known: Vec<String> = in_use.into_iter().collect();
     let known = known.join(", ");
-    bail!("the master key {id} is not the one that the secrets in the database were sealed with ({known}): {remedy}")
+    bail!(
+        "the master key {id} is not the one that the secrets in the database were sealed with ({known}): {remedy}"
+    )
 }
 
 /// SQLite makes the file, not the folder.

@@ -160,7 +160,7 @@ impl Tx {
     pub async fn definitions_with(&self, part: &str) -> Result<Vec<Value>, StoreError> {
         let statement = sql(
             "SELECT case_type_id, definition FROM case_type_version WHERE definition LIKE $1",
-            vec![text(&format!("%{part}%"))],
+            vec![text(format!("%{part}%"))],
         );
         let rows = self.all(statement).await?;
         rows.iter().map(|row| Columns::of("case_type_version", row)?.json()).collect()

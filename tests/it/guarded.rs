@@ -56,9 +56,10 @@ async fn this_machine_is_blocked_in_every_spelling() {
     let port = app.upstream.address().port();
     let mut fields = Vec::new();
     for (index, host) in FORBIDDEN.iter().enumerate() {
-        for (kind, url) in
-            [("literal", format!("http://{host}:{port}/x")), ("param", format!("http://{{params.h{index}}}:{port}/x"))]
-        {
+        for (kind, url) in [
+            ("literal", format!("http://{host}:{port}/x")),
+            ("param", format!("http://{{params.h{index}}}:{port}/x")),
+        ] {
             let key = format!("{kind}{index}");
             let mut field = app.field("/", json!({"key": key}), json!({"url": url}));
             field["api_config"]["response_mapping"] = json!({key: "$.value"});
@@ -144,9 +145,21 @@ async fn values_never_change_the_host() {
     let app = TestApp::spawn().await;
     app.upstream.otherwise_with(|call| ok(json!({"value": call.header("host")})));
     let values = [
-        "@evil.example", "//evil.example", "\\\\evil.example", "/../..", ":80@evil.example", "?@evil.example",
-        "#@evil.example", "{params.host}", "{{ secret.x }}", "http://evil.example/", "%2f%2fevil.example", "\r\nHost: evil",
-        "\t", "\u{202e}x", "x\u{0}",
+        "@evil.example",
+        "//evil.example",
+        "\\\\evil.example",
+        "/../..",
+        ":80@evil.example",
+        "?@evil.example",
+        "#@evil.example",
+        "{params.host}",
+        "{{ secret.x }}",
+        "http://evil.example/",
+        "%2f%2fevil.example",
+        "\r\nHost: evil",
+        "\t",
+        "\u{202e}x",
+        "x\u{0}",
     ];
     for url in [
         format!("http://{}/{{data.x}}", app.upstream.authority()),
@@ -156,7 +169,8 @@ async fn values_never_change_the_host() {
         "http://{params.host}/{data.x}".to_owned(),
     ] {
         let host = app.upstream.authority();
-        let field = app.field("/", json!({}), json!({"url": url, "headers": {"X": "{{ data.y | default('') }}"}}));
+        let field =
+            app.field("/", json!({}), json!({"url": url, "headers": {"X": "{{ data.y | default('') }}"}}));
         let params = json!({"host": host, "base": format!("http://{host}")});
         let body = json!({"key": "test", "params": params, "fields": [field]});
         let saved = app.put("/v1/case-types/test", &body).await;
@@ -188,7 +202,8 @@ async fn values_never_change_the_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_refused_and_named() {
     let app = TestApp::spawn().await;
-    let elsewhere = [app.upstream.url("/moved"), "http://elsewhere.example/x".to_owned(), "/moved?a=1".to_owned()];
+    let elsewhere =
+        [app.upstream.url("/moved"), "http://elsewhere.example/x".to_owned(), "/moved?a=1".to_owned()];
     for code in [301, 302, 303, 307, 308] {
         for location in &elsewhere {
             let before = app.upstream.calls().len();
@@ -197,7 +212,11 @@ async fn redirects_are_refused_and_named() {
             let case = app.filled(json!({})).await;
             let error = &case["fields"]["check"]["error"];
             assert_eq!(error["code"], "redirect_refused", "{code} {location}: {error}");
-            assert_eq!((&error["retryable"], &error["http_status"]), (&json!(false), &json!(code)), "{error}");
+            assert_eq!(
+                (&error["retryable"], &error["http_status"]),
+                (&json!(false), &json!(code)),
+                "{error}"
+            );
             assert!(error["detail"].as_str().unwrap().contains(location.as_str()), "{error}");
             assert_eq!(app.upstream.calls().len(), before + 1);
         }

@@ -114,7 +114,9 @@ async fn bytes_that_are_no_json_are_refused_everywhere() {
         }
         let answer = raw(&app, method, &path, vec![b' '; 10 << 20]).await;
         assert_problem(&answer, 413, "too_large", &path);
-        for kind in ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/json5", ""] {
+        for kind in
+            ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/json5", ""]
+        {
             let request = app.request(method, &path).header(CONTENT_TYPE, kind).body("{}");
             assert_problem(&app.send(request).await, 415, "unsupported_media_type", kind);
         }
@@ -132,7 +134,9 @@ async fn json_of_a_wrong_shape_is_refused_everywhere() {
         if !takes_body {
             continue;
         }
-        for body in ["null", "true", "5", "\"x\"", "[]", "[{}]", "{\"nope\": 1}", "{\"\": 1}", "{\"a\\u0000\": 1}"] {
+        for body in
+            ["null", "true", "5", "\"x\"", "[]", "[{}]", "{\"nope\": 1}", "{\"\": 1}", "{\"a\\u0000\": 1}"]
+        {
             let answer = raw(&app, method, &path, body).await;
             assert_problem(&answer, 422, "invalid", &format!("{method} {path} {body}"));
         }
@@ -147,7 +151,8 @@ async fn every_member_of_every_body_takes_its_type_only() {
         "custom_status": "C", "assignee": "A", "data": {"name": "x", "count": 1, "on": "2026-01-01"}});
     let patch = json!({"title": "T", "status": "draft", "custom_status": "C", "assignee": "A", "data": {"name": "x"}});
     let refresh = json!({"input": {"a": 1}, "force": true, "overwrite": false});
-    let token = json!({"name": "x", "role": "viewer", "overrides": true, "expires_at": "2030-01-01T00:00:00Z"});
+    let token =
+        json!({"name": "x", "role": "viewer", "overrides": true, "expires_at": "2030-01-01T00:00:00Z"});
     let secret = json!({"value": "long enough", "hosts": ["a.example"], "redact": true});
     let bodies = [
         ("PUT", "/v1/case-types/test".to_owned(), good),
@@ -158,9 +163,25 @@ async fn every_member_of_every_body_takes_its_type_only() {
         ("PUT", "/v1/secrets/marker".to_owned(), secret),
     ];
     let odd = [
-        json!(null), json!(true), json!(-1), json!(1.5), json!(1e300), json!(u64::MAX), json!(""), json!("x\u{0}y"),
-        json!("\u{202e}\u{feff}"), json!("x".repeat(20_000)), json!([]), json!([[[]]]), json!([null]), json!({}),
-        json!({"a": {"b": null}}), json!({"": ""}), json!("{{ data }}"), json!("[hidden]"), json!({"$sealed": "AAAA"}),
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(""),
+        json!("x\u{0}y"),
+        json!("\u{202e}\u{feff}"),
+        json!("x".repeat(20_000)),
+        json!([]),
+        json!([[[]]]),
+        json!([null]),
+        json!({}),
+        json!({"a": {"b": null}}),
+        json!({"": ""}),
+        json!("{{ data }}"),
+        json!("[hidden]"),
+        json!({"$sealed": "AAAA"}),
     ];
     let mut sent = 0;
     for (method, path, body) in &bodies {
@@ -192,14 +213,17 @@ async fn every_member_of_every_body_takes_its_type_only() {
 /// The pointers of everything inside.
 fn pointers(value: &Value) -> Vec<String> {
     let inside: Vec<(String, &Value)> = match value {
-        Value::Object(members) => members.iter().map(|(name, v)| (name.replace('~', "~0").replace('/', "~1"), v)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, v)| (name.replace('~', "~0").replace('/', "~1"), v)).collect()
+        }
         Value::Array(items) => items.iter().enumerate().map(|(index, v)| (index.to_string(), v)).collect(),
         _ => Vec::new(),
     };
     inside
         .into_iter()
         .flat_map(|(name, value)| {
-            let below = pointers(value).into_iter().map(|below| format!("/{name}{below}")).collect::<Vec<_>>();
+            let below =
+                pointers(value).into_iter().map(|below| format!("/{name}{below}")).collect::<Vec<_>>();
             [vec![format!("/{name}")], below].concat()
         })
         .collect()
@@ -260,31 +284,70 @@ async fn query_parameters_are_known_and_in_range() {
     let (app, id) = furnished().await;
     let lists = ["/v1/cases", "/v1/case-types", "/v1/runs", "/v1/secrets", "/v1/tokens"];
     for list in lists {
-        for query in ["limit=0", "limit=201", "limit=x", "limit=", "cursor=x", "cursor=%00", "count=1", "nope=1", "limit=1&limit=2", "=", "cursor=%ff"] {
+        for query in [
+            "limit=0",
+            "limit=201",
+            "limit=x",
+            "limit=",
+            "cursor=x",
+            "cursor=%00",
+            "count=1",
+            "nope=1",
+            "limit=1&limit=2",
+            "=",
+            "cursor=%ff",
+        ] {
             let answer = app.get(&format!("{list}?{query}")).await;
             assert_problem(&answer, 400, "malformed_request", &format!("{list}?{query}"));
         }
     }
     for query in [
-        "status=open", "updated_since=yesterday", "sort=nope", "sort=--title", "field.check=nope", "field.=succeeded",
-        "field.check=skipped:nope", "include=nope", "case_type=Not-A-Key", "order=asc",
+        "status=open",
+        "updated_since=yesterday",
+        "sort=nope",
+        "sort=--title",
+        "field.check=nope",
+        "field.=succeeded",
+        "field.check=skipped:nope",
+        "include=nope",
+        "case_type=Not-A-Key",
+        "order=asc",
     ] {
         let answer = app.get(&format!("/v1/cases?{query}")).await;
         assert_problem(&answer, 400, "malformed_request", query);
     }
-    for query in ["case=x", "status=nope", "trigger=nope", "error=nope", "since=x", "until=2026-13-01T00:00:00Z", "field=A"] {
+    for query in [
+        "case=x",
+        "status=nope",
+        "trigger=nope",
+        "error=nope",
+        "since=x",
+        "until=2026-13-01T00:00:00Z",
+        "field=A",
+    ] {
         let answer = app.get(&format!("/v1/runs?{query}")).await;
         assert_problem(&answer, 400, "malformed_request", query);
     }
     for path in [format!("/v1/cases/{id}?x=1"), "/v1/case-types/test?x=1".to_owned()] {
         assert_problem(&app.get(&path).await, 400, "malformed_request", &path);
     }
-    for path in ["/v1/cases/x", "/v1/cases/%00", "/v1/runs/1", "/v1/case-types/A", "/v1/case-types/%2e%2e", "/v1/nope", "/v1", "/v1/cases/"] {
+    for path in [
+        "/v1/cases/x",
+        "/v1/cases/%00",
+        "/v1/runs/1",
+        "/v1/case-types/A",
+        "/v1/case-types/%2e%2e",
+        "/v1/nope",
+        "/v1",
+        "/v1/cases/",
+    ] {
         assert_problem(&app.get(path).await, 404, "not_found", path);
     }
     assert_problem(&app.delete("/v1/tokens/x").await, 404, "not_found", "token");
     // Odd values that are legal find nothing.
-    for query in ["reference=%27%20OR%201=1--", "assignee=%25", "custom_status=%F0%9F%98%80", "case_type=none"] {
+    for query in
+        ["reference=%27%20OR%201=1--", "assignee=%25", "custom_status=%F0%9F%98%80", "case_type=none"]
+    {
         let found = app.get(&format!("/v1/cases?{query}")).await.expect(200);
         assert_eq!(found["items"], json!([]), "{query}");
     }
@@ -297,7 +360,8 @@ async fn what_a_later_step_brings_is_refused_by_name() {
         let refused = app.send(app.request(method, &path).header("If-Match", "\"1\"").json(&json!({}))).await;
         assert_problem(&refused, 422, "not_supported_yet", &format!("{method} {path} If-Match"));
         if method == "POST" {
-            let refused = app.send(app.request(method, &path).header("Idempotency-Key", "k").json(&json!({}))).await;
+            let refused =
+                app.send(app.request(method, &path).header("Idempotency-Key", "k").json(&json!({}))).await;
             assert_problem(&refused, 422, "not_supported_yet", &format!("{method} {path} Idempotency-Key"));
         }
     }
@@ -355,7 +419,8 @@ async fn each_role_may_do_its_part_and_no_more() {
             let request = app.request(method, &path).header("authorization", "").json(&json!({"nope": 1}));
             let mut request = request.build().unwrap();
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-            let answer = app.send(reqwest::RequestBuilder::from_parts(crate::upstream::client(), request)).await;
+            let answer =
+                app.send(reqwest::RequestBuilder::from_parts(crate::upstream::client(), request)).await;
             let what = format!("{} {method} {path}", roles[rank]);
             if rank < needed {
                 assert_problem(&answer, 403, "forbidden", &what);
@@ -369,7 +434,8 @@ async fn each_role_may_do_its_part_and_no_more() {
             let mut request = app.request(method, &path).build().unwrap();
             let value = reqwest::header::HeaderValue::from_bytes(token.as_bytes()).unwrap();
             request.headers_mut().insert("authorization", value);
-            let answer = app.send(reqwest::RequestBuilder::from_parts(crate::upstream::client(), request)).await;
+            let answer =
+                app.send(reqwest::RequestBuilder::from_parts(crate::upstream::client(), request)).await;
             assert_problem(&answer, 401, "unauthorized", &format!("{token} {method} {path}"));
         }
     }
@@ -434,7 +500,8 @@ async fn another_workspace_finds_nothing_and_changes_nothing() {
         let theirs = ask(method, &path, json!({})).await;
         assert_problem(&theirs, 404, "not_found", &format!("{method} {path}"));
         // The same as for what was never there.
-        let missing = path.replace(&id, NOBODY).replace(&run, NOBODY).replace("case-types/test", "case-types/none");
+        let missing =
+            path.replace(&id, NOBODY).replace(&run, NOBODY).replace("case-types/test", "case-types/none");
         let nothing = ask(method, &missing, json!({})).await;
         assert_eq!(theirs.body["detail"], nothing.body["detail"], "{method} {path}");
     }
@@ -468,7 +535,8 @@ async fn answer_to(app: &TestApp, bytes: Vec<u8>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_are_hardly_http_harm_nobody() {
     let (app, id) = furnished().await;
-    let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", crate::app::TOKEN);
+    let head =
+        |line: &str| format!("{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", crate::app::TOKEN);
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, " ".repeat(1 << 20));
     let post = head("POST /v1/cases");
     let requests: Vec<Vec<u8>> = vec![
@@ -503,4 +571,93 @@ async fn requests_that_are_hardly_http_harm_nobody() {
     }
     assert!(!app.log_lines().contains("panicked"));
     assert_eq!(app.case(&id).await["fields"]["check"]["status"], "succeeded");
+}
+
+/// Texts that a parser could follow too far.
+fn endless_texts() -> Vec<String> {
+    let n = 30_000;
+    let nested =
+        |open: &str, inside: &str, close: &str| format!("{}{inside}{}", open.repeat(n), close.repeat(n));
+    vec![
+        nested("(", "1", ")"),
+        nested("[", "", "]"),
+        nested("{'a':", "1", "}"),
+        nested("not ", "true", ""),
+        nested("-", "1", ""),
+        nested("1 if ", "true", " else 2"),
+        nested("1 + ", "1", ""),
+        nested("'a' ~ ", "'b'", ""),
+        nested("data.x and ", "true", ""),
+        nested("1 < ", "2", ""),
+        nested("2 ** ", "2", ""),
+        nested("data.a", "", ".b"),
+        nested("data", "", "['b']"),
+        nested("data.a", "", " | trim"),
+        nested("data[", "'a'", "]"),
+        nested("$[?", "@.a", "]"),
+        nested("$[?(", "@.a == 1", ")]"),
+        nested("$[?!", "@.a", "]"),
+        nested("$", "", ".a"),
+        nested("$", "", "..a"),
+        nested("$", "", "[*]"),
+        nested("$[?length(", "@.a", ")]"),
+        format!("'{}'", "x".repeat(n)),
+        "'x' * 1000000000".to_owned(),
+        "[1] * 1000000000".to_owned(),
+        "range(1000000000)".to_owned(),
+        "9".repeat(n),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_cannot_stall_or_crash() {
+    let (app, id) = furnished().await;
+    app.upstream.otherwise(ok(json!({"value": [{"a": "b"}, [[["c"]]]]})));
+    let mut saved = 0;
+    for text in endless_texts() {
+        let short: String = text.chars().take(40).collect();
+        let placeholder = format!("{{{{ {text} }}}}");
+        for (field, config) in [
+            (json!({"when": text}), json!({})),
+            (json!({}), json!({"success_when": text})),
+            (json!({}), json!({"retry_when": text})),
+            (json!({}), json!({"headers": {"X": placeholder}})),
+            (json!({}), json!({"params": {"a": placeholder, "b": format!("{{{text}}}")}})),
+            (json!({}), json!({"method": "POST", "body": placeholder})),
+            (json!({}), json!({"method": "POST", "body": {"a": placeholder}})),
+            (json!({}), json!({"url": app.upstream.url(&format!("/x/{placeholder}"))})),
+            (json!({}), json!({"response_mapping": {"v": text}})),
+            (json!({}), json!({"response_mapping": {"v": {"path": "$.v", "transform": text}}})),
+            (json!({}), json!({"response_mapping": {"v": {"value": placeholder}}})),
+        ] {
+            let field = app.field("/x", json!({"retry": 0}), merged(config, field.clone()));
+            let field = raised(field);
+            let answer = app.put("/v1/case-types/test", &json!({"key": "test", "fields": [field]})).await;
+            assert!(matches!(answer.status, 200 | 422), "{short}: {}", answer.status);
+            if answer.status == 200 {
+                saved += 1;
+                let case = app.filled(json!({"x": true, "a": {"b": 1}})).await;
+                let status = case["fields"]["check"]["status"].as_str().unwrap();
+                assert!(["succeeded", "failed", "skipped"].contains(&status), "{short}: {}", case["fields"]);
+                let code = &case["fields"]["check"]["error"]["code"];
+                assert_ne!(code, "internal", "{short}: {}", case["fields"]["check"]["error"]);
+            }
+        }
+    }
+    assert!(saved > 0);
+    assert_eq!(app.get(&format!("/v1/cases/{id}")).await.status, 200);
+}
+
+/// Both objects in one.
+fn merged(mut one: Value, other: Value) -> Value {
+    one.as_object_mut().unwrap().extend(other.as_object().cloned().unwrap_or_default());
+    one
+}
+
+/// `when` is a member of the field, not of its request.
+fn raised(mut field: Value) -> Value {
+    if let Some(when) = field["api_config"].as_object_mut().and_then(|config| config.remove("when")) {
+        field["when"] = when;
+    }
+    field
 }

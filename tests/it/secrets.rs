@@ -14,9 +14,10 @@ use crate::upstream::{Call, Reply, ok, status};
 
 /// The marker as somebody may write it.
 fn spellings() -> Vec<(&'static str, String)> {
-    let percent: String = MARKER.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let unicode: String = MARKER.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-    let entities: String = MARKER.bytes().map(|byte| format!("&#{byte};")).collect();
+    let each = |write: fn(u8) -> String| MARKER.bytes().map(write).collect::<String>();
+    let percent = each(|byte| format!("%{byte:02X}"));
+    let unicode = each(|byte| format!("\\u{byte:04x}"));
+    let entities = each(|byte| format!("&#{byte};"));
     vec![
         ("plain", MARKER.to_owned()),
         ("json", MARKER.replace('/', "\\/")),
@@ -85,7 +86,11 @@ fn everywhere(app: &TestApp) -> Vec<Value> {
         ("bearer", "/b", json!({"auth": {"type": "bearer", "token": secret}})),
         ("basic", "/s", json!({"auth": {"type": "basic", "username": "admin", "password": secret}})),
         ("basic_user", "/v", json!({"auth": {"type": "basic", "username": secret, "password": "x"}})),
-        ("key_header", "/k", json!({"auth": {"type": "api_key", "key": "X-K", "value": secret, "in": "header"}})),
+        (
+            "key_header",
+            "/k",
+            json!({"auth": {"type": "api_key", "key": "X-K", "value": secret, "in": "header"}}),
+        ),
         ("key_query", "/l", json!({"auth": {"type": "api_key", "key": "k", "value": secret, "in": "query"}})),
     ];
     let field = |(key, path, config): (&str, &str, Value)| {
@@ -167,6 +172,9 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
+/// Whether a credential came with the call as it should.
+type Arrived = Box<dyn Fn(&Call) -> bool>;
+
 /// Whether the call carries the marker as a provider would read it.
 fn carries(call: &Call) -> bool {
     let mut all = format!("{} {:?} {:?} ", call.path, call.query, call.headers);
@@ -228,7 +236,7 @@ async fn a_literal_credential_reads_as_hidden_and_survives_what_was_read() {
     let mut app = TestApp::spawn().await;
     app.upstream.otherwise_with(|call| echo(call, 200));
     let basic = BASE64_STANDARD.encode(format!("admin:{MARKER}"));
-    let table: [(Value, &str, Box<dyn Fn(&Call) -> bool>); 5] = [
+    let table: [(Value, &str, Arrived); 5] = [
         (
             json!({"type": "bearer", "token": MARKER}),
             "token",
