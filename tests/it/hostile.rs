@@ -630,7 +630,7 @@ async fn a_definition_cannot_stall_or_crash() {
             (json!({}), json!({"response_mapping": {"v": {"path": "$.v", "transform": text}}})),
             (json!({}), json!({"response_mapping": {"v": {"value": placeholder}}})),
         ] {
-            let field = app.field("/x", json!({"retry": 0}), merged(config, field.clone()));
+            let field = app.field("/x", json!({"retry": 0}), merged(config, &field));
             let field = raised(field);
             let answer = app.put("/v1/case-types/test", &json!({"key": "test", "fields": [field]})).await;
             assert!(matches!(answer.status, 200 | 422), "{short}: {}", answer.status);
@@ -649,7 +649,7 @@ async fn a_definition_cannot_stall_or_crash() {
 }
 
 /// Both objects in one.
-fn merged(mut one: Value, other: Value) -> Value {
+fn merged(mut one: Value, other: &Value) -> Value {
     one.as_object_mut().unwrap().extend(other.as_object().cloned().unwrap_or_default());
     one
 }

@@ -415,7 +415,7 @@ async fn a_changed_secret_is_used_at_once_and_lives_through_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_master_key_a_database_with_secrets_does_not_start() {
     for literal in [false, true] {
-        needs_its_master_key(literal).await;
+        Box::pin(needs_its_master_key(literal)).await;
     }
 }
 
