@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::http::listen;
-use crate::config::{self, Settings, Synchronous};
+use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
 use crate::engine::{Engine, EngineSettings, Worker};
 use crate::outbound::{AllowRule, Outbound, OutboundSettings};
 use crate::schedule::{Sweeper, ticks};
-use crate::service::{Services, Vault};
+use crate::service::{Services, Vault, master_keys_in_use};
 use crate::store::{CommitLimits, Store, StoreSettings};
 use crate::telemetry::LogRedactor;
 
@@ -68,18 +68,33 @@ pub async fn open_services(
         .await
         .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
     let loaded = config::load_master_key(&settings.security, &**rng)?;
-    if let Some(path) = &loaded.created
-        && store.read().await?.count_secrets().await? > 0
-    {
-        let path = path.display().to_string();
-        std::fs::remove_file(&path).ok();
-        bail!(
-            "the master key is missing ({path}), but the database holds secrets that were sealed with it: put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY"
-        );
-    }
+    check_master_key(&store, &loaded).await?;
     let learner = log.clone();
     let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
     Ok(Services::new(store, clock.clone(), rng.clone(), vault, limits))
+}
+
+/// A database that was sealed with other keys only is not for this one: its own is missing.
+async fn check_master_key(store: &Store, loaded: &LoadedKey) -> anyhow::Result<()> {
+    let in_use = master_keys_in_use(store).await?;
+    let id = loaded.key.id();
+    if in_use.is_empty() || in_use.contains(&id) {
+        return Ok(());
+    }
+    let remedy = "put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY";
+    if let Some(path) = &loaded.created {
+        // Made by us a moment ago and of no use: left there it would pass for the right one.
+        std::fs::remove_file(path).ok();
+        let path = path.display();
+        bail!(
+            "the master key is missing ({path}), but the database holds secrets that were sealed with it: {remedy}"
+        );
+    }
+    let known: Vec<String> = in_use.into_iter().collect();
+    let known = known.join(", ");
+    bail!(
+        "the master key {id} is not the one that the secrets in the database were sealed with ({known}): {remedy}"
+    )
 }
 
 /// SQLite makes the file, not the folder.

@@ -6,7 +6,7 @@
 //! connection asks nothing, a new one asks the system, which caches as its administrator wants.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -24,14 +24,26 @@ pub trait LookUp: Send + Sync + 'static {
     fn look_up(&self, host: String) -> Addresses;
 }
 
-/// The resolver of the operating system.
+/// The resolver of the operating system; it is not asked for names of this machine (RFC 6761,
+/// 6.3), which some systems pass on to the network.
 #[derive(Debug)]
 pub struct System;
 
 impl LookUp for System {
     fn look_up(&self, host: String) -> Addresses {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) })
+        Box::pin(async move {
+            if is_localhost(&host) {
+                return Ok(vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]);
+            }
+            Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+        })
     }
+}
+
+/// `localhost` and everything below it.
+fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Why a name gave no address that may be called.
@@ -80,4 +92,19 @@ impl Resolve for GuardedResolver {
 
 fn not_found(detail: &str) -> NoAddress {
     NoAddress::NotFound(detail.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_told_from_others() {
+        for host in ["localhost", "LocalHost", "localhost.", "a.localhost", "a.b.localhost."] {
+            assert!(is_localhost(host), "{host}");
+        }
+        for host in ["localhost.example", "notlocalhost", "localhost..", "", "."] {
+            assert!(!is_localhost(host), "{host}");
+        }
+    }
 }

@@ -50,6 +50,17 @@ pub fn hide(definition: &mut Value) {
     }
 }
 
+/// What a kept definition with sealed credentials has in it.
+pub const SEALED_MARK: &str = "\"$sealed\":";
+
+/// Ids of the master keys that the credentials of a definition are sealed with.
+pub fn key_ids(definition: &mut Value) -> Vec<String> {
+    auths(definition)
+        .flat_map(|(_, auth)| auth.values())
+        .filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id()))
+        .collect()
+}
+
 /// Opens what is sealed, in its place; answers it by field, too.
 pub fn open(
     definition: &mut Value,

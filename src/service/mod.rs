@@ -65,5 +65,5 @@ pub use put_secret::PutSecret;
 pub use runs::Runs;
 pub use secrets::{OpenFailed, Opened, Secrets};
 pub use services::Services;
-pub use vault::{OnOpened, Vault};
+pub use vault::{OnOpened, Vault, master_keys_in_use};
 pub use views::CaseView;

@@ -3,14 +3,17 @@
 //! Whatever is opened is told to a listener first, which is how the logs learn what they must
 //! not show. A value is bound to its place, so a row that was moved elsewhere does not open.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::credentials;
 use super::error::ServiceError;
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::{CaseTypeKey, FieldKey, SecretName, WorkspaceId};
 use crate::domain::redact::Label;
 use crate::domain::sealing::{self, MasterKey, Sealed};
 use crate::domain::secret::SecretText;
+use crate::store::Store;
 
 /// Is told every value that was opened, and what stands in its place where it is shown.
 pub type OnOpened = dyn Fn(Label, &str) + Send + Sync;
@@ -50,6 +53,16 @@ impl Vault {
         }
         Ok(text)
     }
+}
+
+/// Ids of the master keys that anything in the database is sealed with.
+pub async fn master_keys_in_use(store: &Store) -> Result<BTreeSet<String>, ServiceError> {
+    let tx = store.read().await?;
+    let mut ids: BTreeSet<String> = tx.secret_key_ids().await?.into_iter().collect();
+    for mut definition in tx.definitions_with(credentials::SEALED_MARK).await? {
+        ids.extend(credentials::key_ids(&mut definition));
+    }
+    Ok(ids)
 }
 
 /// The place of a secret's value.

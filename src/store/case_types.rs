@@ -156,6 +156,16 @@ impl Tx {
         self.insert_version(new).await
     }
 
+    /// The definitions of all workspaces in which this text stands.
+    pub async fn definitions_with(&self, part: &str) -> Result<Vec<Value>, StoreError> {
+        let statement = sql(
+            "SELECT case_type_id, definition FROM case_type_version WHERE definition LIKE $1",
+            vec![text(format!("%{part}%"))],
+        );
+        let rows = self.all(statement).await?;
+        rows.iter().map(|row| Columns::of("case_type_version", row)?.json()).collect()
+    }
+
     /// Adds a version, which becomes the current one.
     pub async fn add_case_type_version(&self, new: &NewCaseTypeVersion) -> Result<(), StoreError> {
         let row = &new.row;

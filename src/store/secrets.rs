@@ -101,9 +101,10 @@ impl Tx {
         self.count_up_to("secret WHERE workspace_id = $1", workspace.0, most).await
     }
 
-    /// Secrets of all workspaces.
-    pub async fn count_secrets(&self) -> Result<u64, StoreError> {
-        self.number(sql("SELECT count(*) FROM secret", vec![])).await
+    /// Ids of the master keys that the secrets of all workspaces are sealed with.
+    pub async fn secret_key_ids(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.all(sql("SELECT DISTINCT key_id FROM secret", vec![])).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 
     /// Adds a secret, or replaces the one with this name; its id and `created_at` stay.

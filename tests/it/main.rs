@@ -26,3 +26,12 @@ mod enrich;
 
 #[cfg(test)]
 mod process;
+
+#[cfg(test)]
+mod secrets;
+
+#[cfg(test)]
+mod guarded;
+
+#[cfg(test)]
+mod hostile;
