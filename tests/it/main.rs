@@ -26,3 +26,9 @@ mod enrich;
 
 #[cfg(test)]
 mod process;
+
+#[cfg(test)]
+mod real_http;
+
+#[cfg(test)]
+mod demo;
