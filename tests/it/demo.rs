@@ -47,8 +47,8 @@ const DATA: [(&str, &str, &str); 5] = [
     ("KYB-1001", "/company/legal_name", r#""Quorvale Logistics SC""#),
     ("KYB-1007", "/bank/iban_valid", "false"),
     ("KYB-1011", "/vat/valid", "false"),
-    ("LOAN-2001", "/location/label", r#""Kupferhof 12, München""#),
-    ("LOAN-2007", "/credit/band", r#""E""#),
+    ("LOAN-2001", "/location/label", r#""Kupferhof 12, 80331 München, DE""#),
+    ("LOAN-2007", "/credit/limit", "0"),
 ];
 
 struct Demo {

@@ -114,15 +114,19 @@ fn answers() -> Vec<Row> {
     ]
 }
 
+/// A field with nothing to map, and a target of its own all the same.
+fn nothing(key: &'static str, path: &'static str) -> Row {
+    row(key, path, maps(json!({ format!("never.{key}"): "$.a" })))
+}
+
 fn troubles() -> Vec<Row> {
-    let nothing = || maps(json!({"never.written": "$.a"}));
     vec![
-        row("down", "/status/503", nothing()).ends("http_status 503"),
-        row("missing", "/status/404", nothing()).ends("http_status 404"),
-        row("slow", "/delay/10", nothing()).with(json!({"timeout": 1000})).ends("timeout"),
+        nothing("down", "/status/503").ends("http_status 503"),
+        nothing("missing", "/status/404").ends("http_status 404"),
+        nothing("slow", "/delay/10").with(json!({"timeout": 1000})).ends("timeout"),
         row("below_text", "/html", maps(json!({"never.title": "$.title"}))).ends("invalid_response 200"),
-        row("elsewhere", "/redirect/1", nothing()).ends("redirect_refused 302"),
-        row("no_token", "/bearer", nothing()).ends("http_status 401"),
+        nothing("elsewhere", "/redirect/1").ends("redirect_refused 302"),
+        nothing("no_token", "/bearer").ends("http_status 401"),
         row(
             "wrong_password",
             "/basic-auth/u/other",
