@@ -1,11 +1,11 @@
 //! `dossier demo`: the whole service in a scratch folder, with a provider of its own, a sample
 //! workspace and twenty cases that fill themselves in. It needs no network.
 //!
-//! The folder goes when the demo ends, however it ends, save by `kill -9`. An address that is
-//! taken does not stop it: somebody who tries things out may well run another one.
+//! The folder goes when the demo is told to stop, also while it starts, and when it fails. An
+//! address that is taken does not stop it: somebody who tries things out may well run another one.
 
 use std::fs::DirBuilder;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ impl Running {
         tokio::spawn(server);
 
         let token = token::generate(&*rng);
-        let taken = make_way(&mut settings.server.listen);
+        let in_use = make_way(&mut settings.server.listen);
         settings.database.url = format!("sqlite://{}", scratch.0.join("dossier.db").display());
         settings.security.master_key = None;
         settings.security.master_key_file = scratch.0.join("master.key");
@@ -97,9 +97,9 @@ impl Running {
 
         let options = AppOptions { serves: true, ticks: true };
         let app = App::start(&settings, options, clock, rng, log).await?;
-        let api = format!("http://{}", app.address.context("the demo serves")?);
+        let base = format!("http://{}", app.address.context("the demo serves")?);
         let cases = fill(&app.services, token.expose(), Demo::at(sandbox)?).await?;
-        let places = Places { api, provider: format!("http://{sandbox}"), taken };
+        let places = Places { api: base, provider: format!("http://{sandbox}"), taken: in_use };
         Ok(Self { app, provider, guide: guide(&places, token.expose(), &cases) })
     }
 }
@@ -142,7 +142,10 @@ async fn actor(services: &Services, token: &str) -> anyhow::Result<Actor> {
     actor.with_context(|| format!("the token of the workspace `{workspace}` was not accepted"))
 }
 
-#[expect(clippy::print_stdout, reason = "the guide is what the command is for")]
+/// Whoever closes the pipe behind a pager has read enough; the demo goes on.
 fn print(text: &str) {
-    println!("{text}");
+    let mut out = std::io::stdout();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "the guide was not read to its end");
+    }
 }

@@ -59,7 +59,7 @@ struct Demo {
 impl Demo {
     /// Starts it with this address and scratch space; returns when the guide is printed.
     fn start(listen: SocketAddr, temporary: &Path, log: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
+        let child = Command::new(env!("CARGO_BIN_EXE_dossier"))
             .arg("demo")
             .current_dir(temporary.parent().unwrap())
             .env("DOSSIER__SERVER__LISTEN", listen.to_string())
@@ -68,16 +68,17 @@ impl Demo {
             .stderr(std::fs::File::create(log).unwrap())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut guide = String::new();
+        let mut demo = Self { child, guide: String::new() };
+        // The pipe is closed behind the last line, as a pager does: the demo must not mind.
+        let lines = BufReader::new(demo.child.stdout.take().unwrap()).lines().map_while(Result::ok);
         for line in lines {
-            guide.push_str(&line);
-            guide.push('\n');
+            demo.guide.push_str(&line);
+            demo.guide.push('\n');
             if line.starts_with("Ctrl+C") {
-                return Self { child, guide };
+                return demo;
             }
         }
-        panic!("the demo ended early: {guide}{}", std::fs::read_to_string(log).unwrap());
+        panic!("the demo ended early: {}{}", demo.guide, std::fs::read_to_string(log).unwrap());
     }
 
     /// The part to paste: from the first `export` to the last call.

@@ -33,38 +33,38 @@ impl Row {
 
     /// How it ends when it does not succeed; such a field has one attempt.
     fn ends(self, ends: &'static str) -> Self {
-        Self { ends, ..self }.with(json!({"retry": 0}))
+        Self { ends, ..self }.with(&json!({"retry": 0}))
     }
 
-    fn with(mut self, members: Value) -> Self {
+    fn with(mut self, members: &Value) -> Self {
         merge(&mut self.field, members);
         self
     }
 
     fn definition(&self, httpbin: &Httpbin) -> Value {
         let mut field = json!({"key": self.key, "type": "api_call", "retry": 1, "timeout": 60_000});
-        merge(&mut field, self.field.clone());
+        merge(&mut field, &self.field);
         let mut config = json!({"url": httpbin.url(self.path)});
-        merge(&mut config, self.config.clone());
+        merge(&mut config, &self.config);
         field["api_config"] = config;
         field
     }
 }
 
-fn merge(target: &mut Value, members: Value) {
-    for (name, value) in members.as_object().cloned().unwrap() {
-        target[name] = value;
+fn merge(target: &mut Value, members: &Value) {
+    for (name, value) in members.as_object().unwrap() {
+        target[name] = value.clone();
     }
 }
 
 /// A mapping without anything else.
-fn maps(mapping: Value) -> Value {
+fn maps(mapping: &Value) -> Value {
     json!({ "response_mapping": mapping })
 }
 
 fn answers() -> Vec<Row> {
     vec![
-        row("json", "/json", maps(json!({"json.title": "$.slideshow.title", "json.titles": "$.slideshow.slides[*].title"})))
+        row("json", "/json", maps(&json!({"json.title": "$.slideshow.title", "json.titles": "$.slideshow.slides[*].title"})))
             .gives("/json/title", "Sample Slide Show")
             .gives("/json/titles", json!(["Wake up to WonderWidgets!", "Overview"])),
         row("get", "/get", json!({
@@ -106,25 +106,25 @@ fn answers() -> Vec<Row> {
             "response_mapping": {"headers": "$.headers['X-Case']"},
         }))
         .gives("/headers", "REAL-1"),
-        row("delay", "/delay/1", maps(json!({"delay": {"from": "status"}}))).gives("/delay", 200),
-        row("gzip", "/gzip", maps(json!({"gzip": "$.gzipped"}))).gives("/gzip", true),
-        row("brotli", "/brotli", maps(json!({"brotli": "$.brotli"}))).gives("/brotli", true),
-        row("html", "/html", maps(json!({"html": {"path": "$", "transform": "'Herman Melville' in value"}})))
+        row("delay", "/delay/1", maps(&json!({"delay": {"from": "status"}}))).gives("/delay", 200),
+        row("gzip", "/gzip", maps(&json!({"gzip": "$.gzipped"}))).gives("/gzip", true),
+        row("brotli", "/brotli", maps(&json!({"brotli": "$.brotli"}))).gives("/brotli", true),
+        row("html", "/html", maps(&json!({"html": {"path": "$", "transform": "'Herman Melville' in value"}})))
             .gives("/html", true),
     ]
 }
 
 /// A field with nothing to map, and a target of its own all the same.
 fn nothing(key: &'static str, path: &'static str) -> Row {
-    row(key, path, maps(json!({ format!("never.{key}"): "$.a" })))
+    row(key, path, maps(&json!({ format!("never.{key}"): "$.a" })))
 }
 
 fn troubles() -> Vec<Row> {
     vec![
         nothing("down", "/status/503").ends("http_status 503"),
         nothing("missing", "/status/404").ends("http_status 404"),
-        nothing("slow", "/delay/10").with(json!({"timeout": 1000})).ends("timeout"),
-        row("below_text", "/html", maps(json!({"never.title": "$.title"}))).ends("invalid_response 200"),
+        nothing("slow", "/delay/10").with(&json!({"timeout": 1000})).ends("timeout"),
+        row("below_text", "/html", maps(&json!({"never.title": "$.title"}))).ends("invalid_response 200"),
         nothing("elsewhere", "/redirect/1").ends("redirect_refused 302"),
         nothing("no_token", "/bearer").ends("http_status 401"),
         row(
