@@ -19,9 +19,10 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::secret::SecretText;
 
-/// Libraries that speak too much below this level.
+/// Libraries that speak too much below this level. The dispatcher calls it an error of ours when
+/// a connection ends early: trouble of whoever called, or what the sandbox was asked for.
 const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,\
-                     reqwest=warn,actix_server=warn,actix_http=warn,mio=warn,tokio_cron_scheduler=warn";
+                     reqwest=warn,actix_server=warn,actix_http=warn,actix_http::h1::dispatcher=off,mio=warn,tokio_cron_scheduler=warn";
 
 /// What a log line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,64 +1,123 @@
 //! `dossier demo`: the whole service in a scratch folder, with a provider of its own, a sample
 //! workspace and twenty cases that fill themselves in. It needs no network.
+//!
+//! The folder goes when the demo is told to stop, also while it starts, and when it fails. An
+//! address that is taken does not stop it: somebody who tries things out may well run another one.
 
+use std::fs::DirBuilder;
+use std::io::{ErrorKind, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
+use anyhow::Context as _;
+
+use super::demo_guide::{Made, Places, guide};
 use super::parts::{App, AppOptions, default_workspace};
 use super::serve::told_to_stop;
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::domain::clock::{Rng as _, SharedClock};
 use crate::domain::ids::SecretName;
-use crate::domain::secret::SecretText;
 use crate::domain::token;
 use crate::sandbox::{self, Demo};
 use crate::service::{Actor, PutSecret, Services};
 use crate::telemetry::LogRedactor;
-use anyhow::Context as _;
 
 /// Runs the demo until the process is told to stop, then removes its folder.
-pub async fn demo(mut settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
+pub async fn demo(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let rng = Arc::new(SystemRng::default());
-    let (provider, server) = sandbox::start("127.0.0.1:0".parse()?, clock.clone()).await?;
-    let handle = server.handle();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the provider lives as long as the process, outside the product"
-    )]
-    tokio::spawn(server);
-
-    let folder = scratch_folder(&rng.uuid(clock.now()).simple().to_string())?;
-    let token = token::generate(&*rng);
-    settings.database.url = format!("sqlite://{}", folder.join("dossier.db").display());
-    settings.security.master_key = None;
-    settings.security.master_key_file = folder.join("master.key");
-    settings.security.admin_token = Some(token.clone());
-    settings.network.allow.push(provider.to_string());
-
-    let options = AppOptions { serves: true, ticks: true };
-    let app = App::start(&settings, options, clock, rng, &log).await?;
-    let address = app.address.context("the demo serves")?;
-    let cases = fill(&app.services, token.expose(), Demo::at(provider)?).await?;
-    print(&guide(&format!("http://{address}"), &token, &format!("http://{provider}"), &cases));
-    told_to_stop().await?;
-    app.stop(Duration::from_secs(2)).await;
-    handle.stop(false).await;
-    std::fs::remove_dir_all(&folder).ok();
+    let name = SystemRng::default().uuid(clock.now()).simple().to_string();
+    let scratch = Scratch::make(std::env::temp_dir().join(format!("dossier-demo-{name}")))?;
+    let mut stop = pin!(told_to_stop());
+    let running = tokio::select! {
+        started = Running::start(settings, &log, clock, &scratch) => started?,
+        stopped = &mut stop => return Ok(stopped?),
+    };
+    print(&running.guide);
+    stop.await?;
+    running.app.stop(Duration::from_secs(2)).await;
+    running.provider.stop(false).await;
     Ok(())
 }
 
-fn scratch_folder(name: &str) -> anyhow::Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("dossier-demo-{name}"));
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
-    Ok(folder)
+/// A folder that is gone when this is.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make(path: PathBuf) -> anyhow::Result<Self> {
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.with_context(|| format!("{} could not be made", path.display()))?;
+        Ok(Self(path))
+    }
 }
 
-/// Sets up the sample workspace through the same services that the API uses; answers reference
-/// and id of each case.
-async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Vec<(String, String)>> {
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "the demo's folder could not be removed");
+        }
+    }
+}
+
+/// The service, its provider, and what to tell about them.
+struct Running {
+    app: App,
+    provider: ServerHandle,
+    guide: String,
+}
+
+impl Running {
+    async fn start(
+        mut settings: Settings,
+        log: &LogRedactor,
+        clock: SharedClock,
+        scratch: &Scratch,
+    ) -> anyhow::Result<Self> {
+        let rng = Arc::new(SystemRng::default());
+        let (sandbox, server) = sandbox::start("127.0.0.1:0".parse()?, clock.clone()).await?;
+        let provider = server.handle();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the provider lives as long as the process, outside the product"
+        )]
+        tokio::spawn(server);
+
+        let token = token::generate(&*rng);
+        let in_use = make_way(&mut settings.server.listen);
+        settings.database.url = format!("sqlite://{}", scratch.0.join("dossier.db").display());
+        settings.security.master_key = None;
+        settings.security.master_key_file = scratch.0.join("master.key");
+        settings.security.admin_token = Some(token.clone());
+        settings.network.allow.push(sandbox.to_string());
+
+        let options = AppOptions { serves: true, ticks: true };
+        let app = App::start(&settings, options, clock, rng, log).await?;
+        let base = format!("http://{}", app.address.context("the demo serves")?);
+        let cases = fill(&app.services, token.expose(), Demo::at(sandbox)?).await?;
+        let places = Places { api: base, provider: format!("http://{sandbox}"), taken: in_use };
+        Ok(Self { app, provider, guide: guide(&places, token.expose(), &cases) })
+    }
+}
+
+/// Takes a free port instead of one that is in use; answers the address that was.
+fn make_way(listen: &mut SocketAddr) -> Option<SocketAddr> {
+    let error = TcpListener::bind(*listen).err()?;
+    if error.kind() != ErrorKind::AddrInUse {
+        return None;
+    }
+    let taken = *listen;
+    listen.set_port(0);
+    Some(taken)
+}
+
+/// Sets up the sample workspace through the same services that the API uses; answers what
+/// was made.
+async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Vec<Made>> {
     let actor = actor(services, token).await?;
     for secret in demo.secrets {
         let name: SecretName = secret.name.parse()?;
@@ -71,7 +130,8 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Ve
     let mut cases = Vec::with_capacity(demo.cases.len());
     for demo in demo.cases {
         let (view, _) = services.cases.create(&actor, &demo.case).await?;
-        cases.push((view.case.reference.unwrap_or_default(), view.case.id.to_string()));
+        let reference = view.case.reference.unwrap_or_default();
+        cases.push(Made { reference, id: view.case.id.to_string(), shows: demo.shows });
     }
     Ok(cases)
 }
@@ -82,54 +142,10 @@ async fn actor(services: &Services, token: &str) -> anyhow::Result<Actor> {
     actor.with_context(|| format!("the token of the workspace `{workspace}` was not accepted"))
 }
 
-/// What to open and what to try.
-fn guide(api: &str, token: &SecretText, provider: &str, cases: &[(String, String)]) -> String {
-    let token = token.expose();
-    let id = |reference: &str| {
-        let found = cases.iter().find(|(known, _)| known == reference);
-        found.map_or("", |(_, id)| id.as_str()).to_owned()
-    };
-    let (first, loan) = (id("KYB-1001"), id("LOAN-2001"));
-    format!(
-        r#"
-Dossier is running with a made-up provider and {count} cases that fill themselves in.
-
-  API       {api}     (description: {api}/openapi.json)
-  Provider  {provider}     (what it offers: {provider}/sandbox)
-
-In another terminal:
-
-  export DOSSIER={api} TOKEN={token}
-
-  # A case: its data filled in, the state of each field, where every value came from
-  curl -s -H "Authorization: Bearer $TOKEN" $DOSSIER/v1/cases/{first}
-
-  # All cases; those whose VAT check failed; those that wait for input
-  curl -s -H "Authorization: Bearer $TOKEN" "$DOSSIER/v1/cases?limit=20"
-  curl -s -H "Authorization: Bearer $TOKEN" "$DOSSIER/v1/cases?field.vat_check=failed"
-  curl -s -H "Authorization: Bearer $TOKEN" "$DOSSIER/v1/cases?field.vat_check=skipped:missing_input"
-
-  # A new case, answered when its fields are filled in
-  curl -s -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -H "Prefer: wait=10" \
-    -d '{{"case_type": "company_onboarding", "title": "My own", "data": {{"country": "BE", "vat_number": "BE1929457088"}}}}' \
-    $DOSSIER/v1/cases
-
-  # The refresh button of one field, and the history behind it
-  curl -s -H "Authorization: Bearer $TOKEN" -H "Prefer: wait=10" -X POST \
-    $DOSSIER/v1/cases/{loan}/fields/credit_score/refresh
-  curl -s -H "Authorization: Bearer $TOKEN" "$DOSSIER/v1/runs?limit=5"
-
-  # Trouble at the provider, and back to normal
-  curl -s -X PUT -H "Content-Type: application/json" -d '{{"fault": "503"}}' {provider}/sandbox/settings
-  curl -s -X PUT -H "Content-Type: application/json" -d '{{"fault": null, "latency_ms": 0}}' {provider}/sandbox/settings
-
-Ctrl+C ends the demo and removes its data.
-"#,
-        count = cases.len()
-    )
-}
-
-#[expect(clippy::print_stdout, reason = "the guide is what the command is for")]
+/// Whoever closes the pipe behind a pager has read enough; the demo goes on.
 fn print(text: &str) {
-    println!("{text}");
+    let mut out = std::io::stdout();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "the guide was not read to its end");
+    }
 }

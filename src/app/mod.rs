@@ -3,6 +3,7 @@
 mod admission;
 mod commands;
 mod demo;
+mod demo_guide;
 mod http;
 mod parts;
 mod serve;

@@ -218,7 +218,8 @@ fn what_happened(failure: &Failure, who: &str) -> String {
 fn status_sentence(status: Option<u16>, who: &str) -> String {
     match status.unwrap_or_default() {
         400 | 422 => format!("{who} did not accept the values that were sent."),
-        401 | 403 => format!("{who} did not accept our credentials."),
+        401 => format!("{who} did not accept our credentials."),
+        403 => format!("{who} does not let us have this."),
         404 | 410 => format!("{who} has nothing under the values that were sent."),
         429 => format!("{who} accepts no more calls for now."),
         status @ 500.. => format!("{who} has trouble of its own (status {status})."),
@@ -245,7 +246,8 @@ fn what_to_do(failure: &Failure, follow: Follow) -> String {
             format!("Refresh the field after {} UTC.", at.format("%Y-%m-%d %H:%M"))
         }
         (Follow::Over, C::HttpStatus) => match failure.http_status.unwrap_or_default() {
-            401 | 403 => "Ask a builder to check the credentials of this field.".to_owned(),
+            401 => "Ask a builder to check the credentials of this field.".to_owned(),
+            403 => "Ask a builder to check what the credentials of this field permit.".to_owned(),
             400..=499 => "Check the values in the case, then refresh the field.".to_owned(),
             _ => LATER.to_owned(),
         },

@@ -35,3 +35,7 @@ mod guarded;
 
 #[cfg(test)]
 mod hostile;
+mod real_http;
+
+#[cfg(test)]
+mod demo;
