@@ -17,7 +17,7 @@ use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{SecretName, WorkspaceId, WorkspaceKey};
 use crate::domain::secret::HostRule;
 use crate::domain::token::Role;
-use crate::service::{NewTokenRequest, PutSecret, ServiceError, Services};
+use crate::service::{NewTokenRequest, PutSecret, SecretView, ServiceError, Services};
 use crate::telemetry::LogRedactor;
 
 /// `dossier token create`.
@@ -145,8 +145,9 @@ pub async fn set_secret(
 ) -> anyhow::Result<()> {
     let SecretCommand { name, from_env, hosts, workspace: key, redact } = command;
     let value = value_of(&from_env)?;
-    let secret = PutSecret { value, hosts, redact };
-    let (info, created) = with_services(settings, log, async |services, _| {
+    let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    let secret = PutSecret::new(value, &hosts, redact).map_err(refused)?;
+    let (SecretView { info, .. }, created) = with_services(settings, log, async |services, _| {
         let workspace = workspace(services, key.as_ref()).await?;
         services.secrets.put_in(workspace, name, secret).await.map_err(refused)
     })

@@ -36,12 +36,11 @@ async fn sleep_until(clock: SystemClock, at: Instant) {
 }
 
 /// The random source of the operating system.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SystemRng(SystemRandom);
 
-impl SystemRng {
-    /// The source.
-    pub fn new() -> Self {
+impl Default for SystemRng {
+    fn default() -> Self {
         Self(SystemRandom::new())
     }
 }
@@ -74,7 +73,7 @@ mod tests {
     fn no_two_draws_are_equal() {
         let (mut a, mut b) = ([0; 32], [0; 32]);
         SystemRng::default().fill(&mut a);
-        SystemRng::new().fill(&mut b);
+        SystemRng::default().fill(&mut b);
         assert!(a != b && a != [0; 32]);
     }
 }

@@ -15,7 +15,7 @@ use super::actor::Actor;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
-use super::put_secret::{Checked, PutSecret};
+use super::put_secret::PutSecret;
 use super::vault::{Vault, place_of_secret};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
@@ -24,6 +24,15 @@ use crate::domain::secret::{HostRule, SecretText};
 use crate::store::{SecretInfo, SecretRow, Store, StoreError, Tx};
 
 const OPENED: u64 = 10_000;
+
+/// What may be told of a secret, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretView {
+    /// What may be told of it.
+    pub info: SecretInfo,
+    /// Keys of the case types that use it.
+    pub used_by: Vec<String>,
+}
 
 /// The secrets of one request, opened.
 #[derive(Default)]
@@ -81,7 +90,7 @@ impl Secrets {
     }
 
     /// The secrets of the workspace, by name.
-    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretInfo>, ServiceError> {
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretView>, ServiceError> {
         let after = page.after::<SecretName>()?;
         let tx = self.store.read().await?;
         let mut infos = tx.list_secrets(actor.workspace, after.as_ref(), page.limit + 1).await?;
@@ -90,19 +99,21 @@ impl Secrets {
         } else {
             None
         };
+        let mut users = users(&tx, &self.plans, actor.workspace).await?;
         let next = page.cut(&mut infos, |info| info.name.clone());
-        Ok(Page::new(infos, next, counted))
-    }
-
-    /// By secret, the keys of the case types that use it.
-    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-        let tx = self.store.read().await?;
-        users(&tx, &self.plans, actor.workspace).await
+        let page = Page::new(infos, next, counted);
+        Ok(page
+            .map(|info| SecretView { used_by: users.remove(info.name.as_str()).unwrap_or_default(), info }))
     }
 
     /// Keys of the case types that use this secret.
     pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
-        Ok(self.users(actor).await?.remove(name.as_str()).unwrap_or_default())
+        self.used_in(actor.workspace, name).await
+    }
+
+    async fn used_in(&self, workspace: WorkspaceId, name: &SecretName) -> Result<Vec<String>, ServiceError> {
+        let tx = self.store.read().await?;
+        Ok(users(&tx, &self.plans, workspace).await?.remove(name.as_str()).unwrap_or_default())
     }
 
     /// Makes or replaces a secret; `true`: it is new.
@@ -111,7 +122,7 @@ impl Secrets {
         actor: &Actor,
         name: SecretName,
         secret: PutSecret,
-    ) -> Result<(SecretInfo, bool), ServiceError> {
+    ) -> Result<(SecretView, bool), ServiceError> {
         self.put_in(actor.workspace, name, secret).await
     }
 
@@ -121,15 +132,17 @@ impl Secrets {
         workspace: WorkspaceId,
         name: SecretName,
         secret: PutSecret,
-    ) -> Result<(SecretInfo, bool), ServiceError> {
-        let secret = secret.check()?;
-        let (this, put) = (self.clone(), name.clone());
+    ) -> Result<(SecretView, bool), ServiceError> {
+        let this = self.clone();
+        let put = name.clone();
         let written = self
             .store
             .write(move |tx| Box::pin(async move { this.write(tx, workspace, put, secret).await }))
             .await;
-        self.opened.invalidate(&(workspace, name)).await;
-        written
+        self.opened.invalidate(&(workspace, name.clone())).await;
+        let (info, created) = written?;
+        let used_by = self.used_in(workspace, &name).await?;
+        Ok((SecretView { info, used_by }, created))
     }
 
     /// The version is read in the transaction that writes the next one: the value is sealed for it.
@@ -138,11 +151,11 @@ impl Secrets {
         tx: &Tx,
         workspace: WorkspaceId,
         name: SecretName,
-        secret: Checked,
+        secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
-        let Checked { value, hosts } = secret;
+        let PutSecret { value, hosts } = secret;
         let info = SecretInfo {
             version: old.as_ref().map_or(1, |old| old.info.version + 1),
             redact: value.redact(),
