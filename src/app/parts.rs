@@ -68,7 +68,7 @@ pub async fn open_services(
         .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
     let loaded = config::load_master_key(&settings.security, &**rng)?;
     if let Some(path) = &loaded.created
-        && store.read().await?.count_secrets().await? > 0
+        && store.read().await?.holds_anything_sealed().await?
     {
         let path = path.display().to_string();
         std::fs::remove_file(&path).ok();

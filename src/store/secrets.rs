@@ -101,9 +101,11 @@ impl Tx {
         self.count_up_to("secret WHERE workspace_id = $1", workspace.0, most).await
     }
 
-    /// Secrets of all workspaces.
-    pub async fn count_secrets(&self) -> Result<u64, StoreError> {
-        self.number(sql("SELECT count(*) FROM secret", vec![])).await
+    /// Whether any row needs the master key: a secret, or a credential inside a definition.
+    pub async fn holds_anything_sealed(&self) -> Result<bool, StoreError> {
+        let text = "SELECT count(*) FROM (SELECT id FROM secret UNION ALL SELECT case_type_id FROM case_type_version \
+                    WHERE definition LIKE '%\"$sealed\"%') AS sealed";
+        Ok(self.number(sql(text, vec![])).await? > 0)
     }
 
     /// Adds a secret, or replaces the one with this name; its id and `created_at` stay.
