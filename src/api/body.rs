@@ -79,7 +79,10 @@ fn required(body: Option<Value>) -> Result<Value, ApiError> {
 
 /// The body as JSON; none when it is empty, whatever its type.
 fn read(request: &HttpRequest, payload: &mut Payload, types: &'static [&str]) -> Reading<Option<Value>> {
-    let limit = request.app_data::<Data<ApiSettings>>().map_or_else(ApiSettings::default, |settings| ***settings).request_bytes;
+    let limit = request
+        .app_data::<Data<ApiSettings>>()
+        .map_or_else(ApiSettings::default, |settings| ***settings)
+        .request_bytes;
     let headers = request.headers().clone();
     let payload = payload.take();
     Box::pin(async move {

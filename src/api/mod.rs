@@ -21,6 +21,7 @@ mod query;
 
 /// Request bodies.
 mod body;
+mod intake;
 
 /// What lists have in common.
 mod list;

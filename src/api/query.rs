@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::error::{ApiError, Code};
 use crate::domain::clock::Instant;
+use crate::domain::clock::parse_instant;
 use crate::domain::ids::is_key;
-use crate::service::{PageRequest, parse_instant};
+use crate::service::PageRequest;
 
 /// What a handler reads from the query.
 pub trait Parameters: Sized {

@@ -7,12 +7,12 @@ use actix_web::web::{Data, Path};
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::extract::{Builder, Caller, Viewer};
-use super::list;
 use super::present::secret::SecretAnswer;
 use super::query::{NoParameters, Params};
+use super::{intake, list};
 use crate::domain::ids::SecretName;
 use crate::domain::problem::code;
-use crate::service::{PageRequest, PutSecret, ServiceError, Services};
+use crate::service::{PageRequest, ServiceError, Services};
 
 /// Names, hosts and users of the secrets, by name.
 pub async fn list(
@@ -21,7 +21,11 @@ pub async fn list(
     page: Params<PageRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let page = services.secrets.list(&caller, page.0).await?;
-    Ok(list::answer(page, |secret| SecretAnswer::from(&secret)))
+    let users = services.secrets.users(&caller).await?;
+    Ok(list::answer(page, |info| {
+        let used_by = users.get(info.name.as_str()).cloned().unwrap_or_default();
+        SecretAnswer::new(&info, used_by)
+    }))
 }
 
 /// Sets or replaces a secret: 201 when it is new.
@@ -35,13 +39,14 @@ pub async fn put(
     let name = path.parse::<SecretName>().map_err(|error| {
         ServiceError::invalid("/name", code::INVALID, format!("the name in the URL: {error}"))
     })?;
-    let secret = PutSecret::read(&body.0, &name)?;
+    let secret = intake::put_secret(&body.0, &name)?;
     let (secret, is_new) = services.secrets.put(&caller, name, secret).await?;
     let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     if is_new {
-        answer.insert_header((header::LOCATION, format!("/v1/secrets/{}", secret.info.name)));
+        answer.insert_header((header::LOCATION, format!("/v1/secrets/{}", secret.name)));
     }
-    Ok(answer.json(SecretAnswer::from(&secret)))
+    let used_by = services.secrets.used_by(&caller, &secret.name).await?;
+    Ok(answer.json(SecretAnswer::new(&secret, used_by)))
 }
 
 /// Removes a secret that no case type uses.

@@ -7,11 +7,11 @@ use actix_web::web::{Data, Path};
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::extract::{Admin, Caller};
-use super::list;
 use super::present::token::{NewTokenView, TokenView};
 use super::query::{NoParameters, Params};
+use super::{intake, list};
 use crate::domain::ids::TokenId;
-use crate::service::{NewTokenRequest, PageRequest, Services};
+use crate::service::{PageRequest, Services};
 
 /// The tokens of the workspace, oldest first.
 pub async fn list(
@@ -30,7 +30,7 @@ pub async fn create(
     _: Params<NoParameters>,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
-    let request = NewTokenRequest::read(&body.0, services.clock.now())?;
+    let request = intake::new_token(&body.0)?;
     let (row, token) = services.access.create(&caller, request).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("/v1/tokens/{}", row.id)))

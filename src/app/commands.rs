@@ -18,7 +18,7 @@ use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{SecretName, WorkspaceId, WorkspaceKey};
 use crate::domain::secret::{HostRule, SecretValue};
 use crate::domain::token::Role;
-use crate::service::{NewTokenRequest, PutSecret, SecretView, ServiceError, Services};
+use crate::service::{NewTokenRequest, PutSecret, ServiceError, Services};
 use crate::telemetry::LogRedactor;
 
 /// `dossier token create`.
@@ -152,7 +152,7 @@ pub async fn set_secret(
     }
     let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
     let secret = PutSecret::new(value, &hosts, redact).map_err(refused)?;
-    let (SecretView { info, .. }, created) = with_services(settings, log, async |services, _| {
+    let (info, created) = with_services(settings, log, async |services, _| {
         let workspace = workspace(services, key.as_ref()).await?;
         services.secrets.put_in(workspace, name, secret).await.map_err(refused)
     })

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use super::parts::{App, AppOptions, default_workspace};
 use super::serve::told_to_stop;
 use super::system::{SystemClock, SystemRng};
@@ -17,6 +16,7 @@ use crate::domain::token;
 use crate::sandbox::{self, Demo};
 use crate::service::{Actor, PutSecret, Services};
 use crate::telemetry::LogRedactor;
+use anyhow::Context as _;
 
 /// Runs the demo until the process is told to stop, then removes its folder.
 pub async fn demo(mut settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
@@ -24,7 +24,10 @@ pub async fn demo(mut settings: Settings, log: LogRedactor) -> anyhow::Result<()
     let rng = Arc::new(SystemRng::default());
     let (provider, server) = sandbox::start("127.0.0.1:0".parse()?, clock.clone()).await?;
     let handle = server.handle();
-    #[expect(clippy::disallowed_methods, reason = "the provider lives as long as the process, outside the product")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the provider lives as long as the process, outside the product"
+    )]
     tokio::spawn(server);
 
     let folder = scratch_folder(&rng.uuid(clock.now()).simple().to_string())?;

@@ -10,6 +10,7 @@ use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::database_file;
 use super::http::listen;
 use crate::config::{self, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -57,7 +58,8 @@ pub async fn open_services(
     writer_tasks: &TaskTracker,
 ) -> anyhow::Result<Services> {
     make_folder(&settings.database.url)?;
-    let limits = CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
+    let limits =
+        CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
     let store_settings = StoreSettings {
         url: settings.database.url.clone(),
         wait_for_disk: settings.database.synchronous == Synchronous::Full,
@@ -72,7 +74,9 @@ pub async fn open_services(
     {
         let path = path.display().to_string();
         std::fs::remove_file(&path).ok();
-        bail!("the master key is missing ({path}), but the database holds secrets that were sealed with it: put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY");
+        bail!(
+            "the master key is missing ({path}), but the database holds secrets that were sealed with it: put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY"
+        );
     }
     let learner = log.clone();
     let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
@@ -81,9 +85,10 @@ pub async fn open_services(
 
 /// SQLite makes the file, not the folder.
 fn make_folder(url: &str) -> anyhow::Result<()> {
-    let path = url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
-    if let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} could not be made", folder.display()))?;
+    let path = database_file(url);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("the folder {} could not be made", folder.display()))?;
     }
     Ok(())
 }
@@ -116,8 +121,9 @@ impl App {
         let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
         let (address, server) = match options.serves {
             true => {
-                let (address, server) = listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
-                    .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
+                let (address, server) =
+                    listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
+                        .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
                 let handle = server.handle();
                 tasks.spawn(async move {
                     if let Err(error) = server.await {

@@ -22,7 +22,8 @@ pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
 
 async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {
     let options = AppOptions { serves, ticks: true };
-    let app = App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
+    let app =
+        App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
     }

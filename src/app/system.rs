@@ -45,6 +45,13 @@ impl Default for SystemRng {
     }
 }
 
+impl SystemRng {
+    /// The source.
+    pub fn new() -> Self {
+        Self(SystemRandom::new())
+    }
+}
+
 impl Rng for SystemRng {
     #[expect(clippy::expect_used, reason = "keys and tokens without randomness would be worse than a crash")]
     fn fill(&self, bytes: &mut [u8]) {
@@ -73,7 +80,7 @@ mod tests {
     fn no_two_draws_are_equal() {
         let (mut a, mut b) = ([0; 32], [0; 32]);
         SystemRng::default().fill(&mut a);
-        SystemRng::default().fill(&mut b);
+        SystemRng::new().fill(&mut b);
         assert!(a != b && a != [0; 32]);
     }
 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use uuid::Uuid;
 
 /// An instant, in UTC, with milliseconds (what rows and answers can hold).
@@ -42,6 +42,11 @@ pub trait Rng: Send + Sync + 'static {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
+}
+
+/// An instant written as RFC 3339 in any zone, cut to whole milliseconds.
+pub fn parse_instant(text: &str) -> Option<Instant> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc).trunc_subsecs(3))
 }
 
 /// The clock as it is shared.

@@ -22,12 +22,18 @@ pub(super) struct Signed {
 }
 
 /// Puts the credentials of the field on its request.
-pub(super) fn authorize(prepared: &Prepared, mut request: Rendered, trace: &mut Trace) -> Result<Signed, Stop> {
+pub(super) fn authorize(
+    prepared: &Prepared,
+    mut request: Rendered,
+    trace: &mut Trace,
+) -> Result<Signed, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let mut redactor = prepared.redactor.clone();
     match &call.request.auth {
         Auth::Inherited | Auth::None => {}
-        Auth::Bearer { token } => set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?)),
+        Auth::Bearer { token } => {
+            set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?))
+        }
         Auth::Basic { username, password } => {
             let (username, password) = (text(username, prepared)?, text(password, prepared)?);
             redactor = redactor.with_basic(&Label::Hidden, &username, &password);
@@ -65,7 +71,9 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
         None => Ok(()),
         Some((name, _)) => {
             let host = request.url.host_str().unwrap_or_default();
-            let detail = format!("the secret `{name}` does not list the host `{host}`: add it to the secret's `hosts`");
+            let detail = format!(
+                "the secret `{name}` does not list the host `{host}`: add it to the secret's `hosts`"
+            );
             Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
         }
     }

@@ -3,8 +3,8 @@
 use super::context::Stop;
 use super::prepare::Prepared;
 use super::send::Received;
-use crate::domain::api_call::ApiCall;
 use crate::domain::answer::Answer;
+use crate::domain::api_call::ApiCall;
 use crate::domain::failure::{Failure, FailureCode, ProviderError};
 use crate::domain::run::Reason;
 
@@ -27,7 +27,9 @@ pub(super) fn judge(prepared: &Prepared, received: &Received) -> Result<(), Stop
         return Ok(());
     }
     let (code, detail) = match &call.success_when {
-        Some(rule) if is_2xx => (FailureCode::Unsuccessful, format!("`success_when` does not hold: {}", rule.source())),
+        Some(rule) if is_2xx => {
+            (FailureCode::Unsuccessful, format!("`success_when` does not hold: {}", rule.source()))
+        }
         _ => (FailureCode::HttpStatus, format!("the provider answered with status {}", answer.status)),
     };
     let retryable = match &call.retry_when {
@@ -37,7 +39,13 @@ pub(super) fn judge(prepared: &Prepared, received: &Received) -> Result<(), Stop
     Err(failure(call, received, code, detail, retryable).into())
 }
 
-fn failure(call: &ApiCall, received: &Received, code: FailureCode, detail: String, retryable: bool) -> Failure {
+fn failure(
+    call: &ApiCall,
+    received: &Received,
+    code: FailureCode,
+    detail: String,
+    retryable: bool,
+) -> Failure {
     let answer = &received.answer;
     Failure {
         http_status: Some(answer.status),

@@ -39,7 +39,12 @@ async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (An
         return (answer, writes);
     }
     let shared = prepared.clone();
-    let kept = Answer { status: answer.status, headers: answer.headers.clone(), body: answer.body.clone(), text: None };
+    let kept = Answer {
+        status: answer.status,
+        headers: answer.headers.clone(),
+        body: answer.body.clone(),
+        text: None,
+    };
     match tokio::task::spawn_blocking(move || values(&shared, &answer)).await {
         Ok(writes) => (kept, writes),
         Err(_) => (kept, Err(Failure::new(FailureCode::Internal, "the mapping panicked"))),
@@ -56,9 +61,11 @@ fn values(prepared: &Prepared, answer: &Answer) -> Writes {
         Failure::new(code, error.detail())
     })?;
     for (target, value) in &mapped.writes {
-        prepared.plan.case_type.check_target(target, value).map_err(|why| {
-            Failure::new(FailureCode::MappingFailed, format!("target `{target}`: {why}"))
-        })?;
+        prepared
+            .plan
+            .case_type
+            .check_target(target, value)
+            .map_err(|why| Failure::new(FailureCode::MappingFailed, format!("target `{target}`: {why}")))?;
     }
     Ok(mapped.writes)
 }

@@ -100,12 +100,19 @@ async fn outputs(
     let kept = tx.outputs(run.case.case.id).await?;
     let states = tx.field_rows(run.case.case.id).await?;
     let failed = |name: &str| {
-        let maker = plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
+        let maker =
+            plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
         maker.is_some_and(|(key, _)| {
             states.iter().any(|row| row.field == *key && row.state.status == FieldStatus::Failed)
         })
     };
-    Ok(kept.into_iter().map(|(name, value)| { let failed = failed(&name); (name, value, failed) }).collect())
+    Ok(kept
+        .into_iter()
+        .map(|(name, value)| {
+            let failed = failed(&name);
+            (name, value, failed)
+        })
+        .collect())
 }
 
 fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Value {

@@ -92,7 +92,8 @@ fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at
     let used = run.attempt.saturating_sub(limited + run.lost);
     let retries = run.attempts_max.saturating_sub(1 + run.limited + run.lost);
     let seen = Failed { retryable: failure.retryable, limited: is_limited, asked: failure.asked };
-    let error = |failure: Failure, follow| Some(RunError::new(failure, trace.provider(), run.attempt, at, follow));
+    let error =
+        |failure: Failure, follow| Some(RunError::new(failure, trace.provider(), run.attempt, at, follow));
     match retry::next(seen, Budget { retries, used, limited }, engine.rng.fraction()) {
         Next::Again(wait) => {
             let due_at = at + wait;
@@ -105,7 +106,9 @@ fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at
                 error: error(failure, Follow::Retry(due_at)),
             }
         }
-        Next::Over => Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) }),
+        Next::Over => {
+            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
+        }
         Next::TooLong(asked) => {
             let failure = renamed(failure, is_limited);
             let follow = Follow::NotBefore(at + asked);
@@ -155,7 +158,9 @@ fn exchange(run: &ClaimedRun, trace: Trace, outcome: Outcome, at: Instant) -> At
 fn next_attempt(due_at: Instant, not_before: Option<Instant>, waiting_for: WaitingFor) -> NextAttempt {
     let because = match (waiting_for, not_before) {
         (_, Some(asked)) if asked >= due_at => "the provider asked us to wait until then (Retry-After)",
-        (WaitingFor::RateLimit, _) => "the provider's limit was reached; each wait is longer than the one before",
+        (WaitingFor::RateLimit, _) => {
+            "the provider's limit was reached; each wait is longer than the one before"
+        }
         _ => "the attempt failed and may be repeated; each wait is longer than the one before",
     };
     NextAttempt { at: due_at, because: because.to_owned() }

@@ -122,7 +122,11 @@ fn append_form(form: &mut Serializer<'_, String>, name: &str, value: &Value) {
             }
         }
         Value::Array(items) => {
-            let name = if name.ends_with(']') && name.contains("[]") { name.to_owned() } else { format!("{name}[]") };
+            let name = if name.ends_with(']') && name.contains("[]") {
+                name.to_owned()
+            } else {
+                format!("{name}[]")
+            };
             for item in items {
                 append_form(form, &name, item);
             }

@@ -59,7 +59,10 @@ fn receive(engine: &Engine, exchange: Exchange, redactor: &Redactor, trace: &mut
         Err(invalid) => {
             let text = invalid.text;
             let body = Body::Text(text.clone());
-            (Answer { status: exchange.status, headers: headers.clone(), body, text: Some(text) }, Some(invalid.detail))
+            (
+                Answer { status: exchange.status, headers: headers.clone(), body, text: Some(text) },
+                Some(invalid.detail),
+            )
         }
     };
     redact_answer(&mut answer, redactor);

@@ -143,11 +143,14 @@ impl Worker {
                 continue;
             }
             let (worker, until) = (engine.worker, clock.now() + LEASE);
-            let renewed =
-                engine.store.write(move |tx| Box::pin(async move { tx.renew_leases(worker, &held, until).await }));
+            let renewed = engine
+                .store
+                .write(move |tx| Box::pin(async move { tx.renew_leases(worker, &held, until).await }));
             match renewed.await {
                 Ok(lost) if lost.is_empty() => {}
-                Ok(lost) => tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed"),
+                Ok(lost) => {
+                    tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed")
+                }
                 Err(error) => tracing::warn!(%error, "leases could not be renewed"),
             }
         }

@@ -45,7 +45,8 @@ impl CaseBody {
                 case_type: reader.text("case_type", LONGEST_WORD).map(str::to_owned),
                 reference: nullable(body, &mut reader, "reference", LONGEST_REFERENCE),
                 title: nullable(body, &mut reader, "title", LONGEST_TITLE),
-                status: reader.word("status", &CaseStatus::ALL.iter().map(|s| (s.as_str(), *s)).collect::<Vec<_>>()),
+                status: reader
+                    .word("status", &CaseStatus::ALL.iter().map(|s| (s.as_str(), *s)).collect::<Vec<_>>()),
                 custom_status: nullable(body, &mut reader, "custom_status", LONGEST_WORD),
                 assignee: nullable(body, &mut reader, "assignee", LONGEST_WORD),
                 data: reader.object("data").cloned(),
@@ -66,7 +67,12 @@ impl CaseBody {
     }
 }
 
-fn nullable(body: &Value, reader: &mut Reader<'_, '_>, name: &'static str, longest: usize) -> Option<Option<String>> {
+fn nullable(
+    body: &Value,
+    reader: &mut Reader<'_, '_>,
+    name: &'static str,
+    longest: usize,
+) -> Option<Option<String>> {
     let text = reader.text(name, longest).map(str::to_owned);
     match body.get(name) {
         Some(Value::Null) => Some(None),

@@ -62,7 +62,8 @@ impl CaseQuery {
 }
 
 fn field_word(word: &str, reason: Option<&str>) -> Result<FieldWord, ServiceError> {
-    let unknown = |what: &str| ServiceError::BadQuery(format!("`{what}` is no state that a field can be filtered by"));
+    let unknown =
+        |what: &str| ServiceError::BadQuery(format!("`{what}` is no state that a field can be filtered by"));
     let found = match (word, reason) {
         ("never_run", None) => FieldWord::NeverRun,
         ("running", None) => FieldWord::Running,
@@ -78,9 +79,10 @@ fn field_word(word: &str, reason: Option<&str>) -> Result<FieldWord, ServiceErro
             FieldWord::Ended("skipped", Some(Reason::parse(reason).ok_or_else(|| unknown(reason))?.as_str()))
         }
         ("failed", None) => FieldWord::Ended("failed", None),
-        ("failed", Some(reason)) => {
-            FieldWord::Ended("failed", Some(FailureCode::parse(reason).ok_or_else(|| unknown(reason))?.as_str()))
-        }
+        ("failed", Some(reason)) => FieldWord::Ended(
+            "failed",
+            Some(FailureCode::parse(reason).ok_or_else(|| unknown(reason))?.as_str()),
+        ),
         (word, _) => return Err(unknown(word)),
     };
     Ok(found)

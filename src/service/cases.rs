@@ -95,7 +95,8 @@ impl Cases {
 
     /// One run for every field that fires on creation.
     fn first_runs(&self, case: &Case, plan: &Plan, by: &str) -> Vec<NewRun> {
-        let fires = plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
+        let fires =
+            plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
         fires
             .map(|(key, call)| NewRun {
                 id: RunId(self.rng.uuid(case.created_at)),
@@ -128,7 +129,12 @@ impl Cases {
     }
 
     /// A page of cases.
-    pub async fn list(&self, actor: &Actor, query: CaseQuery, page: PageRequest) -> Result<Page<CaseView>, ServiceError> {
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        query: CaseQuery,
+        page: PageRequest,
+    ) -> Result<Page<CaseView>, ServiceError> {
         let filter = query.filter(&self.plans, actor).await?;
         let after = page.after::<(Value, CaseId)>()?;
         let tx = self.store.read().await?;
@@ -153,10 +159,15 @@ impl Cases {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
         if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
-            let message = "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
+            let message =
+                "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
         }
-        let plan = self.plans.by_id_current(current.case.case_type_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let plan = self
+            .plans
+            .by_id_current(current.case.case_type_id)
+            .await?
+            .ok_or(ServiceError::NotFound("case"))?;
         let reference = body.reference.clone().flatten();
         let (actor_in, now, limits) = (actor.clone(), self.clock.now(), self.limits);
         let written = self
@@ -166,7 +177,9 @@ impl Cases {
             })
             .await;
         match written {
-            Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => Err(reference_taken(reference.as_deref())),
+            Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {
+                Err(reference_taken(reference.as_deref()))
+            }
             Err(error) => Err(error),
             Ok(()) => self.get(actor, id).await,
         }
@@ -177,14 +190,22 @@ impl Cases {
         let (workspace, now) = (actor.workspace, self.clock.now());
         let found = self
             .store
-            .write(move |tx| Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) }))
+            .write(move |tx| {
+                Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) })
+            })
             .await?;
         self.store.signals().changed([id]);
         if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
     }
 
     /// Returns when all of these runs have ended, or at `until`.
-    pub async fn wait_for_runs(&self, actor: &Actor, case: CaseId, runs: &[RunId], until: Instant) -> Result<(), ServiceError> {
+    pub async fn wait_for_runs(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        runs: &[RunId],
+        until: Instant,
+    ) -> Result<(), ServiceError> {
         self.wait(case, until, async || {
             let live = self.store.read().await?.live_runs(case).await?;
             Ok(!live.iter().any(|run| runs.contains(&run.run_id)) || self.is_gone(actor, case).await?)
@@ -193,7 +214,12 @@ impl Cases {
     }
 
     /// Returns when no run of the case is queued or running, or at `until`.
-    pub async fn wait_until_settled(&self, actor: &Actor, case: CaseId, until: Instant) -> Result<(), ServiceError> {
+    pub async fn wait_until_settled(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        until: Instant,
+    ) -> Result<(), ServiceError> {
         self.wait(case, until, async || {
             let live = self.store.read().await?.live_runs(case).await?;
             Ok(live.is_empty() || self.is_gone(actor, case).await?)

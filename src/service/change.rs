@@ -105,13 +105,17 @@ pub(super) fn check_sizes(
     let bytes = serde_json::to_string(data).map_or(usize::MAX, |text| text.len());
     if bytes > limits.case_bytes {
         let most = limits.case_bytes;
-        return Err(ServiceError::TooLarge(format!("the data of the case would take {bytes} bytes; at most {most} are kept")));
+        return Err(ServiceError::TooLarge(format!(
+            "the data of the case would take {bytes} bytes; at most {most} are kept"
+        )));
     }
     for (name, value) in outputs {
         let bytes = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
         if bytes > limits.output_bytes {
             let most = limits.output_bytes;
-            return Err(ServiceError::TooLarge(format!("`{name}` would take {bytes} bytes; at most {most} are kept")));
+            return Err(ServiceError::TooLarge(format!(
+                "`{name}` would take {bytes} bytes; at most {most} are kept"
+            )));
         }
     }
     Ok(())

@@ -55,7 +55,12 @@ impl Fields {
         request: RefreshRequest,
     ) -> Result<Vec<Run>, ServiceError> {
         let view = self.cases.get(actor, case).await?;
-        let plan = self.cases.plans.by_id_current(view.case.case_type_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let plan = self
+            .cases
+            .plans
+            .by_id_current(view.case.case_type_id)
+            .await?
+            .ok_or(ServiceError::NotFound("case"))?;
         let firings = chosen(&plan, request.fields.as_deref())?
             .into_iter()
             .map(|(key, call)| Firing { run: self.manual_run(actor, &view.case, &plan, key, call, &request) })
@@ -124,7 +129,9 @@ fn chosen<'p>(
         let field = plan.case_type.api_calls().find(|(known, _)| *known == key);
         let (key, call) = field.ok_or(ServiceError::NotFound("field"))?;
         if !call.enabled {
-            return Err(ServiceError::FieldDisabled(format!("the field `{key}` is switched off: switch it on in its case type first")));
+            return Err(ServiceError::FieldDisabled(format!(
+                "the field `{key}` is switched off: switch it on in its case type first"
+            )));
         }
         if !found.iter().any(|(known, _): &(&FieldKey, &ApiCall)| *known == key) {
             found.push((key, call));

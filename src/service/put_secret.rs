@@ -1,164 +1,104 @@
-//! What a secret shall be, read and checked. No message quotes the value.
-
-use serde_json::Value;
+//! What a secret shall be. No message quotes the value.
 
 use super::error::ServiceError;
-use crate::domain::case_type::findings::Findings;
-use crate::domain::case_type::reader::Reader;
-use crate::domain::ids::SecretName;
 use crate::domain::problem::{Problem, code, join};
 use crate::domain::secret::{HostRule, InvalidSecret, SecretValue};
 
 /// Most hosts of one secret.
 const MOST_HOSTS: usize = 100;
-const LONGEST_HOST: usize = 300;
-const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "warnings", "used_by"];
 
-/// What a secret shall be.
-#[derive(Debug, Clone)]
+/// What a secret shall be. It has no `Debug`: nobody prints it by mistake.
+#[derive(Clone)]
 pub struct PutSecret {
-    /// The value, which knows whether it is to be redacted.
-    pub value: SecretValue,
-    /// Where it may be sent; none: only to connections.
+    /// The value: 8 to 16,384 bytes; from 1 byte on when it is not redacted.
+    pub value: String,
+    /// Where it may be sent.
     pub hosts: Vec<HostRule>,
+    /// Whether it is replaced wherever it appears.
+    pub redact: bool,
+}
+
+/// What was found good.
+pub(super) struct Checked {
+    pub(super) value: SecretValue,
+    pub(super) hosts: Vec<HostRule>,
 }
 
 impl PutSecret {
-    /// Checks what the parts say.
+    /// With hosts as texts.
     pub fn new(value: String, hosts: &[String], redact: bool) -> Result<Self, ServiceError> {
-        let mut findings = Findings::default();
-        let value = read_value(value, redact, &mut findings);
-        let hosts = read_hosts(hosts.iter().map(|host| Some(host.as_str())), &mut findings);
-        match value {
-            Some(value) if findings.problems.is_empty() => Ok(Self { value, hosts }),
-            _ => Err(ServiceError::Invalid(findings.problems)),
-        }
-    }
-
-    /// Reads a body: `value`, `hosts` (none), `redact` (true). A `name` in it must be the one in
-    /// the path.
-    pub fn read(body: &Value, name: &SecretName) -> Result<Self, ServiceError> {
-        let mut findings = Findings::default();
-        match read(body, name, &mut findings) {
-            Some(secret) if findings.problems.is_empty() => Ok(secret),
-            _ => Err(ServiceError::Invalid(findings.problems)),
-        }
-    }
-}
-
-fn read(body: &Value, name: &SecretName, findings: &mut Findings) -> Option<PutSecret> {
-    let mut reader = Reader::open(body, "", findings)?;
-    reader.ignore(&READ_ONLY);
-    if reader.get("name").is_some_and(|other| other != name.as_str()) {
-        reader.problem("name", code::INVALID, format!("is not the name in the path, `{name}`: leave it out"));
-    }
-    let redact = reader.flag("redact").unwrap_or(true);
-    let text = match reader.get("value") {
-        None => {
-            reader.missing("value", "send the credential itself");
-            None
-        }
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => {
-            reader.wrong_type("value", "a text", other);
-            None
-        }
-    };
-    let hosts = reader.list("hosts", MOST_HOSTS).unwrap_or_default();
-    reader.finish(|_| None);
-    let hosts = read_hosts(hosts.iter().map(Value::as_str), findings);
-    let value = read_value(text?, redact, findings)?;
-    Some(PutSecret { value, hosts })
-}
-
-fn read_value(text: String, redact: bool, findings: &mut Findings) -> Option<SecretValue> {
-    let value = SecretValue::parse(text, redact);
-    let code = match value {
-        Err(InvalidSecret::Nul) => code::INVALID,
-        _ => code::OUT_OF_RANGE,
-    };
-    value.map_err(|error| findings.problem("/value", code, error.to_string())).ok()
-}
-
-/// Equal hosts count once.
-fn read_hosts<'h>(hosts: impl Iterator<Item = Option<&'h str>>, findings: &mut Findings) -> Vec<HostRule> {
-    let mut rules = Vec::new();
-    for (index, host) in hosts.enumerate() {
-        let rule = match host {
-            None => Err(Problem::new("", code::WRONG_TYPE, "expected a text such as `api.example.com`")),
-            Some(host) if host.len() > LONGEST_HOST => {
-                Err(Problem::new("", code::OUT_OF_RANGE, "is too long for a host"))
+        let mut problems = Vec::new();
+        let mut rules = Vec::new();
+        for (index, host) in hosts.iter().enumerate() {
+            match host.parse::<HostRule>() {
+                Ok(rule) => rules.push(rule),
+                Err(error) => {
+                    problems.push(Problem::new(join("/hosts", index), code::INVALID, error.to_string()));
+                }
             }
-            Some(host) => {
-                host.parse::<HostRule>().map_err(|error| Problem::new("", code::INVALID, error.to_string()))
-            }
-        };
-        match rule {
-            Ok(rule) if rules.contains(&rule) => {}
-            Ok(rule) => rules.push(rule),
-            Err(problem) => findings.problem(join("/hosts", index), problem.code, problem.message),
+        }
+        if problems.is_empty() {
+            Ok(Self { value, hosts: rules, redact })
+        } else {
+            Err(ServiceError::Invalid(problems))
         }
     }
-    rules
+
+    /// Checks it; equal hosts count once.
+    pub(super) fn check(self) -> Result<Checked, ServiceError> {
+        let mut problems = Vec::new();
+        if self.hosts.len() > MOST_HOSTS {
+            let message = format!("has {} items: at most {MOST_HOSTS} are possible", self.hosts.len());
+            problems.push(Problem::new("/hosts", code::OUT_OF_RANGE, message));
+        }
+        let mut hosts: Vec<HostRule> = Vec::new();
+        for host in self.hosts {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        match SecretValue::parse(self.value, self.redact) {
+            Ok(value) if problems.is_empty() => return Ok(Checked { value, hosts }),
+            Ok(_) => {}
+            Err(error) => {
+                let code = if error == InvalidSecret::Nul { code::INVALID } else { code::OUT_OF_RANGE };
+                problems.insert(0, Problem::new("/value", code, error.to_string()));
+            }
+        }
+        Err(ServiceError::Invalid(problems))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn read(body: &Value) -> Result<PutSecret, Vec<(String, &'static str)>> {
-        PutSecret::read(body, &"vies_token".parse().unwrap()).map_err(|error| {
-            let ServiceError::Invalid(problems) = error else { panic!("{error}") };
-            let text = format!("{problems:?}");
-            assert!(!text.contains("horse"), "{text}");
-            problems.into_iter().map(|problem| (problem.pointer, problem.code)).collect()
-        })
+    fn host(number: usize) -> HostRule {
+        format!("h{number}.example").parse().unwrap()
     }
 
     #[test]
-    fn a_secret_is_a_value_and_where_it_may_go() {
-        let secret = read(&json!({
-            "name": "vies_token", "value": "correct-horse", "used_by": [],
-            "hosts": ["API.example.com", "api.example.com", "127.0.0.1:80"]
-        }))
-        .unwrap();
-        assert_eq!(secret.value.expose(), "correct-horse");
-        assert!(secret.value.redact());
-        let hosts: Vec<_> = secret.hosts.iter().map(ToString::to_string).collect();
-        assert_eq!(hosts, ["api.example.com", "127.0.0.1:80"]);
-        let short = read(&json!({"value": "x", "redact": false})).unwrap();
-        assert!(!short.value.redact() && short.hosts.is_empty());
+    fn equal_hosts_count_once() {
+        let hosts = vec![host(1), host(2), host(1)];
+        let secret = PutSecret { value: "x".to_owned(), hosts, redact: false }.check();
+        assert_eq!(secret.ok().unwrap().hosts, [host(1), host(2)]);
     }
 
     #[test]
     fn every_problem_has_its_place_and_none_tells_the_value() {
-        for (body, expected) in [
-            (json!("correct-horse"), vec![("", code::WRONG_TYPE)]),
-            (json!({}), vec![("/value", code::REQUIRED)]),
-            (json!({"value": "horse"}), vec![("/value", code::OUT_OF_RANGE)]),
-            (json!({"value": "horse".repeat(4000)}), vec![("/value", code::OUT_OF_RANGE)]),
-            (json!({"value": "", "redact": false}), vec![("/value", code::OUT_OF_RANGE)]),
-            (json!({"value": "correct\0horse"}), vec![("/value", code::INVALID)]),
-            (json!({"value": ["correct-horse"]}), vec![("/value", code::WRONG_TYPE)]),
-            (
-                json!({"value": "correct-horse", "redact": "no", "vaule": 1, "name": "other"}),
-                vec![
-                    ("/name", code::INVALID),
-                    ("/redact", code::WRONG_TYPE),
-                    ("/vaule", code::UNKNOWN_MEMBER),
-                ],
-            ),
-            (
-                json!({"value": "correct-horse", "hosts": ["https://a.test", 5, "a.test"]}),
-                vec![("/hosts/0", code::INVALID), ("/hosts/1", code::WRONG_TYPE)],
-            ),
-            (json!({"value": "correct-horse", "hosts": "a.test"}), vec![("/hosts", code::WRONG_TYPE)]),
+        let many = || (0..=MOST_HOSTS).map(host).collect::<Vec<_>>();
+        for (value, hosts, expected) in [
+            ("horse", vec![], vec![("/value", code::OUT_OF_RANGE)]),
+            ("correct\0horse", vec![], vec![("/value", code::INVALID)]),
+            ("correct-horse", many(), vec![("/hosts", code::OUT_OF_RANGE)]),
+            ("", many(), vec![("/value", code::OUT_OF_RANGE), ("/hosts", code::OUT_OF_RANGE)]),
         ] {
-            let problems = read(&body).map(|_| ()).unwrap_err();
-            let problems: Vec<_> = problems.iter().map(|(at, code)| (at.as_str(), *code)).collect();
-            assert_eq!(problems, expected, "{body}");
+            let secret = PutSecret { value: value.to_owned(), hosts, redact: true };
+            let Err(ServiceError::Invalid(problems)) = secret.check() else { panic!("{value} was taken") };
+            assert!(!format!("{problems:?}").contains("horse"));
+            let found: Vec<_> =
+                problems.iter().map(|problem| (problem.pointer.as_str(), problem.code)).collect();
+            assert_eq!(found, expected);
         }
     }
 }

@@ -15,7 +15,12 @@ pub struct Runs {
 
 impl Runs {
     /// A page of runs, newest first.
-    pub async fn list(&self, actor: &Actor, filter: RunFilter, page: PageRequest) -> Result<Page<Run>, ServiceError> {
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: RunFilter,
+        page: PageRequest,
+    ) -> Result<Page<Run>, ServiceError> {
         let before = page.after::<RunId>()?;
         let tx = self.store.read().await?;
         let mut found = tx.list_runs(actor.workspace, &filter, before, page.limit + 1).await?;

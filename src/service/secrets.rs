@@ -15,7 +15,7 @@ use super::actor::Actor;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
-use super::put_secret::PutSecret;
+use super::put_secret::{Checked, PutSecret};
 use super::vault::{Vault, place_of_secret};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
@@ -24,15 +24,6 @@ use crate::domain::secret::{HostRule, SecretText};
 use crate::store::{SecretInfo, SecretRow, Store, StoreError, Tx};
 
 const OPENED: u64 = 10_000;
-
-/// What may be told of a secret, and who uses it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretView {
-    /// What may be told of it.
-    pub info: SecretInfo,
-    /// Keys of the case types that use it.
-    pub used_by: Vec<String>,
-}
 
 /// The secrets of one request, opened.
 #[derive(Default)]
@@ -90,7 +81,7 @@ impl Secrets {
     }
 
     /// The secrets of the workspace, by name.
-    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretView>, ServiceError> {
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<SecretInfo>, ServiceError> {
         let after = page.after::<SecretName>()?;
         let tx = self.store.read().await?;
         let mut infos = tx.list_secrets(actor.workspace, after.as_ref(), page.limit + 1).await?;
@@ -99,21 +90,19 @@ impl Secrets {
         } else {
             None
         };
-        let mut users = users(&tx, &self.plans, actor.workspace).await?;
         let next = page.cut(&mut infos, |info| info.name.clone());
-        let page = Page::new(infos, next, counted);
-        Ok(page
-            .map(|info| SecretView { used_by: users.remove(info.name.as_str()).unwrap_or_default(), info }))
+        Ok(Page::new(infos, next, counted))
+    }
+
+    /// By secret, the keys of the case types that use it.
+    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
+        let tx = self.store.read().await?;
+        users(&tx, &self.plans, actor.workspace).await
     }
 
     /// Keys of the case types that use this secret.
     pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
-        self.used_in(actor.workspace, name).await
-    }
-
-    async fn used_in(&self, workspace: WorkspaceId, name: &SecretName) -> Result<Vec<String>, ServiceError> {
-        let tx = self.store.read().await?;
-        Ok(users(&tx, &self.plans, workspace).await?.remove(name.as_str()).unwrap_or_default())
+        Ok(self.users(actor).await?.remove(name.as_str()).unwrap_or_default())
     }
 
     /// Makes or replaces a secret; `true`: it is new.
@@ -122,7 +111,7 @@ impl Secrets {
         actor: &Actor,
         name: SecretName,
         secret: PutSecret,
-    ) -> Result<(SecretView, bool), ServiceError> {
+    ) -> Result<(SecretInfo, bool), ServiceError> {
         self.put_in(actor.workspace, name, secret).await
     }
 
@@ -132,17 +121,15 @@ impl Secrets {
         workspace: WorkspaceId,
         name: SecretName,
         secret: PutSecret,
-    ) -> Result<(SecretView, bool), ServiceError> {
-        let this = self.clone();
-        let put = name.clone();
+    ) -> Result<(SecretInfo, bool), ServiceError> {
+        let secret = secret.check()?;
+        let (this, put) = (self.clone(), name.clone());
         let written = self
             .store
             .write(move |tx| Box::pin(async move { this.write(tx, workspace, put, secret).await }))
             .await;
-        self.opened.invalidate(&(workspace, name.clone())).await;
-        let (info, created) = written?;
-        let used_by = self.used_in(workspace, &name).await?;
-        Ok((SecretView { info, used_by }, created))
+        self.opened.invalidate(&(workspace, name)).await;
+        written
     }
 
     /// The version is read in the transaction that writes the next one: the value is sealed for it.
@@ -151,11 +138,11 @@ impl Secrets {
         tx: &Tx,
         workspace: WorkspaceId,
         name: SecretName,
-        secret: PutSecret,
+        secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
-        let PutSecret { value, hosts } = secret;
+        let Checked { value, hosts } = secret;
         let info = SecretInfo {
             version: old.as_ref().map_or(1, |old| old.info.version + 1),
             redact: value.redact(),

@@ -38,7 +38,13 @@ impl Services {
     /// Puts them together on an open database.
     pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, limits: CommitLimits) -> Self {
         let plans = Plans::new(store.clone(), vault.clone());
-        let cases = Cases { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone(), limits };
+        let cases = Cases {
+            store: store.clone(),
+            plans: plans.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            limits,
+        };
         Self {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),

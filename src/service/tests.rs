@@ -89,8 +89,8 @@ impl House {
 
     async fn put_secret(&self, actor: &Actor, name: &str, value: &str) -> (i64, bool) {
         let secret = PutSecret::new(value.to_owned(), &["api.example".to_owned()], true).unwrap();
-        let (view, created) = self.services.secrets.put(actor, name.parse().unwrap(), secret).await.unwrap();
-        (view.info.version, created)
+        let (info, created) = self.services.secrets.put(actor, name.parse().unwrap(), secret).await.unwrap();
+        (info.version, created)
     }
 
     async fn put_type(&self, actor: &Actor, body: &Value) -> Result<(i64, Value), ServiceError> {

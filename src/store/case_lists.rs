@@ -138,7 +138,11 @@ impl Condition {
             FieldWord::NeverRun => format!("NOT {} AND NOT {}", live(""), state("")),
             FieldWord::Running => live(" AND run.status = 'running'"),
             FieldWord::Queued(None) => {
-                format!("{} AND NOT {}", live(" AND run.status = 'queued'"), live(" AND run.status = 'running'"))
+                format!(
+                    "{} AND NOT {}",
+                    live(" AND run.status = 'queued'"),
+                    live(" AND run.status = 'running'")
+                )
             }
             FieldWord::Queued(Some(waiting)) => {
                 let waiting = self.bind(text(waiting));
@@ -150,7 +154,9 @@ impl Condition {
                 let mut more = format!(" AND state.status = {status}");
                 if let Some(reason) = reason {
                     let reason = self.bind(text(reason));
-                    more += &format!(" AND (state.reason = {reason} OR json_extract(state.error, '$.code') = {reason})");
+                    more += &format!(
+                        " AND (state.reason = {reason} OR json_extract(state.error, '$.code') = {reason})"
+                    );
                 }
                 format!("NOT {} AND {}", live(""), state(&more))
             }
@@ -232,7 +238,12 @@ impl Tx {
     }
 
     /// How many cases match, counted up to `most`.
-    pub async fn count_cases(&self, workspace: WorkspaceId, filter: &CaseFilter, most: u64) -> Result<u64, StoreError> {
+    pub async fn count_cases(
+        &self,
+        workspace: WorkspaceId,
+        filter: &CaseFilter,
+        most: u64,
+    ) -> Result<u64, StoreError> {
         let mut condition = filter.condition(workspace);
         let most = condition.bind(int(i64::try_from(most).unwrap_or(i64::MAX)));
         let statement = format!(

@@ -90,7 +90,11 @@ impl Tx {
     }
 
     /// A case of the workspace with all that its page shows.
-    pub async fn find_snapshot(&self, workspace: WorkspaceId, id: CaseId) -> Result<Option<CaseSnapshot>, StoreError> {
+    pub async fn find_snapshot(
+        &self,
+        workspace: WorkspaceId,
+        id: CaseId,
+    ) -> Result<Option<CaseSnapshot>, StoreError> {
         let Some(row) = self.find_case(workspace, id).await? else { return Ok(None) };
         Ok(Some(self.snapshot(row).await?))
     }
@@ -172,7 +176,12 @@ impl Tx {
 
     /// Removes a case with its data, states, attempts and bodies. Its runs stay, without
     /// content; those that live end `cancelled`, so an answer in flight is dropped.
-    pub async fn delete_case(&self, workspace: WorkspaceId, id: CaseId, at: Instant) -> Result<bool, StoreError> {
+    pub async fn delete_case(
+        &self,
+        workspace: WorkspaceId,
+        id: CaseId,
+        at: Instant,
+    ) -> Result<bool, StoreError> {
         let statement = "DELETE FROM cases WHERE id = $1 AND workspace_id = $2";
         if self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0)])).await? == 0 {
             return Ok(false);

@@ -100,13 +100,8 @@ pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Vec<ClaimedRun>, Sto
            ORDER BY due.priority, due.due_at LIMIT $5) \
          RETURNING {RUN_COLUMNS}"
     );
-    let values = vec![
-        uuid(claim.worker.0),
-        uuid(claim.token.0),
-        ms(claim.until),
-        ms(claim.now),
-        int(claim.limit),
-    ];
+    let values =
+        vec![uuid(claim.worker.0), uuid(claim.token.0), ms(claim.until), ms(claim.now), int(claim.limit)];
     let rows = tx.all(sql(statement, values)).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -186,8 +181,14 @@ pub(super) fn case(columns: &mut Columns<'_>) -> Result<Case, StoreError> {
 
 impl Tx {
     /// Renews what a worker holds; answers the runs that it does not hold any more.
-    pub async fn renew_leases(&self, worker: WorkerId, held: &[RunId], until: Instant) -> Result<Vec<RunId>, StoreError> {
-        let statement = "UPDATE run SET lease_until = $1 WHERE worker_id = $2 AND status = 'running' RETURNING id";
+    pub async fn renew_leases(
+        &self,
+        worker: WorkerId,
+        held: &[RunId],
+        until: Instant,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let statement =
+            "UPDATE run SET lease_until = $1 WHERE worker_id = $2 AND status = 'running' RETURNING id";
         let rows = self.all(sql(statement, vec![ms(until), uuid(worker.0)])).await?;
         let renewed = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<Uuid>, _>>()?;
         Ok(held.iter().filter(|run| !renewed.contains(&run.0)).copied().collect())

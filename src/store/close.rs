@@ -13,7 +13,8 @@ use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{
-    CHUNK, int, json, json_list, list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
+    CHUNK, int, json, json_list, list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples,
+    uuid,
 };
 use crate::domain::case::{Provenance, ProvenanceEntry, Source};
 use crate::domain::clock::Instant;
@@ -121,7 +122,11 @@ struct Merging {
     at: Instant,
 }
 
-pub(super) async fn close(tx: &Tx, closings: &[Box<Closing>], limits: CommitLimits) -> Result<Vec<bool>, StoreError> {
+pub(super) async fn close(
+    tx: &Tx,
+    closings: &[Box<Closing>],
+    limits: CommitLimits,
+) -> Result<Vec<bool>, StoreError> {
     let (held, mut cases) = held_runs(tx, closings).await?;
     let ours: Vec<bool> = closings.iter().map(|c| held.get(&c.run_id.0) == Some(&c.token.0)).collect();
     let mut finished = Vec::with_capacity(closings.len());
@@ -193,7 +198,12 @@ fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: CommitLimits) ->
         return Settled { closing, ending: Some(ending), written: Vec::new(), output: None };
     };
     match merge(closing, &effect, case, limits) {
-        Ok(written) => Settled { closing, ending: Some(Ending { effect: Some(effect.clone()), ..ending }), written, output: effect.output },
+        Ok(written) => Settled {
+            closing,
+            ending: Some(Ending { effect: Some(effect.clone()), ..ending }),
+            written,
+            output: effect.output,
+        },
         Err(detail) => {
             let failure = Failure::new(FailureCode::MappingFailed, detail);
             let attempt = closing.attempt.as_ref().map_or(1, |attempt| attempt.number);
@@ -251,7 +261,13 @@ async fn write_cases(tx: &Tx, cases: &HashMap<Uuid, Merging>) -> Result<(), Stor
     for chunk in changed.chunks(CHUNK) {
         let mut values = Vec::with_capacity(chunk.len() * 5);
         for (id, case) in chunk {
-            values.extend([uuid(**id), json(&case.data), json(&case.provenance), int(case.steps), ms(case.at)]);
+            values.extend([
+                uuid(**id),
+                json(&case.data),
+                json(&case.provenance),
+                int(case.steps),
+                ms(case.at),
+            ]);
         }
         let statement = format!(
             "WITH change (id, data, provenance, steps, at) AS (VALUES {}) UPDATE cases SET data = change.data, \
@@ -414,21 +430,35 @@ async fn upsert_states(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError>
 }
 
 async fn insert_attempts(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
-    let attempts: Vec<_> = chunk.iter().filter_map(|settled| Some((settled, settled.closing.attempt.as_ref()?))).collect();
+    let attempts: Vec<_> =
+        chunk.iter().filter_map(|settled| Some((settled, settled.closing.attempt.as_ref()?))).collect();
     if attempts.is_empty() {
         return Ok(());
     }
     let mut values = Vec::with_capacity(attempts.len() * 10);
     for (settled, attempt) in &attempts {
-        let error = settled.ending.as_ref().and_then(|ending| ending.error.as_ref()).or(attempt.error.as_ref());
+        let error =
+            settled.ending.as_ref().and_then(|ending| ending.error.as_ref()).or(attempt.error.as_ref());
         values.extend([
             uuid(settled.closing.run_id.0),
             int(attempt.number),
             ms(attempt.started_at),
             ms(attempt.ended_at),
             text(attempt.outcome.as_str()),
-            maybe_json(attempt.request.as_ref().map(|request| crate::domain::run::SentRequest { body: None, ..request.clone() }).as_ref()),
-            maybe_json(attempt.response.as_ref().map(|response| crate::domain::run::ReceivedResponse { body: None, ..response.clone() }).as_ref()),
+            maybe_json(
+                attempt
+                    .request
+                    .as_ref()
+                    .map(|request| crate::domain::run::SentRequest { body: None, ..request.clone() })
+                    .as_ref(),
+            ),
+            maybe_json(
+                attempt
+                    .response
+                    .as_ref()
+                    .map(|response| crate::domain::run::ReceivedResponse { body: None, ..response.clone() })
+                    .as_ref(),
+            ),
             maybe_json(attempt.phases.as_ref()),
             maybe_json(error),
             maybe_json(attempt.next.as_ref()),

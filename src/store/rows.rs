@@ -60,7 +60,10 @@ impl<'r> Columns<'r> {
     }
 
     /// The next column, a word or nothing.
-    pub(super) fn maybe_word<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+    pub(super) fn maybe_word<T>(
+        &mut self,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
         match self.get::<Option<String>>()? {
             Some(text) => {
                 parse(&text).map(Some).ok_or_else(|| self.corrupt(format!("unknown word `{text}`")))

@@ -92,11 +92,18 @@ impl Tx {
     }
 
     /// How many runs match, counted up to `most`.
-    pub async fn count_runs(&self, workspace: WorkspaceId, filter: &RunFilter, most: u64) -> Result<u64, StoreError> {
+    pub async fn count_runs(
+        &self,
+        workspace: WorkspaceId,
+        filter: &RunFilter,
+        most: u64,
+    ) -> Result<u64, StoreError> {
         let (condition, mut values) = filter.condition(workspace);
         values.push(int(i64::try_from(most).unwrap_or(i64::MAX)));
-        let statement =
-            format!("SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE {condition} LIMIT ${}) AS found", values.len());
+        let statement = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE {condition} LIMIT ${}) AS found",
+            values.len()
+        );
         let row = self.one(sql(statement, values)).await?;
         let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
         Ok(u64::try_from(count).unwrap_or(0))

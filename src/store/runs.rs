@@ -5,13 +5,12 @@ use sea_orm::QueryResult;
 use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
+use super::statement::{CHUNK, int, json, maybe_json, maybe_ms, maybe_uuid, ms, sql, text, tuples, uuid};
 use super::sweep::SHORT_BODY;
-use super::statement::{
-    CHUNK, int, json, maybe_json, maybe_ms, maybe_uuid, ms, sql, text, tuples, uuid,
-};
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{
-    Attempt, Joined, NewRun, Outcome, Priority, Reason, ReceivedResponse, Run, RunStatus, SentRequest, WaitingFor,
+    Attempt, Joined, NewRun, Outcome, Priority, Reason, ReceivedResponse, Run, RunStatus, SentRequest,
+    WaitingFor,
 };
 use crate::domain::trigger::Trigger;
 
@@ -140,7 +139,11 @@ fn run(row: &QueryResult) -> Result<Run, StoreError> {
 
 impl Tx {
     /// Runs by a condition on `run` that begins at `$1`, in the order that it names.
-    pub(super) async fn runs_where(&self, tail: &str, values: Vec<sea_orm::Value>) -> Result<Vec<Run>, StoreError> {
+    pub(super) async fn runs_where(
+        &self,
+        tail: &str,
+        values: Vec<sea_orm::Value>,
+    ) -> Result<Vec<Run>, StoreError> {
         let rows = self.all(sql(format!("SELECT {RUN_COLUMNS} FROM run WHERE {tail}"), values)).await?;
         rows.iter().map(run).collect()
     }
@@ -158,7 +161,10 @@ impl Tx {
         let new = &firing.run;
         let values = || vec![uuid(new.case_id.0), text(new.field.as_str())];
         let live = self
-            .runs_where("case_id = $1 AND field = $2 AND status IN ('queued', 'running') ORDER BY begun DESC", values())
+            .runs_where(
+                "case_id = $1 AND field = $2 AND status IN ('queued', 'running') ORDER BY begun DESC",
+                values(),
+            )
             .await?;
         let plain = new.input.is_none() && !new.force && !new.overwrite;
         let waiting = live.iter().find(|run| run.begun && run.waiting_for == Some(WaitingFor::Retry));
@@ -188,7 +194,8 @@ impl Tx {
     }
 
     async fn join(&self, run: &Run, firing: &NewRun) -> Result<(), StoreError> {
-        let statement = "UPDATE run SET joined = $1, priority = $2, force = $3, overwrite = $4, input = $5 WHERE id = $6";
+        let statement =
+            "UPDATE run SET joined = $1, priority = $2, force = $3, overwrite = $4, input = $5 WHERE id = $6";
         let values = vec![
             json(&joined(run, firing)),
             int(run.priority.rank().min(firing.priority.rank())),

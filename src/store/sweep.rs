@@ -41,7 +41,8 @@ impl Tx {
 
     /// Ends runs that have lost too many workers: they may be what kills them.
     async fn end_hopeless(&self, own: WorkerId, now: Instant) -> Result<(), StoreError> {
-        let failure = Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
+        let failure =
+            Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
         let error = RunError::new(failure, "Dossier", 0, now, Follow::Over);
         let hopeless = "status = 'running' AND lease_until < $1 AND worker_id <> $2 AND lost >= $3";
         let values = || vec![ms(now), uuid(own.0), int(MAX_LOST), json(&error)];
@@ -68,6 +69,7 @@ impl Tx {
              WHERE length(body.response) > 65536 AND run.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM field_state \
              AS state WHERE state.case_id = run.case_id AND state.field = run.field \
              AND (state.good_run_id = run.id OR state.failed_run_id = run.id)) LIMIT $2)";
-        self.execute(sql(statement, vec![int(i64::try_from(SHORT_BODY).unwrap_or(i64::MAX)), int(limit)])).await
+        self.execute(sql(statement, vec![int(i64::try_from(SHORT_BODY).unwrap_or(i64::MAX)), int(limit)]))
+            .await
     }
 }

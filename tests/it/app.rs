@@ -292,7 +292,10 @@ impl TestApp {
     /// What lies in the database files, as bytes.
     pub fn database_bytes(&self) -> Vec<u8> {
         let path = self.settings.database.url.trim_start_matches("sqlite://").to_owned();
-        ["", "-wal"].iter().flat_map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default()).collect()
+        ["", "-wal"]
+            .iter()
+            .flat_map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default())
+            .collect()
     }
 }
 
@@ -305,13 +308,18 @@ impl Drop for TestApp {
         let unexpected = self.upstream.unexpected();
         assert!(unexpected.is_empty(), "calls that nobody expected: {unexpected:?}");
         assert!(!self.log_lines().contains(MARKER), "a log line holds the secret");
-        assert!(!self.seen.lock().unwrap().iter().any(|text| text.contains(MARKER)), "an answer holds the secret");
+        assert!(
+            !self.seen.lock().unwrap().iter().any(|text| text.contains(MARKER)),
+            "an answer holds the secret"
+        );
     }
 }
 
 async fn start(settings: &Settings, clock: &Arc<ManualClock>) -> App {
     let options = AppOptions { serves: true, ticks: false };
-    App::start(settings, options, clock.clone(), Arc::new(SystemRng::default()), &LogRedactor::default()).await.unwrap()
+    App::start(settings, options, clock.clone(), Arc::new(SystemRng::default()), &LogRedactor::default())
+        .await
+        .unwrap()
 }
 
 /// Sets members of an object.

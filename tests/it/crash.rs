@@ -25,7 +25,8 @@ async fn kill_9_with_two_hundred_calls_out_loses_nothing() {
     upstream.otherwise(ok(json!({"value": "late"})).held());
     let http = client();
     let process = Process::serve(folder.path(), &upstream.authority()).await;
-    let (status, saved) = process.call(&http, "PUT", "/v1/case-types/test", Some(&case_type(&upstream.url("/check")))).await;
+    let (status, saved) =
+        process.call(&http, "PUT", "/v1/case-types/test", Some(&case_type(&upstream.url("/check")))).await;
     assert_eq!(status, 201, "{saved}");
     let mut ids = Vec::with_capacity(CASES);
     for n in 0..CASES {

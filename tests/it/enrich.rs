@@ -8,7 +8,11 @@ use crate::upstream::{Reply, ok, status};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_fills_itself_in_on_creation() {
     let app = TestApp::spawn().await;
-    app.upstream.on("GET", "/check", ok(json!({"name": "Acme SA", "address": {"city": "gent"}, "valid": true})));
+    app.upstream.on(
+        "GET",
+        "/check",
+        ok(json!({"name": "Acme SA", "address": {"city": "gent"}, "valid": true})),
+    );
     app.define(json!([
         {"key": "vat", "type": "text"},
         app.field("/check", json!({}), json!({
@@ -84,7 +88,8 @@ async fn a_field_recovers_after_two_bad_answers_under_one_key() {
     assert_eq!(case["data"]["value"], 712);
     assert_eq!(case["fields"]["check"]["attempt"], 3);
     assert_eq!(case["fields"]["check"]["attempts_max"], 4);
-    let keys: Vec<_> = app.upstream.calls().iter().map(|call| call.header("idempotency-key").unwrap().to_owned()).collect();
+    let keys: Vec<_> =
+        app.upstream.calls().iter().map(|call| call.header("idempotency-key").unwrap().to_owned()).collect();
     assert_eq!(keys.len(), 3);
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     let run = app.runs(&id).await.remove(0);
@@ -114,7 +119,11 @@ async fn a_field_gives_up_after_its_retries_and_keeps_the_last_good_data() {
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_input_and_conditions_skip_without_a_call() {
     let app = TestApp::spawn().await;
-    let conditional = app.field("/b", json!({"key": "conditional", "when": "data.country in ['BE', 'FR']"}), json!({"response_mapping": {"b": "$.b"}}));
+    let conditional = app.field(
+        "/b",
+        json!({"key": "conditional", "when": "data.country in ['BE', 'FR']"}),
+        json!({"response_mapping": {"b": "$.b"}}),
+    );
     app.define(json!([app.field("/a/{data.vat}", json!({}), json!({})), conditional])).await;
     let case = app.filled(json!({"country": "DE"})).await;
     let check = &case["fields"]["check"];
@@ -134,7 +143,11 @@ async fn a_429_waits_as_long_as_it_is_asked_to_and_uses_up_no_retry() {
     app.drain().await;
     app.advance(secs(119)).await;
     let state = app.case(&id).await["fields"]["check"].clone();
-    assert_eq!((&state["status"], &state["waiting_for"]), (&json!("queued"), &json!("rate_limit")), "{state}");
+    assert_eq!(
+        (&state["status"], &state["waiting_for"]),
+        (&json!("queued"), &json!("rate_limit")),
+        "{state}"
+    );
     app.advance(secs(2)).await;
     let state = app.case(&id).await["fields"]["check"].clone();
     assert_eq!(state["status"], "succeeded", "{state}");
@@ -144,7 +157,9 @@ async fn a_429_waits_as_long_as_it_is_asked_to_and_uses_up_no_retry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_over_an_hour_ends_the_run_and_says_when_to_come_back() {
     let app = TestApp::spawn().await;
-    app.upstream.answers([status(429).header("Retry-After", "7200"), status(503).header("Retry-After", "7200")]).await;
+    app.upstream
+        .answers([status(429).header("Retry-After", "7200"), status(503).header("Retry-After", "7200")])
+        .await;
     app.define_one("/check", json!({}), json!({})).await;
     let case = app.filled(json!({})).await;
     let error = &case["fields"]["check"]["error"];
@@ -174,8 +189,8 @@ async fn a_hanging_provider_times_out_by_the_clock() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_has_a_code_a_sentence_and_the_providers_words() {
     let app = TestApp::spawn().await;
-    let html = Reply::of(200).header("Content-Type", "text/html").body("<p>no</p>");
-    let broken = Reply::of(200).header("Content-Type", "application/json").body("{\"a\":");
+    let html = Reply::of("text/html", "<p>no</p>");
+    let broken = Reply::of("application/json", "{\"a\":");
     let moved = status(302).header("Location", "http://elsewhere.example/x");
     let told = crate::upstream::json(404, json!({"error": {"code": 17, "description": "No such company"}}));
     let wrong = ok(json!({"value": "abc"}));
@@ -184,7 +199,11 @@ async fn what_goes_wrong_has_a_code_a_sentence_and_the_providers_words() {
         (broken, json!({}), "invalid_response"),
         (moved, json!({}), "redirect_refused"),
         (told, json!({}), "http_status"),
-        (wrong, json!({"response_mapping": {"value": {"path": "$.value", "type": "integer"}}}), "mapping_failed"),
+        (
+            wrong,
+            json!({"response_mapping": {"value": {"path": "$.value", "type": "integer"}}}),
+            "mapping_failed",
+        ),
     ];
     for (reply, config, code) in table {
         app.upstream.answers([reply]).await;
@@ -224,13 +243,19 @@ async fn two_fields_that_end_together_both_stand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn success_and_retry_rules_replace_the_status_rules() {
     let app = TestApp::spawn().await;
-    app.upstream.answers([ok(json!({"ok": false, "message": "busy"})), ok(json!({"ok": true, "value": 5}))]).await;
+    app.upstream
+        .answers([ok(json!({"ok": false, "message": "busy"})), ok(json!({"ok": true, "value": 5}))])
+        .await;
     let rules = json!({"success_when": "body.ok == true", "retry_when": "body.message == 'busy'"});
     app.define_one("/check", json!({}), rules).await;
     let id = app.create(json!({})).await;
     app.drain().await;
     let state = app.case(&id).await["fields"]["check"].clone();
-    assert_eq!((&state["status"], &state["error"]["code"]), (&json!("queued"), &json!("unsuccessful")), "{state}");
+    assert_eq!(
+        (&state["status"], &state["error"]["code"]),
+        (&json!("queued"), &json!("unsuccessful")),
+        "{state}"
+    );
     app.advance(secs(60)).await;
     assert_eq!(app.case(&id).await["data"]["value"], 5);
 }

@@ -63,7 +63,13 @@ impl Process {
     }
 
     /// The status and body of a call.
-    pub async fn call(&self, http: &reqwest::Client, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub async fn call(
+        &self,
+        http: &reqwest::Client,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let mut request =
             http.request(method.parse().unwrap(), format!("{}{path}", self.base)).bearer_auth(TOKEN);
         if let Some(body) = body {

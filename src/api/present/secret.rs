@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::Time;
-use crate::service::SecretView;
+use crate::store::SecretInfo;
 
 /// A secret, without its value.
 #[derive(Serialize, ToSchema)]
@@ -21,16 +21,16 @@ pub struct SecretAnswer {
     used_by: Vec<String>,
 }
 
-impl From<&SecretView> for SecretAnswer {
-    fn from(secret: &SecretView) -> Self {
-        let info = &secret.info;
+impl SecretAnswer {
+    /// Of a secret and who uses it.
+    pub fn new(info: &SecretInfo, used_by: Vec<String>) -> Self {
         Self {
             name: info.name.to_string(),
             hosts: info.hosts.iter().map(ToString::to_string).collect(),
             redact: info.redact,
             created_at: Time(info.created_at),
             updated_at: Time(info.updated_at),
-            used_by: secret.used_by.clone(),
+            used_by,
         }
     }
 }
