@@ -204,12 +204,13 @@ mod tests {
     #[actix_web::test]
     async fn what_is_no_json_is_refused_with_its_place() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        let cases: [(&[u8], &str); 8] = [
+        let cases: [(&[u8], &str); 9] = [
             (b"{\"a\":\n 1,}", "line 2, column 4"),
             (b"{\"a\": 1} x", "line 1, column 10"),
             (b"nope", "line 1"),
             (b"[1e400]", "number out of range"),
-            (b"[\"\\ud800\"]", "surrogate"),
+            (b"[\"\\ud800\"]", "hex escape"),
+            (b"[\"\\udc00 \"]", "surrogate"),
             (b"[\"\xff\"]", "line 1"),
             (b" ", "line 1"),
             (deep.as_bytes(), "recursion limit"),

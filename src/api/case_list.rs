@@ -35,13 +35,12 @@ pub struct CaseList {
 
 impl Parameters for CaseList {
     fn read(query: &mut Query) -> Self {
-        refuse_later(query);
         let fields = query.prefixed("field.", "field.<key>");
         let fields = fields.into_iter().filter_map(|(key, value)| field(query, key, &value)).collect();
         let (sort, descending) = sort(query);
         let include = include(query);
         let includes = |name: &str| include.iter().any(|included| included == name);
-        Self {
+        let list = Self {
             query: CaseQuery {
                 case_type: query.key("case_type"),
                 status: query.word("status", CaseStatus::ALL, CaseStatus::as_str),
@@ -55,7 +54,9 @@ impl Parameters for CaseList {
             },
             includes: Includes { outputs: includes("outputs"), provenance: includes("provenance") },
             page: PageRequest::read(query),
-        }
+        };
+        refuse_later(query);
+        list
     }
 }
 

@@ -9,16 +9,14 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::FutureExt as _;
 use tracing::{Span, field};
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 
-use super::error::ApiError;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::error::{ApiError, X_REQUEST_ID};
 
 /// The log span of one request.
 pub struct RequestSpan;
@@ -63,17 +61,18 @@ fn request_id(request: &ServiceRequest) -> String {
     request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
 }
 
-fn finish(answer: ServiceResponse, id: &str) -> ServiceResponse {
-    let Some(error) = answer.response().error().map(ApiError::of) else {
-        let mut answer = answer;
-        name(answer.headers_mut(), id);
-        return answer;
-    };
-    let mut problem = refusal(error, id).error_response();
-    name(problem.headers_mut(), id);
-    ServiceResponse::new(answer.into_parts().0, problem)
+fn finish(mut answer: ServiceResponse, id: &str) -> ServiceResponse {
+    if let Some(error) = answer.response().error().map(ApiError::of) {
+        let problem = refusal(error, id).error_response();
+        return ServiceResponse::new(answer.into_parts().0, problem);
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        answer.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    answer
 }
 
+/// The refusal of this request; trouble of ours is logged.
 fn refusal(error: ApiError, id: &str) -> ApiError {
     if let Some(cause) = error.cause() {
         tracing::error!(%error, cause, "a request failed");
@@ -81,8 +80,58 @@ fn refusal(error: ApiError, id: &str) -> ApiError {
     error.of_request(id)
 }
 
-fn name(headers: &mut HeaderMap, id: &str) {
-    if let Ok(value) = HeaderValue::from_str(id) {
-        headers.insert(X_REQUEST_ID, value);
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, read_body_json, try_call_service};
+    use actix_web::{App, HttpResponse, web};
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn broken() -> &'static str {
+        panic!("a bug, on purpose")
+    }
+
+    async fn answer(method: Method) -> (u16, Value) {
+        let resource = web::resource("/")
+            .route(web::get().to(HttpResponse::Ok))
+            .route(web::put().to(broken))
+            .route(web::post().to(|_: web::Data<u8>| async { "nobody hands this in" }))
+            .route(web::patch().to(|_: web::Json<u8>| async { "this is no JSON" }));
+        let app = init_service(App::new().service(resource.wrap(from_fn(edge)).wrap(tracing()))).await;
+        let request = TestRequest::with_uri("/").method(method).to_request();
+        match try_call_service(&app, request).await {
+            Ok(answer) => {
+                assert!(answer.headers().contains_key(X_REQUEST_ID));
+                let status = answer.status().as_u16();
+                if status == 200 { (status, Value::Null) } else { (status, read_body_json(answer).await) }
+            }
+            Err(error) => {
+                let answer = error.error_response();
+                assert!(answer.headers().contains_key(X_REQUEST_ID));
+                let status = answer.status().as_u16();
+                let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+                (status, serde_json::from_slice(&body).unwrap())
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn trouble_of_ours_is_a_problem_without_its_cause() {
+        assert_eq!(answer(Method::GET).await.0, 200);
+        for method in [Method::PUT, Method::POST] {
+            let (status, body) = answer(method).await;
+            assert_eq!((status, body["code"].as_str()), (500, Some("internal")), "{body}");
+            assert!(body["request_id"].as_str().is_some_and(|id| id.len() == 36), "{body}");
+            assert!(!body.to_string().contains("purpose") && !body.to_string().contains("Data"), "{body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_the_server_itself_refuses_is_a_problem_too() {
+        let (status, body) = answer(Method::PATCH).await;
+        assert_eq!((status, body["code"].as_str()), (400, Some("malformed_request")), "{body}");
     }
 }

@@ -19,6 +19,9 @@ use crate::store::StoreError;
 /// Media type of every refusal.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The header that names a request.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Seconds after which somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
 
@@ -96,23 +99,23 @@ fn code_of_problems(problems: &[Problem]) -> Code {
 #[derive(Debug, Clone)]
 pub struct ApiError {
     code: Code,
-    detail: String,
+    detail: Box<str>,
     errors: Vec<Problem>,
     users: Vec<String>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    request_id: Option<String>,
-    cause: Option<String>,
+    allow: Option<Box<str>>,
+    request_id: Option<Box<str>>,
+    cause: Option<Box<str>>,
 }
 
 impl ApiError {
     /// A refusal with a sentence for whoever wrote the client.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<Box<str>>) -> Self {
         Self {
             code,
             detail: detail.into(),
             errors: Vec::new(),
             users: Vec::new(),
-            headers: Vec::new(),
+            allow: None,
             request_id: None,
             cause: None,
         }
@@ -130,14 +133,14 @@ impl ApiError {
     }
 
     /// Our own trouble: the client reads no cause, the log does.
-    pub fn internal(cause: impl Into<String>) -> Self {
+    pub fn internal(cause: impl Into<Box<str>>) -> Self {
         let detail = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it and \
                       name the request id.";
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
     }
 
     /// The database cannot serve now.
-    pub fn unavailable(cause: impl Into<String>) -> Self {
+    pub fn unavailable(cause: impl Into<Box<str>>) -> Self {
         let detail = "The database cannot serve this request now. Nothing was changed; try again shortly.";
         Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
     }
@@ -165,17 +168,16 @@ impl ApiError {
         }
     }
 
-    /// Adds a header to the answer.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
-        self
+    /// A method that the URL does not take, and those that it does: `GET, HEAD`.
+    pub fn wrong_method(allowed: &str) -> Self {
+        let detail = format!("This URL does not take that method; it takes {allowed}.");
+        Self { allow: Some(allowed.into()), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// Names the request that is refused.
     #[must_use]
     pub fn of_request(self, id: &str) -> Self {
-        Self { request_id: Some(id.to_owned()), ..self }
+        Self { request_id: Some(id.into()), ..self }
     }
 
     /// Why it is our trouble, for the log.
@@ -245,8 +247,11 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut answer = HttpResponse::build(status);
-        for (name, value) in &self.headers {
-            answer.insert_header((name.clone(), value.clone()));
+        if let Some(allow) = &self.allow {
+            answer.insert_header((header::ALLOW, &**allow));
+        }
+        if let Some(id) = &self.request_id {
+            answer.insert_header((X_REQUEST_ID, &**id));
         }
         match self.code {
             Code::Unauthorized => {

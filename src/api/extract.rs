@@ -153,7 +153,7 @@ impl Wait {
             let (name, value) = preference.split(';').next()?.split_once('=')?;
             name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
         });
-        let seconds = waits.take(1).filter_map(seconds).next();
+        let seconds = waits.take(1).find_map(seconds);
         Self(seconds.map(|seconds| seconds.min(Self::LONGEST_SECONDS)).filter(|seconds| *seconds > 0))
     }
 }

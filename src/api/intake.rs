@@ -13,6 +13,9 @@ use crate::service::{NewTokenRequest, PutSecret, ServiceError};
 /// Longer than any text below may be; the services say what is too long.
 const LONGEST: usize = 100_000;
 
+/// Members that answers have and bodies may bring back.
+const READ_ONLY: [&str; 7] = ["id", "version", "revision", "created_at", "updated_at", "warnings", "used_by"];
+
 /// The body of `POST /v1/tokens`.
 pub(super) fn new_token(body: &Value) -> Result<NewTokenRequest, ServiceError> {
     let mut findings = Findings::default();
@@ -27,7 +30,7 @@ pub(super) fn new_token(body: &Value) -> Result<NewTokenRequest, ServiceError> {
         }
         let overrides = reader.flag("overrides").unwrap_or(true);
         let expires_at = expiry(&mut reader);
-        reader.ignore(&["id", "created_at"]);
+        reader.ignore(&READ_ONLY);
         reader.finish(|_| None);
         Some(NewTokenRequest { name: name?.to_owned(), role: role?, overrides, expires_at })
     });
@@ -55,7 +58,7 @@ pub(super) fn put_secret(body: &Value, name: &SecretName) -> Result<PutSecret, S
         if reader.text("name", LONGEST).is_some_and(|given| given != name.as_str()) {
             reader.problem("name", code::INVALID, format!("is not the name in the URL, `{name}`"));
         }
-        reader.ignore(&["created_at", "updated_at", "used_by"]);
+        reader.ignore(&READ_ONLY);
         reader.finish(|_| None);
         Some((value?, hosts, redact))
     });

@@ -46,3 +46,6 @@ mod openapi;
 pub use body::ApiSettings;
 pub use openapi::openapi_json;
 pub use routes::configure;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard};
@@ -93,7 +92,7 @@ impl At {
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
         let allowed = allowed.join(", ");
         self.resource.default_service(web::to(move || {
-            let error = wrong_method(&allowed);
+            let error = ApiError::wrong_method(&allowed);
             async move { Err::<&'static str, ApiError>(error) }
         }))
     }
@@ -102,13 +101,5 @@ impl At {
 impl HttpServiceFactory for At {
     fn register(self, config: &mut AppService) {
         self.resource().register(config);
-    }
-}
-
-fn wrong_method(allowed: &str) -> ApiError {
-    let error = ApiError::new(Code::MethodNotAllowed, format!("This URL takes {allowed}."));
-    match HeaderValue::from_str(allowed) {
-        Ok(value) => error.with_header(header::ALLOW, value),
-        Err(_) => error,
     }
 }

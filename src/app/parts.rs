@@ -153,10 +153,9 @@ impl App {
         self.worker.drain(deadline).await;
         self.tasks.close();
         self.tasks.wait().await;
-        let Self { services, worker, sweeper, writer_tasks, .. } = self;
-        drop((services, worker, sweeper));
-        writer_tasks.close();
-        writer_tasks.wait().await;
+        self.services.store.stop().await;
+        self.writer_tasks.close();
+        self.writer_tasks.wait().await;
     }
 }
 

@@ -67,6 +67,11 @@ impl Store {
         Ok(Self { readers, writer, signals })
     }
 
+    /// Ends the writer once it has written what was sent before; later writes are refused.
+    pub async fn stop(&self) {
+        self.writer.stop().await;
+    }
+
     /// Wake-ups after commits.
     pub fn signals(&self) -> &Arc<Signals> {
         &self.signals

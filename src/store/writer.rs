@@ -34,6 +34,7 @@ pub(super) enum Command {
     Claim(Claim, Reply<Vec<ClaimedRun>>),
     Close(Box<Closing>, Reply<bool>),
     Work(Work),
+    Stop,
 }
 
 /// The way to the writer's task.
@@ -43,7 +44,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer's task; it ends when the last `Writer` is dropped.
+    /// Starts the writer's task; it ends at [`Writer::stop`].
     pub(super) fn start(
         connection: DatabaseConnection,
         signals: Arc<Signals>,
@@ -53,6 +54,11 @@ impl Writer {
         let (commands, receiver) = mpsc::channel(WAITING);
         tasks.spawn(Desk { connection, signals, limits }.serve(receiver));
         Self { commands }
+    }
+
+    /// Ends the task once it has written what was sent before.
+    pub(super) async fn stop(&self) {
+        let _ = self.commands.send(Command::Stop).await;
     }
 
     /// Sends a typed command and waits for its answer.
@@ -102,7 +108,8 @@ struct Desk {
 impl Desk {
     async fn serve(self, mut commands: mpsc::Receiver<Command>) {
         let mut waiting = Vec::with_capacity(BATCH);
-        while commands.recv_many(&mut waiting, BATCH).await > 0 {
+        let mut stopped = false;
+        while !stopped && commands.recv_many(&mut waiting, BATCH).await > 0 {
             let mut batch = Batch::default();
             for command in waiting.drain(..) {
                 match command {
@@ -110,6 +117,7 @@ impl Desk {
                     Command::Claim(claim, reply) => batch.claims.push((claim, reply)),
                     Command::Close(closing, reply) => batch.closes.push((closing, reply)),
                     Command::Work(work) => self.work(work).await,
+                    Command::Stop => stopped = true,
                 }
             }
             self.close(mem::take(&mut batch.closes)).await;

@@ -40,8 +40,8 @@ impl Process {
             .map_while(Result::ok)
             .find_map(|line| {
                 let line: Value = serde_json::from_str(&line).ok()?;
-                (line["fields"]["message"] == "serving")
-                    .then(|| format!("http://{}", line["fields"]["address"].as_str().unwrap_or_default()))
+                (line["message"] == "serving")
+                    .then(|| format!("http://{}", line["address"].as_str().unwrap_or_default()))
             })
             .expect("the process says where it serves");
         // Whoever writes to a closed pipe would be told so; the rest is read and dropped.

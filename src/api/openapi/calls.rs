@@ -229,12 +229,9 @@ fn service() -> Vec<Call> {
         call(HttpMethod::Get, "/health/ready", "ready", "Says whether the database serves.")
             .answers(200, "It does.", is::<bodies::Health>(), &[])
             .refuses(503),
-        call(HttpMethod::Get, "/openapi.json", "openapi", "This document.").answers(
-            200,
-            "OpenAPI 3.1.",
-            any(),
-            &[],
-        ),
+        call(HttpMethod::Get, "/openapi.json", "openapi", "This document.")
+            .answers(200, "OpenAPI 3.1.", any(), &[])
+            .refuses(400),
     ]
 }
 

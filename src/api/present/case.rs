@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,8 +33,10 @@ pub struct CaseAnswer {
     data: Map<String, Value>,
     /// Whether no run of it is queued or running.
     settled: bool,
-    /// State of each API Call field, by key.
-    fields: BTreeMap<String, FieldStateView>,
+    /// State of each API Call field, by key, in the order of the type.
+    #[serde(serialize_with = "in_order")]
+    #[schema(value_type = BTreeMap<String, FieldStateView>)]
+    fields: Vec<(String, FieldStateView)>,
     /// Where each value came from, by dotted path. In lists only with `include=provenance`.
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<BTreeMap<String, ProvenanceView>>,
@@ -44,6 +46,11 @@ pub struct CaseAnswer {
     revision: i64,
     created_at: Time,
     updated_at: Time,
+}
+
+/// An object whose members keep their order.
+fn in_order<S: Serializer>(members: &[(String, FieldStateView)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(members.iter().map(|(name, member)| (name, member)))
 }
 
 /// Where a value came from.

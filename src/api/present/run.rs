@@ -157,6 +157,7 @@ pub struct ResponseView {
 /// Where the time went.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Phases)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of the member's name")]
 pub struct PhasesView {
     /// Null when a kept connection was used.
     dns_ms: Option<u64>,
