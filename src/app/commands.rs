@@ -201,7 +201,7 @@ async fn with_services<T>(
     let tasks = TaskTracker::new();
     let services = open_services(settings, &clock, &rng, log, &tasks).await?;
     let done = work(&services, clock.now()).await;
-    drop(services);
+    services.store.stop().await;
     tasks.close();
     tasks.wait().await;
     done
