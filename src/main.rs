@@ -129,13 +129,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let command = cli.command.unwrap_or(Command::Serve);
     if matches!(command, Command::Openapi) {
-        app::print_openapi();
-        return Ok(());
+        return app::print_openapi();
     }
     let settings = Settings::load(cli.config.as_deref(), environment())?;
     if matches!(command, Command::Config) {
-        app::explain_settings(&settings);
-        return Ok(());
+        return app::explain_settings(&settings);
     }
     let format = settings.log.format.map(|format| match format {
         LogFormat::Text => LineFormat::Text,

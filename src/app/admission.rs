@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use percent_encoding::percent_decode_str;
 
 use super::parts::default_workspace;
 use crate::config::Settings;
@@ -42,10 +43,15 @@ pub(super) async fn admit(
 
 /// `admin.token` beside the database.
 fn token_file(url: &str) -> PathBuf {
+    database_file(url).with_file_name("admin.token")
+}
+
+/// The file that a URL like `sqlite://data/dossier.db?mode=rwc` names.
+pub(super) fn database_file(url: &str) -> PathBuf {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     let path = path.strip_prefix("//").unwrap_or(path);
     let path = path.split('?').next().unwrap_or_default();
-    Path::new(path).with_file_name("admin.token")
+    PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned())
 }
 
 /// What an earlier database left there is good for nothing.
@@ -74,6 +80,7 @@ mod tests {
             ("sqlite://data/dossier.db", "data/admin.token"),
             ("sqlite:data/dossier.db?mode=rwc", "data/admin.token"),
             ("sqlite:///var/lib/dossier/x.db", "/var/lib/dossier/admin.token"),
+            ("sqlite://my%20data/x.db", "my data/admin.token"),
             ("sqlite://dossier.db", "admin.token"),
         ] {
             assert_eq!(token_file(url), Path::new(expected), "{url}");

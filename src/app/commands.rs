@@ -3,6 +3,7 @@
 //! They work on the database itself, beside a process that serves it: what they change counts
 //! there within 5 s.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -15,7 +16,7 @@ use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{SecretName, WorkspaceId, WorkspaceKey};
-use crate::domain::secret::HostRule;
+use crate::domain::secret::{HostRule, SecretValue};
 use crate::domain::token::Role;
 use crate::service::{NewTokenRequest, PutSecret, ServiceError, Services};
 use crate::telemetry::LogRedactor;
@@ -88,7 +89,7 @@ pub(super) async fn prepare_access(
     log: &LogRedactor,
 ) -> anyhow::Result<()> {
     if let Some(path) = admit(settings, services, log).await? {
-        print(&format!("An admin token for the workspace `default` was written to {}.", path.display()));
+        print(&format!("An admin token for the workspace `default` was written to {}.", path.display()))?;
     }
     Ok(())
 }
@@ -96,8 +97,7 @@ pub(super) async fn prepare_access(
 /// `dossier migrate`: makes the database, or brings its schema up to date.
 pub async fn migrate(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
     with_services(settings, log, async |_, _| Ok(())).await?;
-    print(&format!("The schema of {} is up to date.", settings.database.url));
-    Ok(())
+    Ok(print(&format!("The schema of {} is up to date.", settings.database.url))?)
 }
 
 /// `dossier workspace create`.
@@ -111,8 +111,7 @@ pub async fn create_workspace(
         services.access.create_workspace(key, name).await.map_err(refused)
     })
     .await?;
-    print(&format!("The workspace `{}` ({}) was made.", row.key, row.name));
-    Ok(())
+    Ok(print(&format!("The workspace `{}` ({}) was made.", row.key, row.name))?)
 }
 
 /// `dossier token create`: prints the token, once.
@@ -133,8 +132,7 @@ pub async fn create_token(
         Ok(token)
     })
     .await?;
-    print(token.expose());
-    Ok(())
+    Ok(print(token.expose())?)
 }
 
 /// `dossier secrets set`.
@@ -145,7 +143,15 @@ pub async fn set_secret(
 ) -> anyhow::Result<()> {
     let SecretCommand { name, from_env, hosts, workspace: key, redact } = command;
     let value = value_of(&from_env)?;
-    let secret = PutSecret { value, hosts, redact };
+    if redact && value.len() < SecretValue::MIN_REDACTED {
+        bail!(
+            "the value of {from_env} has less than {} bytes, too few to redact it safely; use a longer credential, \
+             or say --no-redact",
+            SecretValue::MIN_REDACTED
+        );
+    }
+    let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    let secret = PutSecret::new(value, &hosts, redact).map_err(refused)?;
     let (info, created) = with_services(settings, log, async |services, _| {
         let workspace = workspace(services, key.as_ref()).await?;
         services.secrets.put_in(workspace, name, secret).await.map_err(refused)
@@ -154,24 +160,25 @@ pub async fn set_secret(
     let done = if created { "made" } else { "replaced" };
     let hosts: Vec<_> = info.hosts.iter().map(ToString::to_string).collect();
     let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") };
-    print(&format!("The secret `{}` was {done}; it may be sent to {hosts}.", info.name));
-    Ok(())
+    Ok(print(&format!("The secret `{}` was {done}; it may be sent to {hosts}.", info.name))?)
 }
 
 /// `dossier config`: the settings in effect and where each came from.
-pub fn explain_settings(settings: &Settings) {
-    print(settings.explain().trim_end());
+pub fn explain_settings(settings: &Settings) -> anyhow::Result<()> {
+    Ok(print(settings.explain().trim_end())?)
 }
 
 /// `dossier openapi`: the description of the API.
-pub fn print_openapi() {
-    print(&crate::api::openapi_json());
+pub fn print_openapi() -> anyhow::Result<()> {
+    Ok(print(&crate::api::openapi_json())?)
 }
 
-/// The clippy lint is for the rest of the program: here the output is what the command is for.
-#[expect(clippy::print_stdout, reason = "the output is what these commands are for")]
-fn print(text: &str) {
-    println!("{text}");
+/// Who closes the pipe early has read enough.
+fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command says which variable; it is no setting")]
@@ -194,7 +201,7 @@ async fn with_services<T>(
     let tasks = TaskTracker::new();
     let services = open_services(settings, &clock, &rng, log, &tasks).await?;
     let done = work(&services, clock.now()).await;
-    drop(services);
+    services.store.stop().await;
     tasks.close();
     tasks.wait().await;
     done

@@ -10,6 +10,7 @@ use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::database_file;
 use super::http::listen;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -99,9 +100,8 @@ async fn check_master_key(store: &Store, loaded: &LoadedKey) -> anyhow::Result<(
 
 /// SQLite makes the file, not the folder.
 fn make_folder(url: &str) -> anyhow::Result<()> {
-    let path = url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
-    if let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty())
-    {
+    let path = database_file(url);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("the folder {} could not be made", folder.display()))?;
     }

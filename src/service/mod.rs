@@ -51,6 +51,10 @@ mod runs;
 /// All of them together.
 mod services;
 
+/// Stories on a real database.
+#[cfg(test)]
+mod tests;
+
 pub use access::Access;
 pub use actor::Actor;
 pub use case_query::CaseQuery;

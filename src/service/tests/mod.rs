@@ -1,0 +1,6 @@
+//! Tokens, secrets and case types, told as stories on a real database.
+
+mod admission;
+mod house;
+mod sealed;
+mod versions;
