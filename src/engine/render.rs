@@ -30,6 +30,33 @@ impl From<RenderError> for Stop {
     }
 }
 
+/// What the parts of one request miss, gathered so that the case manager sees all of it at once.
+#[derive(Default)]
+struct Missing(Vec<String>);
+
+impl Missing {
+    /// The part, or nothing where it misses something; any other trouble stops at once.
+    fn keep<T>(&mut self, part: Result<T, RenderError>) -> Result<Option<T>, Stop> {
+        match part {
+            Ok(part) => Ok(Some(part)),
+            Err(RenderError::Missing(paths)) => {
+                for path in paths {
+                    if !self.0.contains(&path) {
+                        self.0.push(path);
+                    }
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The last part, when no part misses anything.
+    fn none_in<T>(self, part: Option<T>) -> Result<T, Stop> {
+        part.filter(|_| self.0.is_empty()).ok_or(Stop::Skipped(Reason::MissingInput, self.0))
+    }
+}
+
 /// Renders the request of an attempt.
 pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
@@ -40,19 +67,26 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
         return Err(Stop::Skipped(Reason::Condition, Vec::new()));
     }
     let request = &call.request;
-    let mut url = request.url.render(scope, None)?;
-    trace.provider = Some(provider(&url));
-    if let Some(params) = &request.params {
-        append_query(&mut url, &params.render_sparse(scope)?)?;
-    }
-    let mut headers = Vec::with_capacity(request.headers.len() + 2);
-    for (name, template) in &request.headers {
-        headers.push((name.clone(), template.render_header(scope)?));
-    }
-    let body = match &request.body {
-        Some(body) => Some(render_body(body, prepared, &mut headers)?),
+    let mut missing = Missing::default();
+    let url = missing.keep(request.url.render(scope, None))?;
+    trace.provider = url.as_ref().map(provider);
+    let params = match &request.params {
+        Some(params) => missing.keep(params.render_sparse(scope))?,
         None => None,
     };
+    let mut headers = Vec::with_capacity(request.headers.len() + 2);
+    for (name, template) in &request.headers {
+        let value = missing.keep(template.render_header(scope))?;
+        headers.extend(value.map(|value| (name.clone(), value)));
+    }
+    let body = match &request.body {
+        Some(body) => missing.keep(render_body(body, prepared, &mut headers))?,
+        None => None,
+    };
+    let mut url = missing.none_in(url)?;
+    if let Some(params) = &params {
+        append_query(&mut url, params);
+    }
     let own_key = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
     if !request.method.is_safe() && !own_key {
         headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
@@ -70,7 +104,7 @@ fn render_body(
     body: &BodyTemplate,
     prepared: &Prepared,
     headers: &mut Vec<(String, String)>,
-) -> Result<Bytes, Stop> {
+) -> Result<Bytes, RenderError> {
     let scope = &prepared.scope;
     let (kind, text) = match body {
         BodyTemplate::Json(tree) => ("application/json", tree.render(scope)?.to_string()),
@@ -85,8 +119,8 @@ fn render_body(
 }
 
 /// Query parameters: arrays repeat their name, objects are their JSON text.
-fn append_query(url: &mut Url, params: &Value) -> Result<(), Stop> {
-    let Some(members) = params.as_object().filter(|members| !members.is_empty()) else { return Ok(()) };
+fn append_query(url: &mut Url, params: &Value) {
+    let Some(members) = params.as_object().filter(|members| !members.is_empty()) else { return };
     let mut query: Serializer<'_, UrlQuery<'_>> = url.query_pairs_mut();
     for (name, value) in members {
         match value {
@@ -100,7 +134,6 @@ fn append_query(url: &mut Url, params: &Value) -> Result<(), Stop> {
             }
         }
     }
-    Ok(())
 }
 
 /// A form: objects as `a[b]`, arrays as `a[]`; a key that already holds brackets as it is.
@@ -154,7 +187,7 @@ mod tests {
     #[test]
     fn query_parameters_repeat_for_arrays_and_keep_what_the_url_has() {
         let mut url = Url::parse("http://registry.example/a?x=1").unwrap();
-        append_query(&mut url, &json!({"y": ["1", 2], "z": "a&b"})).ok();
+        append_query(&mut url, &json!({"y": ["1", 2], "z": "a&b"}));
         assert_eq!(url.as_str(), "http://registry.example/a?x=1&y=1&y=2&z=a%26b");
     }
 }
