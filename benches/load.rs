@@ -38,8 +38,16 @@ async fn main() {
     println!("cases {cases}, clients {clients}");
     println!("created/s     {:.0}", per_second(cases, creating));
     println!("enriched/s    {:.0}", per_second(cases, all));
-    println!("create ms     p50 {:.1}  p99 {:.1}", percentile(&mut created, 50), percentile(&mut created, 99));
-    println!("enriched ms   p50 {:.1}  p99 {:.1}", percentile(&mut enriched, 50), percentile(&mut enriched, 99));
+    println!(
+        "create ms     p50 {:.1}  p99 {:.1}",
+        percentile(&mut created, 50),
+        percentile(&mut created, 99)
+    );
+    println!(
+        "enriched ms   p50 {:.1}  p99 {:.1}",
+        percentile(&mut enriched, 50),
+        percentile(&mut enriched, 99)
+    );
     println!("resident MiB  {}", resident(process.id()));
     println!("cpu s         {:.2}", cpu(process.id()));
     process.kill().unwrap();
@@ -87,7 +95,8 @@ fn serve(folder: &std::path::Path, allow: &str) -> (Child, String) {
     let base = lines
         .find_map(|line| {
             let line: Value = serde_json::from_str(&line).ok()?;
-            (line["message"] == "serving").then(|| format!("http://{}", line["address"].as_str().unwrap_or_default()))
+            (line["message"] == "serving")
+                .then(|| format!("http://{}", line["address"].as_str().unwrap_or_default()))
         })
         .unwrap();
     std::thread::spawn(move || lines.for_each(drop));
@@ -100,7 +109,8 @@ async fn define(http: &reqwest::Client, base: &str, provider: &str) {
         "response_mapping": {"name": "$.name", "address.city": {"path": "$.address.city", "transform": "value | upper"},
             "score": {"path": "$.score", "type": "integer"}},
     }}]});
-    let answer = http.put(format!("{base}/v1/case-types/load")).bearer_auth(TOKEN).json(&body).send().await.unwrap();
+    let answer =
+        http.put(format!("{base}/v1/case-types/load")).bearer_auth(TOKEN).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
 

@@ -111,7 +111,8 @@ fn field(query: &mut Query, key: String, value: &str) -> Option<(String, String,
         return None;
     }
     if let Some(reason) = reason.filter(|reason| !is_reason(word, reason)) {
-        query.refuse(&name, &format!("a status and one of its reasons; `{reason}` is none of `{word}`"));
+        query
+            .refuse(&name, &format!("a status and one of its reasons; `{reason}` is none that `{word}` has"));
         return None;
     }
     Some((key, word.to_owned(), reason.map(str::to_owned)))

@@ -50,11 +50,16 @@ fn failure(
     Failure {
         http_status: Some(answer.status),
         provider: provider(call, answer),
-        body_excerpt: answer.text().map(|text| text.chars().take(EXCERPT).collect()),
+        body_excerpt: excerpt(answer),
         retryable,
         asked: received.asked,
         ..Failure::new(code, detail)
     }
+}
+
+/// The beginning of the answer, for the builder.
+pub(super) fn excerpt(answer: &Answer) -> Option<String> {
+    answer.text().map(|text| text.chars().take(EXCERPT).collect())
 }
 
 fn provider(call: &ApiCall, answer: &Answer) -> Option<ProviderError> {

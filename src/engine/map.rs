@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::context::{Engine, Stop, Trace};
+use super::judge::excerpt;
 use super::prepare::Prepared;
 use super::send::Received;
 use crate::domain::answer::Answer;
@@ -23,8 +24,10 @@ pub(super) async fn map(
 ) -> Result<CaseEffect, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let status = received.answer.status;
+    let excerpt = excerpt(&received.answer);
     let (answer, writes) = apply(prepared, call.mapping.needs_thread(), received.answer).await;
-    let writes = writes.map_err(|failure| Failure { http_status: Some(status), ..failure })?;
+    let writes =
+        writes.map_err(|failure| Failure { http_status: Some(status), body_excerpt: excerpt, ..failure })?;
     let output = call.output_variable.clone().map(|name| (name, (*answer.body_value()).clone()));
     let fetched_at = engine.clock.now();
     Ok(CaseEffect { writes, output, fetched_at, provider: trace.provider().to_owned() })

@@ -30,6 +30,33 @@ impl From<RenderError> for Stop {
     }
 }
 
+/// What the parts of one request miss, gathered so that the case manager sees all of it at once.
+#[derive(Default)]
+struct Missing(Vec<String>);
+
+impl Missing {
+    /// The part, or nothing where it misses something; any other trouble stops at once.
+    fn keep<T>(&mut self, part: Result<T, RenderError>) -> Result<Option<T>, Stop> {
+        match part {
+            Ok(part) => Ok(Some(part)),
+            Err(RenderError::Missing(paths)) => {
+                for path in paths {
+                    if !self.0.contains(&path) {
+                        self.0.push(path);
+                    }
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The last part, when no part misses anything.
+    fn none_in<T>(self, part: Option<T>) -> Result<T, Stop> {
+        part.filter(|_| self.0.is_empty()).ok_or(Stop::Skipped(Reason::MissingInput, self.0))
+    }
+}
+
 /// Renders the request of an attempt.
 pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
@@ -40,19 +67,26 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
         return Err(Stop::Skipped(Reason::Condition, Vec::new()));
     }
     let request = &call.request;
-    let mut url = request.url.render(scope, None)?;
-    trace.provider = Some(provider(&url));
-    if let Some(params) = &request.params {
-        append_query(&mut url, &params.render_sparse(scope)?);
-    }
-    let mut headers = Vec::with_capacity(request.headers.len() + 2);
-    for (name, template) in &request.headers {
-        headers.push((name.clone(), template.render_header(scope)?));
-    }
-    let body = match &request.body {
-        Some(body) => Some(render_body(body, prepared, &mut headers)?),
+    let mut missing = Missing::default();
+    let url = missing.keep(request.url.render(scope, None))?;
+    trace.provider = url.as_ref().map(provider);
+    let params = match &request.params {
+        Some(params) => missing.keep(params.render_sparse(scope))?,
         None => None,
     };
+    let mut headers = Vec::with_capacity(request.headers.len() + 2);
+    for (name, template) in &request.headers {
+        let value = missing.keep(template.render_header(scope))?;
+        headers.extend(value.map(|value| (name.clone(), value)));
+    }
+    let body = match &request.body {
+        Some(body) => missing.keep(render_body(body, prepared, &mut headers))?,
+        None => None,
+    };
+    let mut url = missing.none_in(url)?;
+    if let Some(params) = &params {
+        append_query(&mut url, params);
+    }
     let own_key = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
     if !request.method.is_safe() && !own_key {
         headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
@@ -70,7 +104,7 @@ fn render_body(
     body: &BodyTemplate,
     prepared: &Prepared,
     headers: &mut Vec<(String, String)>,
-) -> Result<Bytes, Stop> {
+) -> Result<Bytes, RenderError> {
     let scope = &prepared.scope;
     let (kind, text) = match body {
         BodyTemplate::Json(tree) => ("application/json", tree.render(scope)?.to_string()),

@@ -136,7 +136,11 @@ impl Cases {
         page: PageRequest,
     ) -> Result<Page<CaseView>, ServiceError> {
         let filter = query.filter(&self.plans, actor).await?;
-        let after = page.after::<(Value, CaseId)>()?;
+        let order = filter.order();
+        let after = match page.after::<(String, Value, CaseId)>()? {
+            Some((of, ..)) if of != order => return Err(ServiceError::BadCursor),
+            after => after.map(|(_, value, id)| (value, id)),
+        };
         let tx = self.store.read().await?;
         let mut found = tx.list_cases(actor.workspace, &filter, after, page.limit + 1).await?;
         let counted = if page.count {
@@ -145,7 +149,7 @@ impl Cases {
             None
         };
         drop(tx);
-        let next = page.cut(&mut found, |last| (filter.sort_value(last), last.row.case.id));
+        let next = page.cut(&mut found, |last| (order.clone(), filter.sort_value(last), last.row.case.id));
         let mut items = Vec::with_capacity(found.len());
         for snapshot in found {
             if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {

@@ -192,6 +192,17 @@ impl CaseFilter {
         condition
     }
 
+    /// The order in a word: a cursor is of use in the order that it was made in only.
+    pub fn order(&self) -> String {
+        let word = match self.sort {
+            CaseSort::CreatedAt => "created",
+            CaseSort::UpdatedAt => "updated",
+            CaseSort::Reference => "reference",
+            CaseSort::Title => "title",
+        };
+        format!("{}{word}", if self.descending { "-" } else { "" })
+    }
+
     /// The sort value of a case, for the cursor.
     pub fn sort_value(&self, snapshot: &CaseSnapshot) -> serde_json::Value {
         let case = &snapshot.row.case;

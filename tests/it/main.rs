@@ -19,6 +19,9 @@ mod upstream;
 mod app;
 
 #[cfg(test)]
+mod contract;
+
+#[cfg(test)]
 mod crash;
 
 #[cfg(test)]

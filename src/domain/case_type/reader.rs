@@ -53,7 +53,9 @@ impl<'v, 'f> Reader<'v, 'f> {
 
     /// A member of any type; `null` is absent.
     pub fn get(&mut self, name: &'static str) -> Option<&'v Value> {
-        self.asked.push(name);
+        if !self.asked.contains(&name) {
+            self.asked.push(name);
+        }
         self.members.get(name).filter(|value| !value.is_null())
     }
 
