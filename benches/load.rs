@@ -4,6 +4,14 @@
 //! `cargo bench --bench load -- [CASES] [CLIENTS]` (2000 and 32). Time to enriched is the run's
 //! `ended_at` less its `created_at`, as the history tells it, so measuring costs nothing.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a measuring program: it reads the real clock, prints figures and stops at the first surprise"
+)]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

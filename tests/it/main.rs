@@ -4,18 +4,6 @@
 //! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
 
 #[cfg(test)]
-mod httpbin;
-
-#[cfg(test)]
-mod layers;
-
-#[cfg(test)]
-mod sandbox;
-
-#[cfg(test)]
-mod upstream;
-
-#[cfg(test)]
 mod app;
 
 #[cfg(test)]
@@ -25,20 +13,34 @@ mod contract;
 mod crash;
 
 #[cfg(test)]
+mod demo;
+
+#[cfg(test)]
 mod enrich;
-
-#[cfg(test)]
-mod process;
-
-#[cfg(test)]
-mod secrets;
 
 #[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
 mod hostile;
+
+#[cfg(test)]
+mod httpbin;
+
+#[cfg(test)]
+mod layers;
+
+#[cfg(test)]
+mod process;
+
+#[cfg(test)]
 mod real_http;
 
 #[cfg(test)]
-mod demo;
+mod sandbox;
+
+#[cfg(test)]
+mod secrets;
+
+#[cfg(test)]
+mod upstream;
