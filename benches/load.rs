@@ -32,7 +32,8 @@ async fn main() {
     let (cases, clients) = (numbers.next().unwrap_or(2000), numbers.next().unwrap_or(32));
     let provider = provider().await;
     let folder = tempfile::tempdir().unwrap();
-    let (mut process, base) = serve(folder.path(), &provider);
+    let (process, base) = serve(folder.path(), &provider);
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(clients).build().unwrap();
     define(&http, &base, &provider).await;
     create(&http, &base, clients * 4, clients).await;
@@ -56,10 +57,8 @@ async fn main() {
         percentile(&mut enriched, 50),
         percentile(&mut enriched, 99)
     );
-    println!("resident MiB  {}", resident(process.id()));
-    println!("cpu s         {:.2}", cpu(process.id()));
-    process.kill().unwrap();
-    process.wait().unwrap();
+    println!("resident MiB  {}", resident(process.0.id()));
+    println!("cpu s         {:.2}", cpu(process.0.id()));
 }
 
 async fn provider() -> String {
@@ -89,7 +88,17 @@ async fn answer(mut socket: TcpStream) {
     }
 }
 
-fn serve(folder: &std::path::Path, allow: &str) -> (Child, String) {
+/// Killed when dropped, also when the run stops at a surprise.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(folder: &std::path::Path, allow: &str) -> (Process, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
         .current_dir(folder)
         .env("DOSSIER__SERVER__LISTEN", "127.0.0.1:0")
@@ -108,7 +117,7 @@ fn serve(folder: &std::path::Path, allow: &str) -> (Child, String) {
         })
         .unwrap();
     std::thread::spawn(move || lines.for_each(drop));
-    (child, base)
+    (Process(child), base)
 }
 
 async fn define(http: &reqwest::Client, base: &str, provider: &str) {
