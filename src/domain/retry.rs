@@ -66,9 +66,9 @@ pub fn next(failed: Failed, budget: Budget, jitter: f64) -> Next {
     }
     let spent = if failed.limited { budget.limited > MAX_LIMITED } else { budget.used > budget.retries };
     match failed.asked {
+        Some(asked) if asked > LONGEST_ASKED => Next::TooLong(asked),
         _ if spent && failed.limited => Next::LimitedTooOften,
         _ if spent => Next::Over,
-        Some(asked) if asked > LONGEST_ASKED => Next::TooLong(asked),
         asked => {
             let n = if failed.limited { budget.limited } else { budget.used };
             Next::Again(delay(n, jitter).max(asked.unwrap_or_default()))
@@ -120,6 +120,8 @@ mod tests {
         assert_eq!(next(failed(false, Some(3600)), budget(1, 0), 1.0), Next::Again(Duration::from_hours(1)));
         let asked = Duration::from_secs(3601);
         assert_eq!(next(failed(false, Some(3601)), budget(1, 0), 1.0), Next::TooLong(asked));
+        // Also when the retries are used up: the person is told when asking is worth it.
+        assert_eq!(next(failed(false, Some(3601)), budget(4, 0), 1.0), Next::TooLong(asked));
     }
 
     #[test]

@@ -154,9 +154,10 @@ impl Tx {
         Ok(self.runs_where("id = $1 AND workspace_id = $2", values).await?.pop())
     }
 
-    /// A manual firing: makes a begun run that waits for its retry due now, or joins the run
-    /// that has not begun, or queues a new one. What carries `input`, `force` or `overwrite`
-    /// cannot change a begun run, so it always waits behind it.
+    /// A manual firing makes a begun run that waits for its retry due now. It joins the run that
+    /// has not begun; without one it is that begun run, unless it carries `input`, `force` or
+    /// `overwrite`, which cannot change what has begun: then, and where nothing waits, a new run
+    /// is queued.
     pub async fn fire(&self, firing: &Firing) -> Result<Enqueued, StoreError> {
         let new = &firing.run;
         let values = || vec![uuid(new.case_id.0), text(new.field.as_str())];
@@ -169,13 +170,16 @@ impl Tx {
         let plain = new.input.is_none() && !new.force && !new.overwrite;
         let waiting = live.iter().find(|run| run.begun && run.waiting_for == Some(WaitingFor::Retry));
         let unbegun = live.iter().find(|run| !run.begun);
-        if let (Some(run), true, None) = (waiting, plain, unbegun) {
+        if let Some(run) = waiting {
             self.make_due(run, new).await?;
-            return Ok(Enqueued::DueNow(run.id));
         }
-        if let Some(run) = unbegun {
-            self.join(run, new).await?;
-            return Ok(Enqueued::Joined(run.id));
+        match (unbegun, waiting) {
+            (Some(run), _) => {
+                self.join(run, new).await?;
+                return Ok(Enqueued::Joined(run.id));
+            }
+            (None, Some(run)) if plain => return Ok(Enqueued::DueNow(run.id)),
+            _ => {}
         }
         insert(self, &[new]).await?;
         Ok(Enqueued::Queued(new.id))

@@ -280,3 +280,29 @@ async fn values_of_cases_never_change_where_a_call_goes() {
         assert_eq!(case["fields"]["check"]["error"]["code"], "template_failed", "{id}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refresh_button_makes_a_waiting_retry_due_and_joins_what_has_not_begun() {
+    let app = TestApp::spawn().await;
+    app.upstream.answers([status(503), status(503), ok(json!({"value": 1})), ok(json!({"value": 2}))]).await;
+    let url = app.upstream.url("/check?n={{ input.n | default('none') }}");
+    app.define_one("/check", json!({}), json!({"url": url})).await;
+    let id = app.create(json!({})).await;
+    app.drain().await;
+    let path = format!("/v1/cases/{id}/fields/check/refresh");
+    let begun = app.post(&path, &json!({})).await.expect(202);
+    assert_eq!((&begun["trigger"], &begun["attempt"]), (&json!("on_create"), &json!(1)), "{begun}");
+    assert_eq!(begun["joined"][0]["trigger"], "manual");
+    app.drain().await;
+    assert_eq!(app.upstream.calls().len(), 2, "the retry went out without waiting");
+
+    let behind = app.post(&path, &json!({"input": {"n": "a"}})).await.expect(202);
+    assert_ne!(behind["id"], begun["id"]);
+    app.drain().await;
+    let case = app.case(&id).await;
+    assert_eq!(case["data"]["value"], 2, "the run behind it ran after it");
+    let calls = app.upstream.calls();
+    let asked: Vec<_> = calls.iter().map(|call| call.query("n").unwrap()).collect();
+    assert_eq!(asked, ["none", "none", "none", "a"]);
+    assert_eq!(app.runs(&id).await.len(), 2);
+}
