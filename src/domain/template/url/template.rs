@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn values_are_encoded_where_they_stand() {
         let data = json!({"a": "x/y?#%&= ü\\", "n": 7.0, "dot": ".", "e": "é"});
-        let base = Url::parse("https://base.example/root/?k=1").unwrap();
+        let base = Url::parse("https://base.example/api/?k=1").unwrap();
         let cases = [
             ("https://h.example/a", "https://h.example/a"),
             ("https://h.example", "https://h.example/"),
@@ -232,11 +232,11 @@ mod tests {
             ("{params.scheme}://{params.host}/x", "http://api.example/x"),
             ("https://eu.{params.host}", "https://eu.api.example/"),
             ("{{ params.none | default('https://d.example') }}/x", "https://d.example/x"),
-            ("{params.prefix}/c/{data.n}", "https://base.example/root/v2/c/7?k=1"),
-            ("/c/{data.n}", "https://base.example/root/c/7?k=1"),
-            ("c/{data.n}?x=1", "https://base.example/root/c/7?k=1&x=1"),
-            ("/", "https://base.example/root/?k=1"),
-            ("?x={data.n}", "https://base.example/root/?k=1&x=7"),
+            ("{params.prefix}/c/{data.n}", "https://base.example/api/v2/c/7?k=1"),
+            ("/c/{data.n}", "https://base.example/api/c/7?k=1"),
+            ("c/{data.n}?x=1", "https://base.example/api/c/7?k=1&x=1"),
+            ("/", "https://base.example/api/?k=1"),
+            ("?x={data.n}", "https://base.example/api/?k=1&x=7"),
             (" https://h.example/a ", "https://h.example/a"),
         ];
         for (source, expected) in cases {
