@@ -8,9 +8,10 @@ use url::{Url, UrlQuery};
 use super::context::{Stop, Trace};
 use super::prepare::Prepared;
 use crate::domain::api_call::{BodyTemplate, Method};
+use crate::domain::auth::Auth;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::run::Reason;
-use crate::domain::template::{RenderError, text_of};
+use crate::domain::template::{RenderError, Template, text_of};
 
 /// A request without credentials.
 pub(super) struct Rendered {
@@ -83,6 +84,9 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
         Some(body) => missing.keep(render_body(body, prepared, &mut headers))?,
         None => None,
     };
+    for template in credentials(&request.auth) {
+        missing.keep(template.render_header(scope))?;
+    }
     let mut url = missing.none_in(url)?;
     if let Some(params) = &params {
         append_query(&mut url, params);
@@ -92,6 +96,16 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
         headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
     }
     Ok(Rendered { method: request.method, url, headers, body })
+}
+
+/// What `auth` reads; it is put on the request later, but misses its values with the rest.
+fn credentials(auth: &Auth) -> Vec<&Template> {
+    match auth {
+        Auth::Inherited | Auth::None => Vec::new(),
+        Auth::Bearer { token } => vec![token],
+        Auth::Basic { username, password } => vec![username, password],
+        Auth::ApiKey { value, .. } => vec![value],
+    }
 }
 
 /// The provider as sentences name it: host, and port where it is not the usual one.

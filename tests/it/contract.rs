@@ -12,6 +12,7 @@ async fn a_skipped_run_names_what_every_part_of_its_request_misses() {
         "method": "POST",
         "headers": {"X-A": "{data.a.b}"},
         "params": {"q": "{data.c.0}", "again": "{data.a.b}"},
+        "auth": {"type": "basic", "username": "{data.user}", "password": "{data.a.b}"},
         "body": {"z": "{input.x}", "title": "{case.title}"},
     });
     app.define_one("/check", json!({}), config).await;
@@ -21,7 +22,7 @@ async fn a_skipped_run_names_what_every_part_of_its_request_misses() {
     let mut missing: Vec<&str> =
         state["missing"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     missing.sort_unstable();
-    assert_eq!(missing, ["case.title", "data.a.b", "data.c.0", "input.x"]);
+    assert_eq!(missing, ["case.title", "data.a.b", "data.c.0", "data.user", "input.x"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
