@@ -118,13 +118,14 @@ impl App {
         log: &LogRedactor,
     ) -> anyhow::Result<Self> {
         let (tasks, writer_tasks, stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let outbound = outbound(settings, &clock)?;
         let services = open_services(settings, &clock, &rng, log, &writer_tasks).await?;
         super::commands::prepare_access(settings, &services, log).await?;
         let engine = Engine::new(
             services.store.clone(),
             services.plans.clone(),
             services.secrets.clone(),
-            outbound(settings, &clock)?,
+            outbound,
             clock.clone(),
             rng,
             EngineSettings { concurrency: settings.workers.concurrency },

@@ -129,6 +129,7 @@ async fn missing_input_and_conditions_skip_without_a_call() {
     let check = &case["fields"]["check"];
     assert_eq!((&check["status"], &check["reason"]), (&json!("skipped"), &json!("missing_input")));
     assert_eq!(check["missing"], json!(["data.vat"]));
+    assert_eq!(check["attempt"], 0, "nobody was asked");
     let conditional = &case["fields"]["conditional"];
     assert_eq!((&conditional["status"], &conditional["reason"]), (&json!("skipped"), &json!("condition")));
     assert_eq!(app.upstream.calls().len(), 0);

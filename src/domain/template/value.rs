@@ -123,10 +123,9 @@ impl Rendering<'_> {
                 Ok(template.render_within(self.scope, self.work)?.and_then(without_nulls))
             }
             Tree::Text(template) => {
-                let value = template.render_within(self.scope, self.work)?;
-                value
-                    .map(Some)
-                    .ok_or_else(|| RenderError::Missing(template.references().iter().cloned().collect()))
+                // `default(none)` alone in its string says null on purpose; what is merely missing
+                // has stopped the rendering before.
+                Ok(Some(template.render_within(self.scope, self.work)?.unwrap_or_default()))
             }
             Tree::List(items) => {
                 let items = RenderError::gather(items.iter().map(|item| self.value(item)))?;
@@ -201,11 +200,12 @@ mod tests {
         }));
         let expected = json!({"c": [3], "d": {}, "f": [1, {"v": 2}]});
         assert_eq!(tree.render_sparse(&scope()), Ok(expected));
-        let missing = vec!["data.x".to_owned(), "data.y".to_owned()];
-        assert_eq!(tree.render(&scope()), Err(RenderError::Missing(missing)));
+        let whole = json!({"a": null, "b": null, "c": [null, 3, null], "d": {"e": null}, "f": [1, null, {"k": null, "v": 2}]});
+        assert_eq!(tree.render(&scope()), Ok(whole), "a JSON body says null where null is meant");
         let tree = compile(&json!({"a": "{data.x}", "b": ["{data.y}"]}));
-        let missing = vec!["data.x".to_owned(), "data.y".to_owned()];
-        assert_eq!(tree.render_sparse(&scope()), Err(RenderError::Missing(missing)));
+        let missing = || Err(RenderError::Missing(vec!["data.x".to_owned(), "data.y".to_owned()]));
+        assert_eq!(tree.render(&scope()), missing());
+        assert_eq!(tree.render_sparse(&scope()), missing());
     }
 
     #[test]

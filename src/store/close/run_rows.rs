@@ -21,7 +21,7 @@ pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreEr
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
            attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
            limited = run.limited + closed.limited, written = closed.written, \
-           error = CASE WHEN closed.uncount = 1 THEN run.error ELSE closed.error END, \
+           error = CASE WHEN closed.uncount = 1 AND NOT closed.over THEN run.error ELSE closed.error END, \
            worker_id = NULL, lease_token = NULL, lease_until = NULL, \
            ended_at = CASE WHEN closed.over THEN closed.at END, \
            duration_ms = CASE WHEN closed.over THEN closed.at - started_at END \
@@ -75,6 +75,8 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
 
 fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
     let limited = ending.error.as_ref().is_some_and(|error| error.http_status == Some(429));
+    // Nobody was asked and nothing went wrong: there was no attempt.
+    let uncount = settled.closing.attempt.is_none() && ending.status != RunStatus::Failed;
     [
         uuid(settled.closing.run_id.0),
         text(ending.status.as_str()),
@@ -83,7 +85,7 @@ fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
         none(),
         maybe_ms(None),
         maybe_ms(None),
-        int(0),
+        int(i64::from(uncount)),
         int(0),
         int(i64::from(limited)),
         json_list(&settled.written),
