@@ -55,7 +55,7 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     let secrets = open(engine, run, call).await?;
     let redactor = redactor(&plan, &run.field, &secrets);
     let outputs = outputs(engine, run, call, &plan).await?;
-    let data = Arc::new(data(&run.case, &outputs));
+    let data = data(&run.case, &outputs);
     let scope = scope(run, &plan, &data, &outputs, &secrets);
     let idempotency_key = run.idempotency_key.clone();
     Ok(Prepared { plan, field, scope, data, secrets, redactor, idempotency_key })
@@ -115,10 +115,14 @@ async fn outputs(
         .collect())
 }
 
-fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Value {
+fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Arc<Value> {
     let mut data = case.data.clone();
-    data.extend(outputs.iter().map(|(name, value, _)| (name.clone(), value.clone())));
-    Value::Object(data)
+    if !outputs.is_empty()
+        && let Value::Object(members) = Arc::make_mut(&mut data)
+    {
+        members.extend(outputs.iter().map(|(name, value, _)| (name.clone(), value.clone())));
+    }
+    data
 }
 
 fn scope(

@@ -1,6 +1,7 @@
 //! One commit per attempt. An answer in hand is never thrown away for trouble of ours: while
 //! this worker and its lease live, only the commit is repeated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::{Engine, EngineError, Stop, Trace};
@@ -168,6 +169,7 @@ fn next_attempt(due_at: Instant, not_before: Option<Instant>, waiting_for: Waiti
 
 /// Commits; repeats while the database is unavailable; ends the run where repeating is in vain.
 async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
+    let closing = Arc::new(closing);
     let mut pause = Duration::from_millis(200);
     loop {
         match engine.store.close(closing.clone()).await {
@@ -182,18 +184,18 @@ async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
                 engine.clock.sleep_until(engine.clock.now() + pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(error) => return end_anyway(engine, closing, &error).await,
+            Err(error) => return end_anyway(engine, &closing, &error).await,
         }
     }
 }
 
 /// The minimal second write for a result that the database does not take.
-async fn end_anyway(engine: &Engine, closing: Closing, error: &StoreError) -> Result<(), EngineError> {
+async fn end_anyway(engine: &Engine, closing: &Closing, error: &StoreError) -> Result<(), EngineError> {
     tracing::error!(run = %closing.run_id, %error, "the result cannot be written; the run ends as failed");
     let failure = Failure::new(FailureCode::Internal, "the database did not take the result");
     let number = closing.attempt.as_ref().map_or(0, |attempt| attempt.number);
     let error = Some(RunError::new(failure, "Dossier", number, closing.at, Follow::Over));
     let verdict = Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) });
-    engine.store.close(Closing { attempt: None, verdict, ..closing }).await?;
+    engine.store.close(Arc::new(Closing { attempt: None, verdict, ..closing.clone() })).await?;
     Ok(())
 }

@@ -5,9 +5,10 @@
 //! field still lives is passed over.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::QueryResult;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::database::Tx;
@@ -80,8 +81,8 @@ pub struct ClaimedRun {
 pub struct ClaimedCase {
     /// The case.
     pub case: Case,
-    /// Its data, without output variables.
-    pub data: Map<String, Value>,
+    /// Its data, an object without output variables; shared, since it can be large.
+    pub data: Arc<Value>,
 }
 
 const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
@@ -155,7 +156,7 @@ async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, Claimed
         .map(|row| {
             let mut columns = Columns::of("cases", row)?;
             let case = case(&mut columns)?;
-            Ok((columns.id(), ClaimedCase { case, data: columns.json()? }))
+            Ok((columns.id(), ClaimedCase { case, data: Arc::new(Value::Object(columns.json()?)) }))
         })
         .collect()
 }
@@ -192,13 +193,5 @@ impl Tx {
         let rows = self.all(sql(statement, vec![ms(until), uuid(worker.0)])).await?;
         let renewed = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<Uuid>, _>>()?;
         Ok(held.iter().filter(|run| !renewed.contains(&run.0)).copied().collect())
-    }
-
-    /// When the next queued run is due, for a worker that found nothing to do.
-    pub async fn next_due(&self) -> Result<Option<Instant>, StoreError> {
-        let statement = "SELECT MIN(due_at) FROM run WHERE status = 'queued' AND due_at IS NOT NULL";
-        let row = self.one(sql(statement, Vec::new())).await?;
-        let due: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        Ok(due.and_then(super::statement::instant))
     }
 }

@@ -108,8 +108,8 @@ impl Store {
     }
 
     /// Records an attempt. `false`: the lease was lost, nothing was written.
-    pub async fn close(&self, closing: Closing) -> Result<bool, StoreError> {
-        self.writer.ask(|reply| Command::Close(Box::new(closing), reply)).await
+    pub async fn close(&self, closing: Arc<Closing>) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Command::Close(closing, reply)).await
     }
 }
 

@@ -32,7 +32,7 @@ type Work = Box<dyn for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, (bool, Finish)> + Se
 pub(super) enum Command {
     Create(Box<NewCase>, Reply<CreateOutcome>),
     Claim(Claim, Reply<Vec<ClaimedRun>>),
-    Close(Box<Closing>, Reply<bool>),
+    Close(Arc<Closing>, Reply<bool>),
     Work(Work),
     Stop,
 }
@@ -94,7 +94,7 @@ impl Writer {
 /// The typed commands of one transaction.
 #[derive(Default)]
 struct Batch {
-    closes: Vec<(Box<Closing>, Reply<bool>)>,
+    closes: Vec<(Arc<Closing>, Reply<bool>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
     claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
 }
@@ -145,7 +145,7 @@ impl Desk {
         self.signals.wake();
     }
 
-    async fn close(&self, closes: Vec<(Box<Closing>, Reply<bool>)>) {
+    async fn close(&self, closes: Vec<(Arc<Closing>, Reply<bool>)>) {
         if closes.is_empty() {
             return;
         }
@@ -162,14 +162,14 @@ impl Desk {
         }
     }
 
-    async fn close_all(&self, closings: &[Box<Closing>]) -> Result<Vec<bool>, StoreError> {
+    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<bool>, StoreError> {
         let tx = self.begin().await?;
         let ours = close::close(&tx, closings, self.limits).await?;
         tx.0.commit().await?;
         Ok(ours)
     }
 
-    async fn close_each(&self, closings: &[Box<Closing>]) -> Vec<Result<bool, StoreError>> {
+    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<bool, StoreError>> {
         let mut results = Vec::with_capacity(closings.len());
         for closing in closings {
             let one = self.close_all(std::slice::from_ref(closing)).await;

@@ -307,3 +307,15 @@ async fn the_refresh_button_makes_a_waiting_retry_due_and_joins_what_has_not_beg
     assert_eq!(asked, ["none", "none", "none", "a"]);
     assert_eq!(app.runs(&id).await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_too_large_to_keep_fails_the_run_and_writes_nothing() {
+    let app = TestApp::spawn_with(&[("LIMITS__OUTPUT_BYTES", "1024")]).await;
+    app.upstream.on("GET", "/check", ok(json!({"value": "x".repeat(2000)})));
+    app.define_one("/check", json!({}), json!({"output_variable": "answer"})).await;
+    let case = app.filled(json!({})).await;
+    let error = &case["fields"]["check"]["error"];
+    assert_eq!((&error["code"], &error["http_status"]), (&json!("mapping_failed"), &json!(200)), "{error}");
+    assert!(error["detail"].as_str().unwrap().contains("at most 1024"), "{error}");
+    assert_eq!(case["data"], json!({}));
+}

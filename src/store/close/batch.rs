@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::store::statement::{CHUNK, list, sql, uuid};
 /// Records the reports and answers, one by one, whether the worker still held the run.
 pub(crate) async fn close(
     tx: &Tx,
-    closings: &[Box<Closing>],
+    closings: &[Arc<Closing>],
     limits: CommitLimits,
 ) -> Result<Vec<bool>, StoreError> {
     let (held, mut merging) = held_runs(tx, closings).await?;
@@ -47,7 +48,7 @@ pub(crate) async fn close(
 /// Who holds each run, and the cases of all of them.
 async fn held_runs(
     tx: &Tx,
-    closings: &[Box<Closing>],
+    closings: &[Arc<Closing>],
 ) -> Result<(HashMap<Uuid, Uuid>, HashMap<Uuid, Merging>), StoreError> {
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(

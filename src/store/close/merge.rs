@@ -60,7 +60,9 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
             output: effect.output,
         },
         Err(detail) => {
-            let failure = Failure::new(FailureCode::MappingFailed, detail);
+            let response = closing.attempt.as_ref().and_then(|attempt| attempt.response.as_ref());
+            let http_status = response.map(|response| response.status);
+            let failure = Failure { http_status, ..Failure::new(FailureCode::MappingFailed, detail) };
             let attempt = closing.attempt.as_ref().map_or(1, |attempt| attempt.number);
             let error = RunError::new(failure, &effect.provider, attempt, closing.at, Follow::Over);
             let failed = Ending { status: RunStatus::Failed, error: Some(error), ..ending };
