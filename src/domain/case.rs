@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::clock::Instant;
+use super::clock::{Instant, rfc3339};
 use super::data::{self, DataPath};
 use super::ids::{CaseId, CaseTypeId, CaseTypeKey, RunId, WorkspaceId};
 use super::run::words;
@@ -53,6 +53,22 @@ pub struct Case {
     pub created_at: Instant,
     /// When anything of it last changed.
     pub updated_at: Instant,
+}
+
+impl Case {
+    /// What templates read as `case`.
+    pub fn root(&self) -> Value {
+        json!({
+            "id": self.id,
+            "reference": self.reference,
+            "title": self.title,
+            "status": self.status,
+            "custom_status": self.custom_status,
+            "assignee": self.assignee,
+            "type": self.case_type,
+            "created_at": rfc3339(self.created_at),
+        })
+    }
 }
 
 words! {
@@ -241,7 +257,6 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
 mod tests {
     use super::*;
     use chrono::TimeZone;
-    use serde_json::json;
 
     fn object(value: Value) -> Map<String, Value> {
         serde_json::from_value(value).unwrap()

@@ -44,6 +44,8 @@ id! {
     CaseId;
     /// One execution of one field on one case.
     RunId;
+    /// A schedule: one field of one case type.
+    ScheduleId;
     /// An API token (not its value).
     TokenId;
     /// A secret, over all of its versions.

@@ -33,6 +33,9 @@ pub mod template;
 /// Dotted paths in case data.
 pub mod data;
 
+/// Which values of a case a field looks at.
+pub mod watch;
+
 /// What a provider answered.
 pub mod answer;
 
@@ -53,6 +56,9 @@ pub mod run;
 
 /// Cases.
 pub mod case;
+
+/// Which fields a change fires.
+pub mod firing;
 
 /// Secrets and where they may go.
 pub mod secret;

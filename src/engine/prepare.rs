@@ -136,7 +136,7 @@ fn scope(
     let secrets = Arc::new(Value::Object(secrets.values.clone()));
     let mut scope = Scope::new()
         .with("data", data.clone())
-        .with("case", Arc::new(case_root(&run.case)))
+        .with("case", Arc::new(run.case.case.root()))
         .with("input", Arc::new(run.input.clone().unwrap_or_else(|| Value::Object(Map::new()))))
         .with("params", plan.params.clone())
         .with("secret", secrets.clone())
@@ -150,18 +150,4 @@ fn scope(
         scope.set(name, Arc::new(value));
     }
     scope
-}
-
-fn case_root(claimed: &ClaimedCase) -> Value {
-    let case = &claimed.case;
-    json!({
-        "id": case.id,
-        "reference": case.reference,
-        "title": case.title,
-        "status": case.status,
-        "custom_status": case.custom_status,
-        "assignee": case.assignee,
-        "type": case.case_type,
-        "created_at": rfc3339(case.created_at),
-    })
 }

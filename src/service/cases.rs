@@ -20,7 +20,7 @@ use crate::domain::case_type::Origin;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
 use crate::domain::problem::{Problem, code};
-use crate::domain::run::{NewRun, Priority};
+use crate::domain::run::{Fired, NewRun, Priority};
 use crate::domain::trigger::Trigger;
 use crate::store::{CommitLimits, CreateOutcome, NewCase, Store};
 
@@ -98,22 +98,14 @@ impl Cases {
         let fires =
             plan.case_type.api_calls().filter(|(_, call)| call.enabled && call.fires_on(Trigger::OnCreate));
         fires
-            .map(|(key, call)| NewRun {
-                id: RunId(self.rng.uuid(case.created_at)),
-                workspace: case.workspace,
-                case_id: case.id,
-                case_type_id: plan.id,
-                case_type: plan.key.clone(),
-                case_type_version: plan.version,
-                field: key.clone(),
-                trigger: Trigger::OnCreate,
-                priority: Priority::Triggered,
-                attempts_max: 1 + call.retry,
-                input: None,
-                force: false,
-                overwrite: false,
-                by: by.to_owned(),
-                created_at: case.created_at,
+            .map(|(key, call)| {
+                let why = Fired {
+                    trigger: Trigger::OnCreate,
+                    priority: Priority::Triggered,
+                    by: by.to_owned(),
+                    at: case.created_at,
+                };
+                NewRun::new(RunId(self.rng.uuid(case.created_at)), case, plan.version, key, call, why)
             })
             .collect()
     }

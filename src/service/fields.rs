@@ -9,9 +9,8 @@ use super::plans::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
-use crate::domain::run::{NewRun, Priority, Run};
+use crate::domain::run::{Fired, NewRun, Priority, Run};
 use crate::domain::trigger::Trigger;
-use crate::store::Firing;
 
 /// What a refresh says.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +62,7 @@ impl Fields {
             .ok_or(ServiceError::NotFound("case"))?;
         let firings = chosen(&plan, request.fields.as_deref())?
             .into_iter()
-            .map(|(key, call)| Firing { run: self.manual_run(actor, &view.case, &plan, key, call, &request) })
+            .map(|(key, call)| self.manual_run(actor, &view.case, &plan, key, call, &request))
             .collect::<Vec<_>>();
         let (workspace, now) = (actor.workspace, self.cases.clock.now());
         self.cases
@@ -74,9 +73,8 @@ impl Fields {
                         return Err(ServiceError::NotFound("case"));
                     }
                     let mut runs = Vec::with_capacity(firings.len());
-                    for firing in &firings {
-                        let run = tx.fire(firing).await?.run();
-                        runs.extend(tx.find_run(workspace, run).await?);
+                    for followed in tx.fire(&firings).await? {
+                        runs.extend(tx.find_run(workspace, followed.run()).await?);
                     }
                     tx.touch_case(case, now).await?;
                     Ok::<_, ServiceError>(runs)
@@ -95,22 +93,12 @@ impl Fields {
         request: &RefreshRequest,
     ) -> NewRun {
         let now = self.cases.clock.now();
+        let why = Fired { trigger: Trigger::Manual, priority: Priority::Manual, by: actor.by(), at: now };
         NewRun {
-            id: RunId(self.cases.rng.uuid(now)),
-            workspace: case.workspace,
-            case_id: case.id,
-            case_type_id: plan.id,
-            case_type: plan.key.clone(),
-            case_type_version: plan.version,
-            field: key.clone(),
-            trigger: Trigger::Manual,
-            priority: Priority::Manual,
-            attempts_max: 1 + call.retry,
             input: request.input.clone().map(Value::Object),
             force: request.force,
             overwrite: request.overwrite,
-            by: actor.by(),
-            created_at: now,
+            ..NewRun::new(RunId(self.cases.rng.uuid(now)), case, plan.version, key, call, why)
         }
     }
 }

@@ -37,7 +37,7 @@ pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use run_lists::RunFilter;
-pub use runs::{Enqueued, Firing};
+pub use runs::Enqueued;
 pub use secrets::{SecretInfo, SecretRow};
 pub use signals::Signals;
 pub use tokens::{NewToken, TokenRow};

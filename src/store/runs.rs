@@ -14,13 +14,6 @@ use crate::domain::run::{
 };
 use crate::domain::trigger::Trigger;
 
-/// A manual firing of one field, as [`Tx::fire`] takes it.
-#[derive(Debug, Clone)]
-pub struct Firing {
-    /// The run that is queued when the firing joins none.
-    pub run: NewRun,
-}
-
 /// What became of a firing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
@@ -154,12 +147,20 @@ impl Tx {
         Ok(self.runs_where("id = $1 AND workspace_id = $2", values).await?.pop())
     }
 
-    /// A manual firing makes a begun run that waits for its retry due now. It joins the run that
-    /// has not begun; without one it is that begun run, unless it carries `input`, `force` or
-    /// `overwrite`, which cannot change what has begun: then, and where nothing waits, a new run
-    /// is queued.
-    pub async fn fire(&self, firing: &Firing) -> Result<Enqueued, StoreError> {
-        let new = &firing.run;
+    /// Fires fields, in order; answers for each the run to follow.
+    ///
+    /// A firing joins the run that has not begun, else a new run is queued. A manual one makes
+    /// a begun run that waits for its retry due now, and is that run unless it carries `input`,
+    /// `force` or `overwrite`, which cannot change what has begun.
+    pub async fn fire(&self, firings: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
+        let mut followed = Vec::with_capacity(firings.len());
+        for firing in firings {
+            followed.push(self.fire_one(firing).await?);
+        }
+        Ok(followed)
+    }
+
+    async fn fire_one(&self, new: &NewRun) -> Result<Enqueued, StoreError> {
         let values = || vec![uuid(new.case_id.0), text(new.field.as_str())];
         let live = self
             .runs_where(
@@ -167,8 +168,10 @@ impl Tx {
                 values(),
             )
             .await?;
+        let manual = new.trigger == Trigger::Manual;
         let plain = new.input.is_none() && !new.force && !new.overwrite;
-        let waiting = live.iter().find(|run| run.begun && run.waiting_for == Some(WaitingFor::Retry));
+        let waiting =
+            live.iter().find(|run| manual && run.begun && run.waiting_for == Some(WaitingFor::Retry));
         let unbegun = live.iter().find(|run| !run.begun);
         if let Some(run) = waiting {
             self.make_due(run, new).await?;

@@ -7,10 +7,13 @@ use serde_json::{Map, Value};
 use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
+use crate::domain::data::DataPath;
+use crate::domain::firing::OldUse;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::{code, join};
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
+use crate::domain::watch::{WatchPath, WatchSet};
 
 use super::compiler::Compiler;
 use super::config;
@@ -57,6 +60,10 @@ pub struct ApiCall {
     pub references: BTreeSet<String>,
     /// Names of the secrets that the request uses.
     pub secrets: BTreeSet<String>,
+    /// The values that it looks at, given or inferred.
+    pub watch: WatchSet,
+    /// What its `when` reads of the data before a change.
+    pub old: OldUse,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
 }
@@ -77,6 +84,11 @@ impl ApiCall {
         let enabled = field.flag("enabled").unwrap_or(true);
         let config = config::read(field, &mut compiler, &outputs)?;
         let Compiler { references, secrets, .. } = compiler;
+        let own = own_targets(&config.mapping, config.output_variable.as_deref());
+        let inferred = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs));
+        let inferred = inferred.filter(|path| !own.iter().any(|target| path.lies_in(target)));
+        let watch = WatchSet::new(inferred, own.clone());
+        let old = when.as_ref().map(|when| OldUse::of_references(when.references())).unwrap_or_default();
         let call = Self {
             triggers: triggers?,
             enabled,
@@ -92,6 +104,8 @@ impl ApiCall {
             output_variable: config.output_variable,
             references,
             secrets: secrets.keys().cloned().collect(),
+            watch,
+            old,
             normal: config.normal,
         };
         let at = field.at("api_config");
@@ -125,6 +139,12 @@ impl ApiCall {
     pub fn fires_on(&self, trigger: Trigger) -> bool {
         self.triggers.contains(&trigger)
     }
+}
+
+/// Every place in `data` that the field writes.
+fn own_targets(mapping: &Mapping, output_variable: Option<&str>) -> Vec<DataPath> {
+    let output = output_variable.and_then(|name| DataPath::parse(name).ok());
+    mapping.targets().iter().map(|target| target.path.clone()).chain(output).collect()
 }
 
 /// The field's own output variable, which its own templates cannot read.

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::words::{Priority, Reason, RunStatus, WaitingFor};
+use crate::domain::api_call::ApiCall;
+use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, FieldKey, RunId, WorkspaceId};
+use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, FieldKey, RunId, ScheduleId, WorkspaceId};
 use crate::domain::trigger::Trigger;
 
 /// A run that is to be queued.
@@ -41,10 +43,75 @@ pub struct NewRun {
     pub force: bool,
     /// Clear overrides when it succeeds.
     pub overwrite: bool,
+    /// How many mapped writes led here.
+    pub depth: u32,
+    /// The run whose mapping fired this one.
+    pub parent_run_id: Option<RunId>,
+    /// What `when` reads as `old`.
+    pub old: Option<Value>,
+    /// The run that this one repeats by hand.
+    pub retry_of: Option<RunId>,
+    /// The key of the run that this one repeats, and the fingerprint under which it stands;
+    /// none: its own id is its key.
+    pub kept_key: Option<KeptKey>,
+    /// The schedule that fired it, and the tick.
+    pub tick: Option<(ScheduleId, Instant)>,
     /// Who fired it.
     pub by: String,
     /// Now.
     pub created_at: Instant,
+}
+
+/// An idempotency key that a new run takes over from an old one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The key.
+    pub key: String,
+    /// The fingerprint of the request that was sent under it: another request gets another key.
+    pub fingerprint: Vec<u8>,
+}
+
+impl NewRun {
+    /// A run of a field for a case, to be queued now: nothing forced, nothing given.
+    pub fn new(id: RunId, case: &Case, version: i64, field: &FieldKey, call: &ApiCall, why: Fired) -> Self {
+        let Fired { trigger, priority, by, at } = why;
+        Self {
+            id,
+            workspace: case.workspace,
+            case_id: case.id,
+            case_type_id: case.case_type_id,
+            case_type: case.case_type.clone(),
+            case_type_version: version,
+            field: field.clone(),
+            trigger,
+            priority,
+            attempts_max: 1 + call.retry,
+            input: None,
+            force: false,
+            overwrite: false,
+            depth: 0,
+            parent_run_id: None,
+            old: None,
+            retry_of: None,
+            kept_key: None,
+            tick: None,
+            by,
+            created_at: at,
+        }
+    }
+}
+
+/// Why, how urgently, by whom and when a run is fired.
+#[derive(Debug, Clone)]
+pub struct Fired {
+    /// Why.
+    pub trigger: Trigger,
+    /// How urgently.
+    pub priority: Priority,
+    /// By whom: `token:<name>`, `run:<id>`, `schedule`.
+    pub by: String,
+    /// When.
+    pub at: Instant,
 }
 
 /// A firing that joined a run which had not begun.
