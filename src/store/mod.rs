@@ -17,6 +17,7 @@ mod counts;
 mod create;
 mod database;
 mod error;
+mod firings;
 mod rows;
 mod run_lists;
 mod runs;
@@ -36,8 +37,9 @@ pub use close::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
+pub use firings::Enqueued;
 pub use run_lists::RunFilter;
-pub use runs::Enqueued;
+
 pub use secrets::{SecretInfo, SecretRow};
 pub use signals::Signals;
 pub use tokens::{NewToken, TokenRow};

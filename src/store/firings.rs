@@ -1,0 +1,307 @@
+//! Firings into the queue: each joins the run of its field that has not begun, or makes a new
+//! one. Per case and field at most one run has begun and at most one has not.
+
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
+use uuid::Uuid;
+
+use super::database::Tx;
+use super::error::StoreError;
+use super::rows::Columns;
+use super::statement::{
+    CHUNK, int, json, list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
+};
+use crate::domain::clock::Instant;
+use crate::domain::ids::RunId;
+use crate::domain::run::{Joined, KeptKey, NewRun, Priority, WaitingFor};
+use crate::domain::trigger::Trigger;
+
+/// What became of a firing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// A new run waits.
+    Queued(RunId),
+    /// It joined a run that had not begun.
+    Joined(RunId),
+    /// The begun run that waited for its retry is due now.
+    DueNow(RunId),
+}
+
+impl Enqueued {
+    /// The run to follow.
+    pub const fn run(self) -> RunId {
+        match self {
+            Self::Queued(run) | Self::Joined(run) | Self::DueNow(run) => run,
+        }
+    }
+}
+
+/// At most so many firings are listed on a run; later ones still join it.
+const MAX_JOINED: usize = 100;
+
+/// A run that has not begun, as firings join it.
+struct Unbegun {
+    run: Pending,
+    /// Its place among the runs that this call inserts, if it is one of them.
+    new: Option<usize>,
+}
+
+/// What a firing may change about a run that waits.
+#[derive(Clone)]
+struct Pending {
+    id: RunId,
+    priority: Priority,
+    depth: u32,
+    parent: Option<RunId>,
+    force: bool,
+    overwrite: bool,
+    input: Option<serde_json::Value>,
+    old: Option<serde_json::Value>,
+    retry_of: Option<RunId>,
+    kept: Option<KeptKey>,
+    joined: Vec<Joined>,
+}
+
+/// A begun run that waits for its retry.
+#[derive(Clone)]
+struct Waiting {
+    id: RunId,
+    priority: Priority,
+    not_before: Option<Instant>,
+    joined: Vec<Joined>,
+}
+
+/// The live runs of one field of one case.
+#[derive(Default)]
+struct Live {
+    unbegun: Option<Unbegun>,
+    waiting: Option<Waiting>,
+}
+
+type Lives = HashMap<(Uuid, String), Live>;
+
+impl Tx {
+    /// Fires fields, in order; answers for each the run to follow.
+    ///
+    /// A firing joins the run that has not begun, else a new run is queued. A manual one makes
+    /// a begun run that waits for its retry due now, and is that run unless it carries `input`,
+    /// `force`, `overwrite` or the key of an older run, which cannot change what has begun.
+    pub async fn fire(&self, firings: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
+        let mut lives = lives(self, firings).await?;
+        let mut inserts: Vec<Pending> = Vec::new();
+        let mut sources: Vec<&NewRun> = Vec::new();
+        let mut followed = Vec::with_capacity(firings.len());
+        for firing in firings {
+            let live = lives.entry((firing.case_id.0, firing.field.to_string())).or_default();
+            let waiting = live.waiting.as_mut().filter(|_| firing.trigger == Trigger::Manual);
+            if let Some(run) = waiting {
+                make_due(self, run, firing).await?;
+                if live.unbegun.is_none() && is_plain(firing) {
+                    followed.push(Enqueued::DueNow(run.id));
+                    continue;
+                }
+            }
+            if let Some(unbegun) = &mut live.unbegun {
+                join(&mut unbegun.run, firing);
+                match unbegun.new {
+                    Some(at) => inserts[at] = unbegun.run.clone(),
+                    None => save(self, &unbegun.run).await?,
+                }
+                followed.push(Enqueued::Joined(unbegun.run.id));
+                continue;
+            }
+            let run = pending(firing);
+            followed.push(Enqueued::Queued(run.id));
+            live.unbegun = Some(Unbegun { run: run.clone(), new: Some(inserts.len()) });
+            inserts.push(run);
+            sources.push(firing);
+        }
+        insert_rows(self, &sources, &inserts).await?;
+        Ok(followed)
+    }
+}
+
+/// Nothing about it would be lost if a begun run stood for it.
+fn is_plain(firing: &NewRun) -> bool {
+    firing.input.is_none() && !firing.force && !firing.overwrite && firing.retry_of.is_none()
+}
+
+fn pending(firing: &NewRun) -> Pending {
+    Pending {
+        id: firing.id,
+        priority: firing.priority,
+        depth: firing.depth,
+        parent: firing.parent_run_id,
+        force: firing.force,
+        overwrite: firing.overwrite,
+        input: firing.input.clone(),
+        old: firing.old.clone(),
+        retry_of: firing.retry_of,
+        kept: firing.kept_key.clone(),
+        joined: Vec::new(),
+    }
+}
+
+fn join(run: &mut Pending, firing: &NewRun) {
+    run.joined = joined(&run.joined, firing);
+    if firing.priority.rank() < run.priority.rank() {
+        run.priority = firing.priority;
+    }
+    if firing.depth > run.depth {
+        run.depth = firing.depth;
+        run.parent = firing.parent_run_id;
+    }
+    run.force |= firing.force;
+    run.overwrite |= firing.overwrite;
+    run.input = firing.input.clone().or(run.input.take());
+    run.old = run.old.take().or_else(|| firing.old.clone());
+    if run.retry_of.is_none() {
+        run.retry_of = firing.retry_of;
+        run.kept.clone_from(&firing.kept_key);
+    }
+}
+
+fn joined(before: &[Joined], firing: &NewRun) -> Vec<Joined> {
+    let new = Joined { trigger: firing.trigger, at: firing.created_at, by: firing.by.clone() };
+    before.iter().cloned().chain([new]).take(MAX_JOINED).collect()
+}
+
+async fn lives(tx: &Tx, firings: &[NewRun]) -> Result<Lives, StoreError> {
+    let mut cases: Vec<Uuid> = firings.iter().map(|firing| firing.case_id.0).collect();
+    cases.sort_unstable();
+    cases.dedup();
+    let mut lives = Lives::new();
+    for chunk in cases.chunks(CHUNK) {
+        let statement = format!(
+            "SELECT id, case_id, field, begun, waiting_for, priority, not_before, depth, parent_run_id, force, \
+             overwrite, input, old, retry_of, joined FROM run \
+             WHERE case_id IN ({}) AND status IN ('queued', 'running')",
+            list(chunk.len(), 1)
+        );
+        for row in tx.all(sql(statement, chunk.iter().copied().map(uuid).collect())).await? {
+            read_live(&row, &mut lives)?;
+        }
+    }
+    Ok(lives)
+}
+
+fn read_live(row: &QueryResult, lives: &mut Lives) -> Result<(), StoreError> {
+    let mut columns = Columns::of("run", row)?;
+    let id = RunId(columns.id());
+    let live = lives.entry((columns.get()?, columns.get()?)).or_default();
+    let begun: bool = columns.get()?;
+    let waiting_for = columns.maybe_word(WaitingFor::parse)?;
+    let rank: i32 = columns.get()?;
+    let priority =
+        Priority::from_rank(rank).ok_or_else(|| columns.corrupt(format!("{rank} is no priority")))?;
+    let not_before = columns.maybe_at()?;
+    let mut run = Pending {
+        id,
+        priority,
+        depth: columns.count()?,
+        parent: columns.get::<Option<Uuid>>()?.map(RunId),
+        force: columns.get()?,
+        overwrite: columns.get()?,
+        input: columns.maybe_json()?,
+        old: columns.maybe_json()?,
+        retry_of: columns.get::<Option<Uuid>>()?.map(RunId),
+        kept: None,
+        joined: columns.maybe_json()?.unwrap_or_default(),
+    };
+    if !begun {
+        live.unbegun = Some(Unbegun { run, new: None });
+    } else if waiting_for == Some(WaitingFor::Retry) {
+        live.waiting = Some(Waiting { id, priority, not_before, joined: std::mem::take(&mut run.joined) });
+    }
+    Ok(())
+}
+
+/// Not before the provider's `Retry-After`.
+async fn make_due(tx: &Tx, run: &mut Waiting, firing: &NewRun) -> Result<(), StoreError> {
+    run.joined = joined(&run.joined, firing);
+    let due_at = run.not_before.map_or(firing.created_at, |earliest| earliest.max(firing.created_at));
+    let rank = run.priority.rank().min(firing.priority.rank());
+    let statement = "UPDATE run SET due_at = $1, priority = $2, joined = $3 WHERE id = $4";
+    tx.execute(sql(statement, vec![ms(due_at), int(rank), json(&run.joined), uuid(run.id.0)])).await?;
+    Ok(())
+}
+
+/// Writes what joining has changed.
+async fn save(tx: &Tx, run: &Pending) -> Result<(), StoreError> {
+    let statement = "UPDATE run SET joined = $1, priority = $2, force = $3, overwrite = $4, input = $5, depth = $6, \
+         parent_run_id = $7, old = $8, retry_of = $9, idempotency_key = COALESCE($10, idempotency_key), \
+         fingerprint = COALESCE($11, fingerprint) WHERE id = $12";
+    let values = vec![
+        json(&run.joined),
+        int(run.priority.rank()),
+        Value::from(run.force),
+        Value::from(run.overwrite),
+        maybe_json(run.input.as_ref()),
+        int(run.depth),
+        maybe_uuid(run.parent.map(|id| id.0)),
+        maybe_json(run.old.as_ref()),
+        maybe_uuid(run.retry_of.map(|id| id.0)),
+        maybe_text(run.kept.as_ref().map(|kept| kept.key.clone())),
+        Value::from(run.kept.as_ref().map(|kept| kept.fingerprint.clone())),
+        uuid(run.id.0),
+    ];
+    tx.execute(sql(statement, values)).await?;
+    Ok(())
+}
+
+/// Queues runs of cases that have none yet.
+pub(super) async fn insert(tx: &Tx, runs: &[&NewRun]) -> Result<(), StoreError> {
+    let rows: Vec<Pending> = runs.iter().map(|run| pending(run)).collect();
+    insert_rows(tx, runs, &rows).await
+}
+
+const COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, priority, \
+     due_at, attempts_max, idempotency_key, fingerprint, retry_of, schedule_id, tick_at, depth, parent_run_id, joined, \
+     input, old, force, overwrite, created_at";
+const COLUMN_COUNT: usize = 24;
+
+async fn insert_rows(tx: &Tx, runs: &[&NewRun], rows: &[Pending]) -> Result<(), StoreError> {
+    let both: Vec<_> = runs.iter().zip(rows).collect();
+    for chunk in both.chunks(CHUNK) {
+        let values = chunk.iter().flat_map(|(run, row)| row_values(run, row)).collect();
+        let statement = format!(
+            "WITH fired ({COLUMNS}) AS (VALUES {}) INSERT INTO run ({COLUMNS}, status, begun, waiting_for, attempt, \
+             limited, lost, cached) SELECT {COLUMNS}, 'queued', FALSE, 'worker', 0, 0, 0, FALSE FROM fired",
+            tuples(chunk.len(), COLUMN_COUNT, 1)
+        );
+        tx.execute(sql(statement, values)).await?;
+    }
+    Ok(())
+}
+
+fn row_values(run: &NewRun, row: &Pending) -> [Value; COLUMN_COUNT] {
+    let key = row.kept.as_ref().map_or_else(|| run.id.to_string(), |kept| kept.key.clone());
+    let joined = (!row.joined.is_empty()).then_some(&row.joined);
+    [
+        uuid(run.id.0),
+        uuid(run.workspace.0),
+        uuid(run.case_id.0),
+        uuid(run.case_type_id.0),
+        text(run.case_type.as_str()),
+        int(run.case_type_version),
+        text(run.field.as_str()),
+        text(run.trigger.as_str()),
+        int(row.priority.rank()),
+        ms(run.created_at),
+        int(run.attempts_max),
+        text(key),
+        Value::from(row.kept.as_ref().map(|kept| kept.fingerprint.clone())),
+        maybe_uuid(row.retry_of.map(|id| id.0)),
+        maybe_uuid(run.tick.map(|(schedule, _)| schedule.0)),
+        maybe_ms(run.tick.map(|(_, at)| at)),
+        int(row.depth),
+        maybe_uuid(row.parent.map(|id| id.0)),
+        maybe_json(joined),
+        maybe_json(row.input.as_ref()),
+        maybe_json(row.old.as_ref()),
+        Value::from(row.force),
+        Value::from(row.overwrite),
+        ms(run.created_at),
+    ]
+}
