@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::case_body::CaseBody;
 use super::case_query::CaseQuery;
-use super::change;
+use super::change::{self, Patch};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::{Plan, Plans};
@@ -151,8 +151,15 @@ impl Cases {
         Ok(Page::new(items, next, counted))
     }
 
-    /// Changes a case by a merge patch (RFC 7396) of its members.
-    pub async fn patch(&self, actor: &Actor, id: CaseId, body: &Value) -> Result<CaseView, ServiceError> {
+    /// Changes a case by a merge patch (RFC 7396) of its members, and fires what the change
+    /// fires. `pins`: mapped targets that it changes become overrides.
+    pub async fn patch(
+        &self,
+        actor: &Actor,
+        id: CaseId,
+        body: &Value,
+        pins: bool,
+    ) -> Result<CaseView, ServiceError> {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
         if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
@@ -160,18 +167,12 @@ impl Cases {
                 "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
         }
-        let plan = self
-            .plans
-            .by_id_current(current.case.case_type_id)
-            .await?
-            .ok_or(ServiceError::NotFound("case"))?;
         let reference = body.reference.clone().flatten();
-        let (actor_in, now, limits) = (actor.clone(), self.clock.now(), self.limits);
+        let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides };
+        let this = self.clone();
         let written = self
             .store
-            .write(move |tx| {
-                Box::pin(async move { change::patch(tx, &actor_in, id, &plan, body, now, limits).await })
-            })
+            .write(move |tx| Box::pin(async move { change::patch(tx, &this, patch).await }))
             .await;
         match written {
             Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {

@@ -17,6 +17,7 @@ mod counts;
 mod create;
 mod database;
 mod error;
+mod field_inputs;
 mod firings;
 mod rows;
 mod run_lists;

@@ -62,6 +62,8 @@ pub struct ApiCall {
     pub secrets: BTreeSet<String>,
     /// The values that it looks at, given or inferred.
     pub watch: WatchSet,
+    /// Its targets that a person's change overrides: all but those that its request reads.
+    pub pinnable: Vec<DataPath>,
     /// What its `when` reads of the data before a change.
     pub old: OldUse,
     /// The members of `api_config` after the request as they are shown.
@@ -77,14 +79,19 @@ impl ApiCall {
         field.later("watch");
         field.later("schedule");
         let when = compiler.when(field);
+        let condition = std::mem::take(&mut compiler.references);
         let retry =
             field.whole("retry", 0..=10).and_then(|retry| u32::try_from(retry).ok()).unwrap_or(RETRIES);
         let timeout_ms = field.whole("timeout", 1..=300_000);
         let cache_duration = read_cache_duration(field);
         let enabled = field.flag("enabled").unwrap_or(true);
         let config = config::read(field, &mut compiler, &outputs)?;
-        let Compiler { references, secrets, .. } = compiler;
+        let Compiler { mut references, secrets, .. } = compiler;
         let own = own_targets(&config.mapping, config.output_variable.as_deref());
+        let read: Vec<_> =
+            references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
+        let pinnable = own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect();
+        references.extend(condition);
         let inferred = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs));
         let inferred = inferred.filter(|path| !own.iter().any(|target| path.lies_in(target)));
         let watch = WatchSet::new(inferred, own.clone());
@@ -105,6 +112,7 @@ impl ApiCall {
             references,
             secrets: secrets.keys().cloned().collect(),
             watch,
+            pinnable,
             old,
             normal: config.normal,
         };

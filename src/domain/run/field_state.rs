@@ -36,6 +36,8 @@ pub struct FieldState {
     pub fetched_at: Option<Instant>,
     /// Whether that data came from the cache.
     pub cached: bool,
+    /// Whether a value that the field looks at differs from what that data was made from.
+    pub inputs_changed: bool,
     /// How long the run took, in ms.
     pub duration_ms: Option<i64>,
     /// Key of its connection.
@@ -60,6 +62,7 @@ impl FieldState {
             next_attempt_at: None,
             fetched_at: None,
             cached: false,
+            inputs_changed: false,
             duration_ms: None,
             connection: None,
             error: None,
