@@ -133,7 +133,7 @@ impl App {
         let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
         let worker = Worker::new(engine, tasks.clone());
         tasks.spawn(worker.clone().work(stop.clone()));
-        tasks.spawn(worker.clone().keep_leases(stop.clone()));
+        tasks.spawn(worker.clone().keep_leases());
         let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
         let (address, server) = if options.serves {
             let (address, server) =

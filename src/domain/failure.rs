@@ -178,6 +178,17 @@ impl RunError {
         }
     }
 
+    /// What a run says whose place another one took before its next attempt. `changed`: because
+    /// the request would not be the same any more.
+    pub fn superseded(changed: bool, attempt: u32, at: Instant) -> Self {
+        let sentence = if changed {
+            "The case changed before the next attempt, so a new run with the new values took its place."
+        } else {
+            "A newer run of this field was waiting, so it took the place of this one's next attempt."
+        };
+        Self::cancelled(sentence, attempt, at)
+    }
+
     /// What a cancelled run says.
     pub fn cancelled(sentence: &str, attempt: u32, at: Instant) -> Self {
         let failure = Failure::new(FailureCode::Cancelled, "");

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
-use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
 use crate::outbound::Outbound;
 use crate::service::{Plans, Secrets, ServiceError};
 use crate::store::{Store, StoreError};
@@ -39,6 +41,8 @@ pub struct Engine {
     pub settings: EngineSettings,
     /// How often each run was handed back in a row.
     pub(super) handed_back: HandedBack,
+    /// The time of calls in flight is up: this process stops.
+    pub(super) time_is_up: CancellationToken,
 }
 
 impl Engine {
@@ -53,8 +57,18 @@ impl Engine {
         settings: EngineSettings,
     ) -> Arc<Self> {
         let worker = WorkerId(rng.uuid(clock.now()));
-        let handed_back = HandedBack::default();
-        Arc::new(Self { store, plans, secrets, outbound, clock, rng, worker, settings, handed_back })
+        Arc::new(Self {
+            store,
+            plans,
+            secrets,
+            outbound,
+            clock,
+            rng,
+            worker,
+            settings,
+            handed_back: HandedBack::default(),
+            time_is_up: CancellationToken::new(),
+        })
     }
 }
 
@@ -78,6 +92,12 @@ pub(super) enum Stop {
     Skipped(Reason, Vec<String>),
     /// It is not wanted any more.
     Cancelled(Reason),
+    /// A newer run takes its place: this one, or else the one that waits.
+    Superseded(Option<Box<NewRun>>),
+    /// This process stops before the answer came.
+    Stopped,
+    /// Somebody else holds the run by now; there is nothing to record.
+    Lost,
     /// Our own trouble.
     Ours(EngineError),
 }
@@ -107,6 +127,8 @@ pub(super) struct Trace {
     pub(super) phases: Option<PhaseTimes>,
     /// Some of the request left and no complete answer came.
     pub(super) unknown: bool,
+    /// Fingerprint of the request.
+    pub(super) fingerprint: Option<Vec<u8>>,
 }
 
 impl Trace {

@@ -24,19 +24,22 @@ mod prepare;
 /// 4. Templates into a request, or skipped.
 mod render;
 
-/// 5. Credentials onto the request.
+/// 5. Is it still the request that the run was begun with? Kept before it leaves.
+mod seal;
+
+/// 6. Credentials onto the request.
 mod authorize;
 
-/// 6. One exchange; what went wrong with it, as a failure.
+/// 7. One exchange; what went wrong with it, as a failure.
 mod send;
 
-/// 7. Is the answer a success?
+/// 8. Is the answer a success?
 mod judge;
 
-/// 8. The answer into values.
+/// 9. The answer into values.
 mod map;
 
-/// 9. One commit: data, provenance, state, run, attempt.
+/// 10. One commit: data, provenance, state, run, attempt.
 mod record;
 
 pub use context::{Engine, EngineSettings};

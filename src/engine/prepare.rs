@@ -9,6 +9,7 @@ use super::context::{Engine, Stop};
 use crate::domain::api_call::ApiCall;
 use crate::domain::clock::rfc3339;
 use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::firing::MAX_DEPTH;
 use crate::domain::ids::FieldKey;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
@@ -35,6 +36,12 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Takes another key, before anything is sent.
+    pub(super) fn take_key(&mut self, key: String) {
+        self.scope.set("workflow_run_id", Arc::new(Value::String(key.clone())));
+        self.idempotency_key = key;
+    }
+
     /// The field's configuration; it was there when this was made.
     pub(super) fn call(&self) -> Option<&ApiCall> {
         self.plan.case_type.field(&self.field).and_then(|field| field.api_call())
@@ -43,6 +50,13 @@ impl Prepared {
 
 /// Gathers it, or says why there is nothing to do.
 pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepared, Stop> {
+    if run.depth > MAX_DEPTH {
+        let detail = format!(
+            "this run is number {} of a chain of fields that set each other off; at most {MAX_DEPTH} may follow one change",
+            run.depth
+        );
+        return Err(Failure::new(FailureCode::ChainTooDeep, detail).into());
+    }
     let plan = engine.plans.version(run.case_type_id, run.case_type_version).await?;
     let plan = plan.ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let field = run.field.to_string();
@@ -141,13 +155,21 @@ fn scope(
         .with("params", plan.params.clone())
         .with("secret", secrets.clone())
         .with("secrets", secrets)
-        .with("run", Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": run.attempt})))
+        .with("run", root_run(run, run.attempt))
         .with("workflow_run_id", Arc::new(Value::String(run.idempotency_key.clone())))
         .with("now", Arc::new(Value::String(rfc3339(now))))
         .with("now_unix", Arc::new(json!(now.timestamp())));
+    if let Some(old) = &run.old {
+        scope.set("old", old.clone());
+    }
     for (name, value, failed) in outputs {
         let value = if *failed { Value::Null } else { value.clone() };
         scope.set(name, Arc::new(value));
     }
     scope
+}
+
+/// The root `run` at this attempt.
+pub(super) fn root_run(run: &ClaimedRun, attempt: u32) -> Arc<Value> {
+    Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": attempt}))
 }

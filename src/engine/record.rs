@@ -8,7 +8,7 @@ use super::context::{Engine, EngineError, Stop, Trace};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
 use crate::domain::retry::{self, Budget, Failed, Next};
-use crate::domain::run::{Attempt, NextAttempt, Outcome, Reason, RunStatus, WaitingFor};
+use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Reason, RunStatus, WaitingFor};
 use crate::store::{CaseEffect, ClaimedRun, Closing, Ending, StoreError, Verdict};
 
 /// Longest pause between two tries to commit.
@@ -28,6 +28,13 @@ pub(super) async fn record(
             Verdict::Ended(Ending { reason: Some(reason), missing, ..ending(RunStatus::Skipped) })
         }
         Err(Stop::Cancelled(reason)) => cancelled(&run, reason, at),
+        Err(Stop::Superseded(successor)) => superseded(&run, successor, at),
+        Err(Stop::Stopped) if trace.unknown => given_back(at),
+        Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
+        Err(Stop::Lost) => {
+            tracing::info!(run = %run.id, "the run is no longer ours; nothing was sent");
+            return Ok(());
+        }
         Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),
         Err(Stop::Ours(error)) => {
             tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
@@ -36,24 +43,29 @@ pub(super) async fn record(
         }
     };
     engine.handed_back.forget(run.id);
+    let fingerprint = trace.fingerprint.clone();
     let attempt = attempt(&run, trace, &verdict, at);
-    commit(engine, closing(&run, at, attempt, verdict)).await
+    commit(engine, Closing { fingerprint, ..closing(&run, at, attempt, verdict) }).await
 }
 
-/// The worker is gone or the process stops: the attempt stays with an unknown outcome, the run
-/// waits again under the same key and has used up no retry.
+/// The process stops and the attempt could not be ended in order: it stays with an unknown
+/// outcome.
 pub(super) async fn give_back(engine: &Engine, run: &ClaimedRun) -> Result<(), EngineError> {
     let at = engine.clock.now();
-    let verdict = Verdict::Again {
+    let attempt = exchange(run, Trace::default(), Outcome::Unknown, at);
+    commit(engine, closing(run, at, Some(attempt), given_back(at))).await
+}
+
+/// The run waits again under the same key and has used up no retry.
+const fn given_back(at: Instant) -> Verdict {
+    Verdict::Again {
         due_at: at,
         not_before: None,
         waiting_for: WaitingFor::Worker,
         free: true,
         limited: false,
         error: None,
-    };
-    let trace = Trace { unknown: true, ..Trace::default() };
-    commit(engine, closing(run, at, Some(exchange(run, trace, Outcome::Unknown, at)), verdict)).await
+    }
 }
 
 /// A bug on the way: the run ends, so that nothing is stuck.
@@ -64,11 +76,12 @@ pub(super) async fn give_up(engine: &Engine, run: &ClaimedRun, detail: &str) -> 
 
 fn closing(run: &ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verdict) -> Closing {
     let case_id = run.case.case.id;
-    Closing { run_id: run.id, case_id, field: run.field.clone(), token: run.token, at, attempt, verdict }
+    let (field, fingerprint) = (run.field.clone(), None);
+    Closing { run_id: run.id, case_id, field, token: run.token, at, attempt, fingerprint, verdict }
 }
 
 const fn ending(status: RunStatus) -> Ending {
-    Ending { status, reason: None, missing: Vec::new(), error: None, effect: None }
+    Ending { status, reason: None, missing: Vec::new(), error: None, effect: None, successor: None }
 }
 
 fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
@@ -78,6 +91,12 @@ fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
     };
     let error = Some(RunError::cancelled(sentence, run.attempt, at));
     Verdict::Ended(Ending { reason: Some(reason), error, ..ending(RunStatus::Cancelled) })
+}
+
+fn superseded(run: &ClaimedRun, successor: Option<Box<NewRun>>, at: Instant) -> Verdict {
+    let error = Some(RunError::superseded(successor.is_some(), run.attempt, at));
+    let reason = Some(Reason::Superseded);
+    Verdict::Ended(Ending { reason, error, successor, ..ending(RunStatus::Cancelled) })
 }
 
 fn internal(run: &ClaimedRun, detail: &str, at: Instant) -> Verdict {
@@ -162,6 +181,7 @@ fn next_attempt(due_at: Instant, not_before: Option<Instant>, waiting_for: Waiti
         (WaitingFor::RateLimit, _) => {
             "the provider's limit was reached; each wait is longer than the one before"
         }
+        (WaitingFor::Worker, _) => "Dossier was stopped before the answer came; the request is repeated",
         _ => "the attempt failed and may be repeated; each wait is longer than the one before",
     };
     NextAttempt { at: due_at, because: because.to_owned() }

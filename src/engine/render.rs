@@ -11,7 +11,7 @@ use crate::domain::api_call::{BodyTemplate, Method};
 use crate::domain::auth::Auth;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::run::Reason;
-use crate::domain::template::{RenderError, Template, text_of};
+use crate::domain::template::{RenderError, Scope, Template, text_of};
 
 /// A request without credentials.
 pub(super) struct Rendered {
@@ -60,8 +60,12 @@ impl Missing {
 
 /// Renders the request of an attempt.
 pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered, Stop> {
+    render_with(prepared, &prepared.scope, trace)
+}
+
+/// As [`render`], from other roots.
+pub(super) fn render_with(prepared: &Prepared, scope: &Scope, trace: &mut Trace) -> Result<Rendered, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let scope = &prepared.scope;
     if let Some(when) = &call.when
         && !when.holds(scope)?
     {
@@ -81,7 +85,7 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
         headers.extend(value.map(|value| (name.clone(), value)));
     }
     let body = match &request.body {
-        Some(body) => missing.keep(render_body(body, prepared, &mut headers))?,
+        Some(body) => missing.keep(render_body(body, scope, &mut headers))?,
         None => None,
     };
     for template in credentials(&request.auth) {
@@ -116,10 +120,9 @@ fn provider(url: &Url) -> String {
 
 fn render_body(
     body: &BodyTemplate,
-    prepared: &Prepared,
+    scope: &Scope,
     headers: &mut Vec<(String, String)>,
 ) -> Result<Bytes, RenderError> {
-    let scope = &prepared.scope;
     let (kind, text) = match body {
         BodyTemplate::Json(tree) => ("application/json", tree.render(scope)?.to_string()),
         BodyTemplate::JsonText(text) => ("application/json", text.render(scope)?),

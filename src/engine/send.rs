@@ -32,6 +32,9 @@ pub(super) async fn send(
 ) -> Result<Received, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let timeout_ms = call.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS);
+    if engine.time_is_up.is_cancelled() {
+        return Err(Stop::Stopped);
+    }
     let Signed { request, redactor } = signed;
     let outgoing = Outgoing {
         method: request.method.as_str().parse().map_err(|_| {
@@ -42,11 +45,26 @@ pub(super) async fn send(
         body: request.body,
     };
     let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
-    let deadline = engine.clock.sleep_until(engine.clock.now() + wait);
+    let timeout = engine.clock.sleep_until(engine.clock.now() + wait);
+    let deadline = async {
+        tokio::select! {
+            () = timeout => {}
+            () = engine.time_is_up.cancelled() => {}
+        }
+    };
     match engine.outbound.exchange(outgoing, deadline, timeout_ms).await {
         Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
+        Err(failed) if was_stopped(engine, &failed) => {
+            refuse(&failed, &redactor, trace);
+            Err(Stop::Stopped)
+        }
         Err(failed) => Err(refuse(&failed, &redactor, trace).into()),
     }
+}
+
+/// The exchange was ended because this process stops, not by the provider.
+fn was_stopped(engine: &Engine, failed: &ExchangeFailed) -> bool {
+    matches!(failed.kind, ExchangeFailure::Timeout { .. }) && engine.time_is_up.is_cancelled()
 }
 
 fn receive(engine: &Engine, exchange: &Exchange, redactor: &Redactor, trace: &mut Trace) -> Received {

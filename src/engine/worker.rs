@@ -26,6 +26,8 @@ const LEASE: Duration = Duration::from_secs(15);
 const RENEW: Duration = Duration::from_secs(5);
 /// How often the queue is looked at without a wake-up.
 const POLL: Duration = Duration::from_millis(250);
+/// How long the runs of calls that were ended may take to be given back.
+const GIVING_BACK: Duration = Duration::from_secs(5);
 /// Most runs in one claim.
 const CLAIM: usize = 128;
 
@@ -129,12 +131,22 @@ impl Worker {
         self.freed.notify_one();
     }
 
-    /// Renews the holds of this worker until `stop`.
-    pub async fn keep_leases(self: Arc<Self>, stop: CancellationToken) {
+    async fn wait_for_tasks(&self, deadline: impl Future<Output = ()>) {
+        tokio::pin!(deadline);
+        while self.slots.available_permits() < self.engine.settings.concurrency {
+            tokio::select! {
+                () = self.freed.notified() => {}
+                () = &mut deadline => return,
+            }
+        }
+    }
+
+    /// Renews the holds of this worker until [`Worker::drain`] is done with calls in flight.
+    pub async fn keep_leases(self: Arc<Self>) {
         let (engine, clock) = (&self.engine, &self.engine.clock);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = engine.time_is_up.cancelled() => return,
                 () = clock.sleep_until(clock.now() + RENEW) => {}
             }
             let held: Vec<RunId> =
@@ -156,16 +168,13 @@ impl Worker {
         }
     }
 
-    /// Waits for calls in flight until `deadline`, then gives the rest back. Call it after
-    /// [`Worker::work`] has returned.
+    /// Waits for calls in flight until `deadline`, then ends them and gives their runs back. Call
+    /// it after [`Worker::work`] has returned.
     pub async fn drain(&self, deadline: impl Future<Output = ()>) {
-        tokio::pin!(deadline);
-        while self.slots.available_permits() < self.engine.settings.concurrency {
-            tokio::select! {
-                () = self.freed.notified() => {}
-                () = &mut deadline => break,
-            }
-        }
+        self.wait_for_tasks(deadline).await;
+        self.engine.time_is_up.cancel();
+        let clock = &self.engine.clock;
+        self.wait_for_tasks(clock.sleep_until(clock.now() + GIVING_BACK)).await;
         let rest: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         for (id, (run, task)) in rest {
             task.abort();

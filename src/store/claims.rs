@@ -20,6 +20,7 @@ use crate::domain::clock::Instant;
 use crate::domain::ids::{
     CaseId, CaseTypeId, CaseTypeKey, FieldKey, LeaseToken, RunId, WorkerId, WorkspaceId,
 };
+use crate::domain::run::Priority;
 use crate::domain::trigger::Trigger;
 
 /// What a worker asks for.
@@ -62,10 +63,25 @@ pub struct ClaimedRun {
     pub lost: u32,
     /// The same over all attempts.
     pub idempotency_key: String,
+    /// Of the request that it was begun with, where that is known: its own, or that of the run
+    /// whose key it keeps.
+    pub fingerprint: Option<Vec<u8>>,
     /// The member `input` of the refresh.
     pub input: Option<Value>,
     /// Skip the cache look-up.
     pub force: bool,
+    /// Clear overrides when it succeeds.
+    pub overwrite: bool,
+    /// Its place in the queue.
+    pub priority: Priority,
+    /// How many mapped writes led here.
+    pub depth: u32,
+    /// The run whose mapping fired this one.
+    pub parent_run_id: Option<RunId>,
+    /// What `when` reads as `old`.
+    pub old: Option<Arc<Value>>,
+    /// The run that this one repeats by hand.
+    pub retry_of: Option<RunId>,
     /// `now` of its templates: when its first attempt was claimed.
     pub sealed_at: Instant,
     /// When this attempt was claimed.
@@ -86,7 +102,8 @@ pub struct ClaimedCase {
 }
 
 const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
-     attempts_max, limited, lost, idempotency_key, input, force, sealed_at";
+     attempts_max, limited, lost, idempotency_key, fingerprint, input, force, overwrite, priority, depth, parent_run_id, old, \
+     retry_of, sealed_at";
 
 pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
     let statement = format!(
@@ -132,8 +149,15 @@ fn claimed_run(
         limited: columns.count()?,
         lost: columns.count()?,
         idempotency_key: columns.get()?,
+        fingerprint: columns.get()?,
         input: columns.maybe_json()?,
         force: columns.get()?,
+        overwrite: columns.get()?,
+        priority: columns.priority()?,
+        depth: columns.count()?,
+        parent_run_id: columns.get::<Option<Uuid>>()?.map(RunId),
+        old: columns.maybe_json()?.map(Arc::new),
+        retry_of: columns.get::<Option<Uuid>>()?.map(RunId),
         sealed_at: columns.at()?,
         claimed_at: claim.now,
         token: claim.token,

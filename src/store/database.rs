@@ -16,6 +16,7 @@ use super::claims::{Claim, ClaimedRun};
 use super::close::{Closing, CommitLimits};
 use super::create::{CreateOutcome, NewCase};
 use super::error::StoreError;
+use super::seals::Seal;
 use super::signals::Signals;
 use super::writer::{Command, Writer};
 
@@ -105,6 +106,11 @@ impl Store {
     /// Takes due runs into the hands of a worker.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedRun>, StoreError> {
         self.writer.ask(|reply| Command::Claim(claim, reply)).await
+    }
+
+    /// Fixes what a run stands for. `false`: the lease was lost, nothing may be sent.
+    pub async fn seal(&self, seal: Seal) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Command::Seal(seal, reply)).await
     }
 
     /// Records an attempt. `false`: the lease was lost, nothing was written.

@@ -154,8 +154,14 @@ fn join(run: &mut Pending, firing: &NewRun) {
     }
     run.force |= firing.force;
     run.overwrite |= firing.overwrite;
-    run.input = firing.input.clone().or(run.input.take());
-    run.old = run.old.take().or_else(|| firing.old.clone());
+    // The later input and the older data win: what takes the place of a begun run is older.
+    let (mut first, mut last) =
+        ((run.input.take(), run.old.take()), (firing.input.clone(), firing.old.clone()));
+    if firing.replaces.is_some() {
+        std::mem::swap(&mut first, &mut last);
+    }
+    run.input = last.0.or(first.0);
+    run.old = first.1.or(last.1);
     if run.retry_of.is_none() {
         run.retry_of = firing.retry_of;
         run.kept.clone_from(&firing.kept_key);
@@ -192,9 +198,7 @@ fn read_live(row: &QueryResult, lives: &mut Lives) -> Result<(), StoreError> {
     let live = lives.entry((columns.get()?, columns.get()?)).or_default();
     let begun: bool = columns.get()?;
     let waiting_for = columns.maybe_word(WaitingFor::parse)?;
-    let rank: i32 = columns.get()?;
-    let priority =
-        Priority::from_rank(rank).ok_or_else(|| columns.corrupt(format!("{rank} is no priority")))?;
+    let priority = columns.priority()?;
     let not_before = columns.maybe_at()?;
     let mut run = Pending {
         id,

@@ -22,6 +22,7 @@ mod firings;
 mod rows;
 mod run_lists;
 mod runs;
+mod seals;
 mod secrets;
 mod signals;
 mod statement;
@@ -41,6 +42,7 @@ pub use error::StoreError;
 pub use firings::Enqueued;
 pub use run_lists::RunFilter;
 
+pub use seals::Seal;
 pub use secrets::{SecretInfo, SecretRow};
 pub use signals::Signals;
 pub use tokens::{NewToken, TokenRow};

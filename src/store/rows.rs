@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::statement::instant;
 use crate::domain::clock::Instant;
+use crate::domain::run::Priority;
 
 /// Reads the columns of one row from left to right; the first must be the row's id.
 pub(super) struct Columns<'r> {
@@ -86,6 +87,12 @@ impl<'r> Columns<'r> {
             }
             None => Ok(None),
         }
+    }
+
+    /// The next column, the rank of a priority.
+    pub(super) fn priority(&mut self) -> Result<Priority, StoreError> {
+        let rank = self.get::<i32>()?;
+        Priority::from_rank(rank).ok_or_else(|| self.corrupt(format!("{rank} is no priority")))
     }
 
     /// The error for this row.

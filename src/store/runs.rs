@@ -9,7 +9,7 @@ use super::statement::{sql, uuid};
 use super::sweep::SHORT_BODY;
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{
-    Attempt, Outcome, Priority, Reason, ReceivedResponse, Run, RunStatus, SentRequest, WaitingFor,
+    Attempt, Outcome, Reason, ReceivedResponse, Run, RunStatus, SentRequest, WaitingFor,
 };
 use crate::domain::trigger::Trigger;
 
@@ -36,10 +36,7 @@ fn run(row: &QueryResult) -> Result<Run, StoreError> {
         reason: columns.maybe_word(Reason::parse)?,
         missing: columns.maybe_json()?.unwrap_or_default(),
         waiting_for: columns.maybe_word(WaitingFor::parse)?,
-        priority: {
-            let rank = columns.get::<i32>()?;
-            Priority::from_rank(rank).ok_or_else(|| columns.corrupt(format!("{rank} is no priority")))?
-        },
+        priority: columns.priority()?,
         due_at: columns.maybe_at()?,
         attempt: columns.count()?,
         attempts_max: columns.count()?,

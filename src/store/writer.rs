@@ -1,6 +1,6 @@
 //! The one writer: takes what waits, writes it in one transaction, answers after the commit.
 //!
-//! Creating, claiming and closing are typed commands, so that a batch of them becomes a few
+//! Creating, claiming, sealing and closing are typed commands, so that a batch of them becomes a few
 //! multi-row statements; everything rare is a closure with a transaction of its own. When a
 //! batch fails, its commands are repeated one by one: one that cannot be written harms no other.
 
@@ -17,6 +17,7 @@ use super::close::{self, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
 use super::database::Tx;
 use super::error::StoreError;
+use super::seals::{self, Seal};
 use super::signals::Signals;
 
 /// Commands in one transaction.
@@ -32,6 +33,7 @@ type Work = Box<dyn for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, (bool, Finish)> + Se
 pub(super) enum Command {
     Create(Box<NewCase>, Reply<CreateOutcome>),
     Claim(Claim, Reply<Vec<ClaimedRun>>),
+    Seal(Seal, Reply<bool>),
     Close(Arc<Closing>, Reply<bool>),
     Work(Work),
     Stop,
@@ -94,6 +96,7 @@ impl Writer {
 /// The typed commands of one transaction.
 #[derive(Default)]
 struct Batch {
+    seals: Vec<(Seal, Reply<bool>)>,
     closes: Vec<(Arc<Closing>, Reply<bool>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
     claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
@@ -115,11 +118,13 @@ impl Desk {
                 match command {
                     Command::Create(case, reply) => batch.creates.push((case, reply)),
                     Command::Claim(claim, reply) => batch.claims.push((claim, reply)),
+                    Command::Seal(seal, reply) => batch.seals.push((seal, reply)),
                     Command::Close(closing, reply) => batch.closes.push((closing, reply)),
                     Command::Work(work) => self.work(work).await,
                     Command::Stop => stopped = true,
                 }
             }
+            self.seal(mem::take(&mut batch.seals)).await;
             self.close(mem::take(&mut batch.closes)).await;
             self.create(mem::take(&mut batch.creates)).await;
             self.claim(batch.claims).await;
@@ -143,6 +148,37 @@ impl Desk {
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
         finish(done.map_err(StoreError::from));
         self.signals.wake();
+    }
+
+    async fn seal(&self, seals: Vec<(Seal, Reply<bool>)>) {
+        if seals.is_empty() {
+            return;
+        }
+        let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
+        let results = match self.seal_all(&seals).await {
+            Ok(ours) => ours.into_iter().map(Ok).collect(),
+            Err(error) if seals.len() == 1 => vec![Err(error)],
+            Err(_) => self.seal_each(&seals).await,
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            let _ = reply.send(result);
+        }
+    }
+
+    async fn seal_all(&self, seals: &[Seal]) -> Result<Vec<bool>, StoreError> {
+        let tx = self.begin().await?;
+        let ours = seals::seal(&tx, seals).await?;
+        tx.0.commit().await?;
+        Ok(ours)
+    }
+
+    async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
+        let mut results = Vec::with_capacity(seals.len());
+        for seal in seals {
+            let one = self.seal_all(std::slice::from_ref(seal)).await;
+            results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
+        }
+        results
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<bool>)>) {

@@ -1,5 +1,7 @@
 //! The body of a request: JSON, form or text.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::domain::case_type::reader::Reader;
@@ -21,6 +23,15 @@ pub enum BodyTemplate {
 }
 
 impl BodyTemplate {
+    /// The dotted paths it reads, as far as they are static.
+    pub fn references(&self) -> &BTreeSet<String> {
+        match self {
+            Self::Json(tree) | Self::Form(tree) => tree.references(),
+            Self::JsonText(text) => text.references(),
+            Self::Text(text) => text.references(),
+        }
+    }
+
     /// The `body_type` in definitions.
     pub const fn kind(&self) -> &'static str {
         match self {

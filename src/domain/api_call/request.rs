@@ -29,6 +29,9 @@ pub struct Request {
     pub body: Option<BodyTemplate>,
     /// How it proves who it is.
     pub auth: Auth,
+    /// Whether it reads, outside `auth`, what may differ from attempt to attempt of one run: the
+    /// number of the attempt, or a secret, which may be rotated.
+    pub varies: bool,
     /// The members above as they are shown, defaults filled in.
     normal: Map<String, Value>,
 }
@@ -52,15 +55,12 @@ impl Request {
                 auth
             }),
         };
-        Some(Self {
-            method: method?,
-            url: url?,
-            headers: headers?,
-            params: params?,
-            body: body?,
-            auth: auth?,
-            normal,
-        })
+        let (url, headers, params, body) = (url?, headers?, params?, body?);
+        let parts = [Some(url.references()), params.as_ref().map(ValueTemplate::references)];
+        let parts = parts.into_iter().chain([body.as_ref().map(BodyTemplate::references)]).flatten();
+        let parts = parts.chain(headers.iter().map(|(_, template)| template.references()));
+        let varies = parts.flatten().any(|path| is_variable(path));
+        Some(Self { method: method?, url, headers, params, body, auth: auth?, varies, normal })
     }
 
     /// Adds the members as they are shown.
@@ -80,6 +80,16 @@ impl fmt::Debug for Request {
             .field("method", &self.method)
             .field("auth", &self.auth)
             .finish_non_exhaustive()
+    }
+}
+
+/// A secret, `run.attempt`, or all of `run`, which a computed key means too.
+fn is_variable(path: &str) -> bool {
+    let mut words = path.split('.');
+    match words.next() {
+        Some("secret") => true,
+        Some("run") => words.next().is_none_or(|word| word == "attempt"),
+        _ => false,
     }
 }
 

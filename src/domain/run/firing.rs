@@ -54,6 +54,8 @@ pub struct NewRun {
     /// The key of the run that this one repeats, and the fingerprint under which it stands;
     /// none: its own id is its key.
     pub kept_key: Option<KeptKey>,
+    /// The begun run whose place it takes, because the request of that one has changed.
+    pub replaces: Option<RunId>,
     /// The schedule that fired it, and the tick.
     pub tick: Option<(ScheduleId, Instant)>,
     /// Who fired it.
@@ -94,6 +96,7 @@ impl NewRun {
             old: None,
             retry_of: None,
             kept_key: None,
+            replaces: None,
             tick: None,
             by,
             created_at: at,

@@ -42,6 +42,9 @@ pub(crate) async fn close(
         attempt_rows::insert(tx, chunk).await?;
         attempt_rows::insert_bodies(tx, chunk).await?;
     }
+    let successors: Vec<_> =
+        finished.iter().filter_map(|done| done.ending.as_ref()?.successor.as_deref().cloned()).collect();
+    tx.fire(&successors).await?;
     Ok(ours)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::clock::Instant;
 use crate::domain::data::DataPath;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};
-use crate::domain::run::{Attempt, Reason, RunStatus, WaitingFor};
+use crate::domain::run::{Attempt, NewRun, Reason, RunStatus, WaitingFor};
 
 /// What a commit checks, in bytes of JSON text.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,8 @@ pub struct Closing {
     pub at: Instant,
     /// The exchange, if there was one.
     pub attempt: Option<Attempt>,
+    /// The fingerprint of its request, kept where the run has none yet.
+    pub fingerprint: Option<Vec<u8>>,
     /// What becomes of the run.
     pub verdict: Verdict,
 }
@@ -79,6 +81,8 @@ pub struct Ending {
     pub error: Option<RunError>,
     /// What it writes into the case.
     pub effect: Option<CaseEffect>,
+    /// The run that takes its place, queued in the same transaction.
+    pub successor: Option<Box<NewRun>>,
 }
 
 /// What a run writes into its case.
