@@ -170,10 +170,8 @@ impl Cases {
         let reference = body.reference.clone().flatten();
         let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides };
         let this = self.clone();
-        let written = self
-            .store
-            .write(move |tx| Box::pin(async move { change::patch(tx, &this, patch).await }))
-            .await;
+        let written =
+            self.store.write(move |tx| Box::pin(async move { change::patch(tx, &this, patch).await })).await;
         match written {
             Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {
                 Err(reference_taken(reference.as_deref()))

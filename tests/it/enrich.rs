@@ -287,7 +287,7 @@ async fn the_refresh_button_makes_a_waiting_retry_due_and_joins_what_has_not_beg
     let app = TestApp::spawn().await;
     app.upstream.answers([status(503), status(503), ok(json!({"value": 1})), ok(json!({"value": 2}))]).await;
     let url = app.upstream.url("/check?n={{ input.n | default('none') }}");
-    app.define_one("/check", json!({}), json!({"url": url})).await;
+    app.define_one("/check", json!({}), json!({"url": url, "method": "POST"})).await;
     let id = app.create(json!({})).await;
     app.drain().await;
     let path = format!("/v1/cases/{id}/fields/check/refresh");

@@ -88,8 +88,7 @@ impl ApiCall {
         let config = config::read(field, &mut compiler, &outputs)?;
         let Compiler { mut references, secrets, .. } = compiler;
         let own = own_targets(&config.mapping, config.output_variable.as_deref());
-        let read: Vec<_> =
-            references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
+        let read: Vec<_> = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
         let pinnable = own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect();
         references.extend(condition);
         let inferred = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs));
