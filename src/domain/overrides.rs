@@ -113,12 +113,7 @@ mod tests {
         let mut new = old.clone();
         crate::domain::case::merge_patch(&mut new, patch);
         let mut overrides = Overrides(before.iter().map(ToString::to_string).collect());
-        overrides.patch(
-            &case_type(),
-            patch.as_object().unwrap(),
-            (old.as_object().unwrap(), &new),
-            pin,
-        );
+        overrides.patch(&case_type(), patch.as_object().unwrap(), (old.as_object().unwrap(), &new), pin);
         overrides.0.into_iter().collect()
     }
 

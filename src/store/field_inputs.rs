@@ -32,12 +32,7 @@ impl Tx {
     }
 
     /// Notes whether a watched value of a field differs from what its data was made from.
-    pub async fn mark_inputs(
-        &self,
-        case: CaseId,
-        field: &FieldKey,
-        changed: bool,
-    ) -> Result<(), StoreError> {
+    pub async fn mark_inputs(&self, case: CaseId, field: &FieldKey, changed: bool) -> Result<(), StoreError> {
         let statement = "UPDATE field_state SET inputs_changed = $1 WHERE case_id = $2 AND field = $3";
         let values = vec![sea_orm::Value::from(changed), uuid(case.0), text(field.as_str())];
         self.execute(sql(statement, values)).await?;
