@@ -15,8 +15,9 @@ use super::list;
 use super::present::case::CaseAnswer;
 use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::case::Case;
+use crate::domain::data::DataPath;
 use crate::domain::ids::CaseId;
-use crate::service::{CaseView, Services};
+use crate::service::{CaseView, ServiceError, Services};
 
 /// The cases of the workspace that the filters leave.
 pub async fn list(
@@ -84,6 +85,19 @@ pub async fn patch(
 ) -> Result<HttpResponse, ApiError> {
     let case = services.cases.patch(&caller, *path, &body.0, parameters.0.overrides).await?;
     Ok(present(HttpResponse::Ok(), case))
+}
+
+/// Gives an overridden target back to the runs of its field.
+pub async fn clear_override(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<(CaseId, String)>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    let (case, target) = path.into_inner();
+    let target = DataPath::parse(&target).map_err(|_| ServiceError::NotFound("override"))?;
+    services.cases.clear_override(&caller, case, &target).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Deletes a case with its data.

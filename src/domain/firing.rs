@@ -70,6 +70,19 @@ impl CaseType {
             .collect()
     }
 
+    /// Whether another field looks at what this one writes.
+    pub fn concerns_others(&self, field: &FieldKey) -> bool {
+        let Some(writer) = self.field(field.as_str()).and_then(|field| field.api_call()) else {
+            return false;
+        };
+        let mut others = self.api_calls().filter(|(key, _)| *key != field);
+        others.any(|(_, call)| {
+            writer.targets.iter().any(|target| {
+                call.watch.touches(target) || call.needs.iter().any(|path| path.touches(target))
+            })
+        })
+    }
+
     /// The fields whose `inputs_changed` turns, with what it turns to.
     pub fn turned(&self, inputs: &[FieldInputs], after: &Sight<'_>) -> Vec<(&FieldKey, bool)> {
         self.api_calls()

@@ -21,5 +21,5 @@ async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<Ca
     let prepared = Arc::new(prepared);
     let answer = send::send(engine, &prepared, signed, trace).await?;
     judge::judge(&prepared, &answer)?;
-    map::map(engine, &prepared, answer, trace).await
+    map::map(engine, run, &prepared, answer, trace).await
 }

@@ -11,6 +11,7 @@ use crate::domain::clock::rfc3339;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
 use crate::domain::ids::FieldKey;
+use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) secrets: Opened,
     /// Knows every secret of this attempt.
     pub(super) redactor: Redactor,
+    /// Mapped values that the run leaves alone.
+    pub(super) overrides: Overrides,
     /// Sent with methods that are not safe to repeat.
     pub(super) idempotency_key: String,
 }
@@ -72,7 +75,8 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     let data = data(&run.case, &outputs);
     let scope = scope(run, &plan, &data, &outputs, &secrets);
     let idempotency_key = run.idempotency_key.clone();
-    Ok(Prepared { plan, field, scope, data, secrets, redactor, idempotency_key })
+    let overrides = if run.overwrite { Overrides::default() } else { run.case.overrides.clone() };
+    Ok(Prepared { plan, field, scope, data, secrets, redactor, overrides, idempotency_key })
 }
 
 async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opened, Stop> {

@@ -18,6 +18,7 @@ use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::data::DataPath;
 use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
 use crate::domain::problem::{Problem, code};
 use crate::domain::run::{Fired, NewRun, Priority};
@@ -117,7 +118,7 @@ impl Cases {
         drop(tx);
         let plan = self.plans.by_id_current(snapshot.row.case.case_type_id).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case"))?;
-        Ok(CaseView::new(snapshot, &plan))
+        Ok(CaseView::new(snapshot, &plan, self.clock.now()))
     }
 
     /// A page of cases.
@@ -145,7 +146,7 @@ impl Cases {
         let mut items = Vec::with_capacity(found.len());
         for snapshot in found {
             if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {
-                items.push(CaseView::new(snapshot, &plan));
+                items.push(CaseView::new(snapshot, &plan, self.clock.now()));
             }
         }
         Ok(Page::new(items, next, counted))
@@ -179,6 +180,21 @@ impl Cases {
             Err(error) => Err(error),
             Ok(()) => self.get(actor, id).await,
         }
+    }
+
+    /// Gives an overridden target back to the runs of its field.
+    pub async fn clear_override(
+        &self,
+        actor: &Actor,
+        id: CaseId,
+        path: &DataPath,
+    ) -> Result<(), ServiceError> {
+        let (workspace, path, now) = (actor.workspace, path.clone(), self.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move { change::clear_override(tx, workspace, id, &path, now).await })
+            })
+            .await
     }
 
     /// Deletes a case; runs that wait are cancelled, an answer in flight is dropped.

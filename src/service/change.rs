@@ -9,10 +9,12 @@ use super::error::ServiceError;
 use super::plans::Plan;
 use crate::domain::case::{Case, LeafChange, Provenance, ProvenanceEntry, Source, leaf_changes, merge_patch};
 use crate::domain::case_type::Origin;
-use crate::domain::ids::{CaseId, RunId};
+use crate::domain::clock::Instant;
+use crate::domain::data::DataPath;
+use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{Fired, NewRun, Priority};
 use crate::domain::watch::Sight;
-use crate::store::{CaseUpdate, CommitLimits, Tx};
+use crate::store::{CaseRow, CaseUpdate, CommitLimits, Tx};
 
 /// A merge patch on its way into a case.
 pub(super) struct Patch {
@@ -56,6 +58,25 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     tx.update_case(&update).await?;
     let change = Change { before: (&row.case, &Value::Object(old)), after: (&case, &after) };
     fire(tx, cases, &plan, &actor, &change).await
+}
+
+/// Takes one override away; the value stays until a run writes it again.
+pub(super) async fn clear_override(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    id: CaseId,
+    path: &DataPath,
+    now: Instant,
+) -> Result<(), ServiceError> {
+    let row = tx.find_case(workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
+    let CaseRow { case, data, provenance, mut overrides, .. } = row;
+    if !overrides.clear(path) {
+        return Err(ServiceError::NotFound("override"));
+    }
+    let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
+    let (set_outputs, removed_outputs) = (Vec::new(), Vec::new());
+    tx.update_case(&CaseUpdate { case, data, provenance, overrides, set_outputs, removed_outputs }).await?;
+    Ok(())
 }
 
 fn patched_case(case: &Case, body: &CaseBody) -> Case {

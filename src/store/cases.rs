@@ -239,8 +239,7 @@ fn field_row(row: &QueryResult) -> Result<FieldRow, StoreError> {
         connection: columns.get()?,
         error: columns.maybe_json()?,
         inputs_changed: columns.get()?,
-        waiting_for: None,
-        next_attempt_at: None,
+        ..FieldState::never_run()
     };
     Ok(FieldRow { field, state })
 }

@@ -35,7 +35,7 @@ pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claims::{Claim, ClaimedCase, ClaimedRun};
-pub use close::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
+pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
