@@ -183,3 +183,68 @@ async fn successor(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Re
         ..NewRun::new(RunId(engine.rng.uuid(now)), &run.case.case, version, &run.field, call, why)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::api_call::Method;
+    use crate::domain::redact::Label;
+
+    fn request(url: &str, headers: &[(&str, &str)], body: &str) -> Rendered {
+        Rendered {
+            method: Method::Post,
+            url: url.parse().unwrap(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Some(Bytes::copy_from_slice(body.as_bytes())),
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_knows_what_is_asked_for_and_no_more() {
+        let url = "https://registry.example/a?x=1";
+        let one = fingerprint(&request(url, &[("Accept", "a"), ("X-B", "b")], "{}"), None);
+        assert_eq!(one.len(), 32);
+        let same: [&[(&str, &str)]; 3] = [
+            &[("x-b", "b"), ("ACCEPT", "a")],
+            &[("Accept", "a"), ("Idempotency-Key", "k"), ("X-B", "b")],
+            &[("X-B", "b"), ("x-idempotency-key", "k"), ("Accept", "a")],
+        ];
+        for headers in same {
+            assert_eq!(fingerprint(&request(url, headers, "{}"), None), one, "{headers:?}");
+        }
+        let others = [
+            request("https://registry.example/a?x=2", &[("Accept", "a"), ("X-B", "b")], "{}"),
+            request(url, &[("Accept", "a"), ("X-B", "c")], "{}"),
+            request(url, &[("Accept", "a")], "{}"),
+            request(url, &[("Accept", "a"), ("X-B", "b")], "[]"),
+            request(url, &[("Accept", "aX-B"), ("", "b")], "{}"),
+            Rendered { method: Method::Put, ..request(url, &[("Accept", "a"), ("X-B", "b")], "{}") },
+            Rendered { body: None, ..request(url, &[("Accept", "a"), ("X-B", "b")], "{}") },
+        ];
+        for other in others {
+            assert_ne!(fingerprint(&other, None), one, "{} {:?}", other.url, other.headers);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_of_hidden_values_does_not_depend_on_them() {
+        let print = |secret: &str| {
+            let redactor = Redactor::new([(Label::Secret("pin".parse().unwrap()), secret)]);
+            let request =
+                request(&format!("https://registry.example/{secret}"), &[("X-Pin", secret)], secret);
+            (fingerprint(&request, Some(&redactor)), fingerprint(&request, None))
+        };
+        let (first, second) = (print("first-secret"), print("other-secret"));
+        assert_eq!(first.0, second.0);
+        assert_ne!(first.1, second.1);
+    }
+
+    #[test]
+    fn a_secret_stands_for_itself_by_name() {
+        let secrets = json!({"pin": "first-secret"});
+        assert_eq!(*named(secrets.as_object().unwrap()), json!({"pin": "[secret pin]"}));
+    }
+}

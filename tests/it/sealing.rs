@@ -409,3 +409,74 @@ async fn kill_9_during_a_post_and_an_edit_never_mix_key_and_body() {
     assert_eq!(key(&after, 1), None, "the old values went out again");
     assert!(key(&after, 7).is_some() && key(&after, 7) != key(&before, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_run_that_the_edit_fired_takes_the_place_of_a_failed_post() {
+    let replies = [status(503), ok(json!({"value": "new"}))];
+    let field = json!({"trigger": ["on_create", "on_update"]});
+    let app = posting(replies, field, json!({})).await;
+    let id = begun(&app, json!({"a": 1})).await;
+    edit(&app, &id, json!({"a": 2})).await;
+    edit(&app, &id, json!({"a": 3})).await;
+    app.drain().await;
+    assert_eq!(app.upstream.calls().len(), 1, "what the edits fired waits behind the retry");
+    app.advance(secs(60)).await;
+    let calls = app.upstream.calls();
+    assert_eq!(bodies(&calls), [json!({"a": 1}), json!({"a": 3})]);
+    assert_ne!(keys(&calls)[0], keys(&calls)[1]);
+    let runs = app.runs(&id).await;
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert_superseded(&runs[1]);
+    assert_eq!((&runs[0]["status"], &runs[0]["trigger"]), (&json!("succeeded"), &json!("on_update")));
+    let joined: Vec<_> =
+        runs[0]["joined"].as_array().unwrap().iter().map(|one| one["trigger"].clone()).collect();
+    assert_eq!(joined, ["on_update", "on_create"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_the_old_values_is_written_before_that_to_the_new_ones() {
+    let replies = [ok(json!({"value": "old"})).held(), ok(json!({"value": "new"})).held()];
+    let app = posting(replies, json!({"trigger": ["on_create", "on_update"]}), json!({})).await;
+    let id = app.create(json!({"a": 1})).await;
+    app.upstream.wait_for_calls(1).await;
+    edit(&app, &id, json!({"a": 2})).await;
+    app.upstream.release();
+    app.upstream.wait_for_calls(2).await;
+    let case = app.case(&id).await;
+    let state = &case["fields"]["check"];
+    assert_eq!(case["data"]["value"], "old");
+    assert_eq!((&state["inputs_changed"], &state["stale"]), (&json!(true), &json!(true)), "{state}");
+    app.upstream.release();
+    app.drain().await;
+    let case = app.case(&id).await;
+    assert_eq!((&case["data"]["value"], &case["fields"]["check"]["stale"]), (&json!("new"), &json!(false)));
+    assert_ne!(keys(&app.upstream.calls())[0], keys(&app.upstream.calls())[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_set_each_other_off_come_to_an_end() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| {
+        let n: u64 = call.query("n").unwrap().parse().unwrap();
+        ok(json!({"value": n + 1}))
+    });
+    let field = |key: &str, reads: &str, writes: &str| {
+        let config =
+            json!({"params": {"n": format!("{{data.{reads}}}")}, "response_mapping": {writes: "$.value"}});
+        app.field("/check", json!({"key": key, "trigger": ["on_create", "on_update"]}), config)
+    };
+    app.define(json!([field("ping", "a", "b"), field("pong", "b", "a")])).await;
+    let id = app.create(json!({"a": 1})).await;
+    app.drain().await;
+    // One call at creation, and eight more steps of the chain.
+    assert_eq!(app.upstream.calls().len(), 9);
+    let runs = app.runs(&id).await;
+    let last = runs.iter().find(|run| run["chain"]["depth"] == 9).unwrap();
+    assert_eq!(
+        (&last["status"], &last["error"]["code"]),
+        (&json!("failed"), &json!("chain_too_deep")),
+        "{last}"
+    );
+    assert_eq!(last["attempts"], json!([]));
+    assert_eq!(app.case(&id).await["data"]["b"], 10);
+}
