@@ -62,11 +62,9 @@ pub(super) async fn keep(
     trace: &Trace,
 ) -> Result<(), Stop> {
     let safe = prepared.call().is_none_or(|call| call.request.method.is_safe());
-    let Some(fingerprint) = trace.fingerprint.clone().filter(|print| run.fingerprint.as_ref() != Some(print))
-    else {
-        return Ok(());
-    };
-    if safe && run.fingerprint.is_none() {
+    let goes_with_report = safe && run.fingerprint.is_none();
+    let Some(fingerprint) = trace.fingerprint.clone() else { return Ok(()) };
+    if goes_with_report || run.fingerprint.as_ref() == Some(&fingerprint) {
         return Ok(());
     }
     let idempotency_key = prepared.idempotency_key.clone();

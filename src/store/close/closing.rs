@@ -84,6 +84,7 @@ pub enum Closed {
 
 /// What becomes of a run after an attempt.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a report lies behind an Arc, one per attempt")]
 pub enum Verdict {
     /// It is over.
     Ended(Ending),
