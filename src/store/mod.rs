@@ -20,6 +20,7 @@ mod error;
 mod field_inputs;
 mod firings;
 mod rows;
+mod run_inserts;
 mod run_lists;
 mod runs;
 mod secrets;
