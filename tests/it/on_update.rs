@@ -266,6 +266,11 @@ async fn the_input_may_be_mapped_or_another_fields_output() {
     assert_eq!((&run["trigger"], &run["chain"]["depth"]), (&json!("on_create"), &json!(1)));
 }
 
+async fn stale(app: &TestApp) -> usize {
+    let found = app.get("/v1/cases?field.check=stale").await.expect(200);
+    found["items"].as_array().unwrap().len()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn data_made_from_other_values_says_so() {
     let app = TestApp::spawn().await;
@@ -279,7 +284,9 @@ async fn data_made_from_other_values_says_so() {
     };
     assert_eq!(marks(&case), (json!(false), json!(false)));
     assert_eq!(marks(&patch(&app, id, json!({"vat": "b"})).await), (json!(true), json!(true)));
+    assert_eq!(stale(&app).await, 1);
     assert_eq!(marks(&patch(&app, id, json!({"vat": "a"})).await), (json!(false), json!(false)));
+    assert_eq!(stale(&app).await, 0);
     patch(&app, id, json!({"vat": "c"})).await;
     app.post(&format!("/v1/cases/{id}/fields/check/refresh"), &json!({})).await.expect(202);
     app.drain().await;
