@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::context::{Engine, Stop, Trace};
-use super::judge::excerpt;
+use super::ask::Fetched;
+use super::context::{Stop, Trace};
 use super::prepare::Prepared;
-use super::send::Received;
 use crate::domain::answer::Answer;
 use crate::domain::data::DataPath;
 use crate::domain::failure::{Failure, FailureCode};
@@ -17,40 +16,32 @@ use crate::store::CaseEffect;
 
 /// Maps a success into what the case gets.
 pub(super) async fn map(
-    engine: &Engine,
     prepared: &Arc<Prepared>,
-    received: Received,
+    fetched: Arc<Fetched>,
     trace: &Trace,
 ) -> Result<CaseEffect, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let status = received.answer.status;
-    let excerpt = excerpt(&received.answer);
-    let (answer, writes) = apply(prepared, call.mapping.needs_thread(), received.answer).await;
-    let writes =
-        writes.map_err(|failure| Failure { http_status: Some(status), body_excerpt: excerpt, ..failure })?;
+    let answer = &fetched.answer;
+    let writes = apply(prepared, call.mapping.needs_thread(), &fetched).await.map_err(|failure| Failure {
+        http_status: Some(answer.status),
+        body_excerpt: answer.text.clone(),
+        ..failure
+    })?;
     let output = call.output_variable.clone().map(|name| (name, (*answer.body_value()).clone()));
-    let fetched_at = engine.clock.now();
-    Ok(CaseEffect { writes, output, fetched_at, provider: trace.provider().to_owned() })
+    Ok(CaseEffect { writes, output, fetched_at: fetched.at, provider: trace.provider().to_owned() })
 }
 
 type Writes = Result<Vec<(DataPath, Value)>, Failure>;
 
 /// Patterns over large answers may take a while: they go to a thread of their own.
-async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (Answer, Writes) {
+async fn apply(prepared: &Arc<Prepared>, in_thread: bool, fetched: &Arc<Fetched>) -> Writes {
     if !in_thread {
-        let writes = values(prepared, &answer);
-        return (answer, writes);
+        return values(prepared, &fetched.answer);
     }
-    let shared = prepared.clone();
-    let kept = Answer {
-        status: answer.status,
-        headers: answer.headers.clone(),
-        body: answer.body.clone(),
-        text: None,
-    };
-    match tokio::task::spawn_blocking(move || values(&shared, &answer)).await {
-        Ok(writes) => (kept, writes),
-        Err(_) => (kept, Err(Failure::new(FailureCode::Internal, "the mapping panicked"))),
+    let (prepared, fetched) = (prepared.clone(), fetched.clone());
+    match tokio::task::spawn_blocking(move || values(&prepared, &fetched.answer)).await {
+        Ok(writes) => writes,
+        Err(_) => Err(Failure::new(FailureCode::Internal, "the mapping panicked")),
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
     let Some(effect) = ending.effect.take() else {
         return Settled { closing, ending: Some(ending), written: Vec::new(), output: None };
     };
-    match merge(closing, &effect, case, limits) {
+    match merge(closing, &effect, ending.cached_from.is_some(), case, limits) {
         Ok(written) => Settled {
             closing,
             ending: Some(Ending { effect: Some(effect.clone()), ..ending }),
@@ -74,6 +74,7 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
 fn merge(
     closing: &Closing,
     effect: &CaseEffect,
+    cached: bool,
     case: &mut Merging,
     limits: CommitLimits,
 ) -> Result<Vec<String>, String> {
@@ -94,7 +95,7 @@ fn merge(
         field: Some(closing.field.to_string()),
         at: closing.at,
         fetched_at: Some(effect.fetched_at),
-        cached: Some(false),
+        cached: Some(cached),
     };
     let mut written: Vec<String> = effect.writes.iter().map(|(path, _)| path.to_string()).collect();
     written.extend(effect.output.iter().map(|(name, _)| name.clone()));

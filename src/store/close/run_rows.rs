@@ -16,23 +16,24 @@ pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreEr
     let values = chunk.iter().flat_map(run_values).collect();
     let statement = format!(
         "WITH closed (id, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, written, \
-           error, at, over) AS (VALUES {}) \
+           error, at, over, cached, cached_from) AS (VALUES {}) \
          UPDATE run SET status = closed.status, reason = closed.reason, missing = closed.missing, \
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
            attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
-           limited = run.limited + closed.limited, written = closed.written, \
+           limited = run.limited + closed.limited, written = closed.written, cached = closed.cached, \
+           cached_from = closed.cached_from, \
            error = CASE WHEN closed.uncount = 1 AND NOT closed.over THEN run.error ELSE closed.error END, \
            worker_id = NULL, lease_token = NULL, lease_until = NULL, \
            ended_at = CASE WHEN closed.over THEN closed.at END, \
            duration_ms = CASE WHEN closed.over THEN closed.at - started_at END \
          FROM closed WHERE run.id = closed.id",
-        tuples(chunk.len(), 14, 1)
+        tuples(chunk.len(), 16, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())
 }
 
-fn run_values(settled: &Settled<'_>) -> [Value; 14] {
+fn run_values(settled: &Settled<'_>) -> [Value; 16] {
     let closing = settled.closing;
     let id = uuid(closing.run_id.0);
     let at = ms(closing.at);
@@ -52,6 +53,8 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
             maybe_json(error.as_ref()),
             at,
             Value::from(false),
+            Value::from(false),
+            maybe_uuid(None),
         ],
         (Verdict::HandBack { due_at }, _) => [
             id,
@@ -68,12 +71,14 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
             none(),
             at,
             Value::from(false),
+            Value::from(false),
+            maybe_uuid(None),
         ],
         (Verdict::Ended(asked), ending) => ended_values(settled, ending.as_ref().unwrap_or(asked)),
     }
 }
 
-fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
+fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 16] {
     let limited = ending.error.as_ref().is_some_and(|error| error.http_status == Some(429));
     // Nobody was asked and nothing went wrong: there was no attempt.
     let uncount = settled.closing.attempt.is_none() && ending.status != RunStatus::Failed;
@@ -92,6 +97,8 @@ fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
         maybe_json(ending.error.as_ref()),
         ms(settled.closing.at),
         Value::from(true),
+        Value::from(ending.cached_from.is_some()),
+        maybe_uuid(ending.cached_from.map(|run| run.0)),
     ]
 }
 
@@ -148,7 +155,7 @@ fn state_values(closing: &Closing, ending: &Ending) -> [Value; 13] {
         maybe_ms(closing.attempt.as_ref().map(|attempt| attempt.started_at)),
         maybe_ms(succeeded.then_some(closing.at)),
         maybe_ms(ending.effect.as_ref().map(|effect| effect.fetched_at)),
-        Value::from(false),
+        Value::from(ending.cached_from.is_some()),
         maybe_json(ending.error.as_ref()),
         maybe_uuid(succeeded.then_some(closing.run_id.0)),
         maybe_uuid(failed.then_some(closing.run_id.0)),
