@@ -211,3 +211,150 @@ fn memory_of_members(members: &Map<String, Value>) -> usize {
     let entry = size_of::<String>() + 2 * size_of::<u64>();
     members.iter().map(|(name, value)| entry + name.len() + memory_of_value(value)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::sync::atomic::AtomicUsize;
+
+    use chrono::DateTime;
+    use futures_util::FutureExt as _;
+    use futures_util::future::{join, join_all, join3};
+    use serde_json::json;
+    use tokio::sync::Notify;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::ids::RunId;
+
+    struct Dice;
+
+    impl Rng for Dice {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    const KEY: CacheKey = CacheKey::of_test(1);
+
+    fn at(second: i64) -> Instant {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    /// An answer of this many characters, fetched at second 100.
+    fn kept(characters: usize, seconds: u64) -> Kept {
+        let body = Body::Json(Arc::new(json!("x".repeat(characters))));
+        let answer = Answer { status: 200, headers: Map::new(), body, text: None };
+        Kept::new(Arc::new(Fetched { answer, at: at(100), by: RunId(Uuid::nil()) }), seconds)
+    }
+
+    #[test]
+    fn an_answer_is_fresh_for_the_shorter_of_two_times() {
+        for (stored, wanted, now, fresh) in [
+            (10, 10, 100, true),
+            (10, 10, 109, true),
+            (10, 10, 110, false),
+            (10, 3600, 110, false),
+            (3600, 10, 110, false),
+            (u64::MAX, u64::MAX, 4_000_000_000, true),
+            (10, 10, 90, true),
+        ] {
+            assert_eq!(kept(1, stored).is_fresh(at(now), wanted), fresh, "{stored} {wanted} {now}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hundred_share_one_flight_and_its_failure() {
+        for (fails, bytes) in [(false, 1 << 20), (true, 1 << 20), (false, 0), (true, 0)] {
+            let cache = AnswerCache::new(bytes, &Dice);
+            let (flights, land) = (AtomicUsize::new(0), Notify::new());
+            let flight = || async {
+                flights.fetch_add(1, Ordering::SeqCst);
+                land.notified().await;
+                if fails { Err("no answer") } else { Ok(kept(1, 10)) }
+            };
+            let waiting = join_all((0..100).map(|_| cache.fly(KEY, flight())));
+            // The flights are polled in order, so all of them wait before the first may land.
+            let (landed, ()) = join(waiting, async { land.notify_one() }).await;
+            assert_eq!(flights.into_inner(), 1);
+            assert!(landed.iter().all(|landed| landed.is_err() == fails));
+            let is_kept = cache.find(&KEY, at(100), 10).await.is_some();
+            assert_eq!(is_kept, !fails && bytes > 0, "a failure is not kept");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_takes_over_when_the_one_that_flies_is_gone() {
+        let cache = AnswerCache::new(1 << 20, &Dice);
+        let begun = Notify::new();
+        let stuck = async {
+            begun.notify_one();
+            std::future::pending::<Result<Kept, &str>>().await
+        };
+        let mut stuck = Box::pin(cache.fly(KEY, stuck));
+        tokio::select! {
+            biased;
+            _ = &mut stuck => unreachable!("it never lands"),
+            () = begun.notified() => {}
+        }
+        let waiting = cache.fly(KEY, async { Ok::<_, &str>(kept(1, 10)) });
+        let (landed, ()) = join(waiting, async { drop(stuck) }).await;
+        assert!(landed.is_ok());
+    }
+
+    #[tokio::test]
+    async fn another_takes_over_when_the_one_that_flies_has_a_bug() {
+        let cache = AnswerCache::new(1 << 20, &Dice);
+        let crash = Notify::new();
+        let flight = async {
+            crash.notified().await;
+            panic!("a bug");
+        };
+        let flying = AssertUnwindSafe(cache.fly::<&str>(KEY, flight)).catch_unwind();
+        let waiting = cache.fly(KEY, async { Ok::<_, &str>(kept(1, 10)) });
+        let (crashed, landed, ()) = join3(flying, waiting, async { crash.notify_one() }).await;
+        assert!(crashed.is_err() && landed.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_lands_and_is_not_kept() {
+        let cache = AnswerCache::new(2_000, &Dice);
+        let landed = cache.fly(KEY, async { Ok::<_, &str>(kept(2_000, 10)) }).await;
+        assert!(landed.is_ok() && cache.find(&KEY, at(100), 10).await.is_none());
+        cache.keep(KEY, kept(2_000, 10)).await;
+        assert!(cache.find(&KEY, at(100), 10).await.is_none());
+        cache.keep(KEY, kept(1_000, 10)).await;
+        assert!(cache.find(&KEY, at(100), 10).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_stale_answer_makes_room_and_a_newer_one_stays() {
+        let cache = AnswerCache::new(1 << 20, &Dice);
+        let (old, new) = (kept(1, 10), kept(2, 10));
+        cache.keep(KEY, old.clone()).await;
+        assert!(cache.find(&KEY, at(110), 10).await.is_none());
+        cache.keep(KEY, new.clone()).await;
+        cache.forget(KEY, &old).await;
+        assert!(Arc::ptr_eq(&cache.find(&KEY, at(100), 10).await.unwrap(), &new.fetched));
+    }
+
+    #[tokio::test]
+    async fn memory_stays_within_the_limit() {
+        let cache = AnswerCache::new(100_000, &Dice);
+        for n in 0..=255 {
+            cache.keep(CacheKey::of_test(n), kept(5_000, 10)).await;
+        }
+        cache.kept.run_pending_tasks().await;
+        assert!((50_000..=100_000).contains(&cache.kept.weighted_size()), "{}", cache.kept.weighted_size());
+    }
+
+    #[test]
+    fn an_answer_weighs_at_least_its_text() {
+        let value = json!({"a": ["texts", {"b": 1, "c": null}], "name": "x".repeat(1_000)});
+        let length = value.to_string().len();
+        let headers = Map::from_iter([("etag".to_owned(), json!("abc"))]);
+        let body = Body::Json(Arc::new(value));
+        let answer = Answer { status: 200, headers, body, text: Some("y".repeat(100)) };
+        assert!(memory_of(&answer) > length + 100 + 7);
+    }
+}

@@ -13,10 +13,19 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::ids::WorkspaceId;
 use crate::domain::run::Reason;
+use crate::domain::template::Expression;
 
 /// The place of an answer in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct CacheKey([u8; 32]);
+
+#[cfg(test)]
+impl CacheKey {
+    /// One of 256 keys.
+    pub(super) const fn of_test(number: u8) -> Self {
+        Self([number; 32])
+    }
+}
 
 /// Headers that differ from run to run and change no answer, in lower case.
 const IDEMPOTENCY: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
@@ -33,7 +42,9 @@ impl Parts {
 
     fn add_list<T: AsRef<[u8]>>(&mut self, parts: impl ExactSizeIterator<Item = T>) {
         self.0.update(&(parts.len() as u64).to_be_bytes());
-        parts.for_each(|part| self.add(part));
+        for part in parts {
+            self.add(part);
+        }
     }
 
     fn finish(self) -> CacheKey {
@@ -68,8 +79,8 @@ pub(super) fn of(
 
 /// What counts as a success, and what is told of a failure: a shared call is judged once.
 fn add_rules(parts: &mut Parts, call: &ApiCall) {
-    parts.add_list(call.success_when.iter().map(|rule| rule.source()));
-    parts.add_list(call.retry_when.iter().map(|rule| rule.source()));
+    parts.add_list(call.success_when.iter().map(Expression::source));
+    parts.add_list(call.retry_when.iter().map(Expression::source));
     parts.add(call.error_mapping.normal_form().map(|form| form.to_string()).unwrap_or_default());
 }
 
@@ -115,7 +126,9 @@ fn add_headers(parts: &mut Parts, request: &Rendered) {
     let mut headers: Vec<_> = named.filter(|(name, _)| !IDEMPOTENCY.contains(&name.as_str())).collect();
     headers.sort_by(|(a, _), (b, _)| a.cmp(b));
     parts.add_list(headers.iter().map(|(name, _)| name));
-    headers.iter().for_each(|(_, value)| parts.add(value));
+    for (_, value) in headers {
+        parts.add(value);
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +168,9 @@ mod tests {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let of = |lists: &[&[&str]]| {
             let mut parts = Parts(hmac::Context::with_key(&secret));
-            lists.iter().for_each(|list| parts.add_list(list.iter()));
+            for list in lists {
+                parts.add_list(list.iter());
+            }
             parts.finish()
         };
         let all = [

@@ -33,7 +33,7 @@ pub(super) async fn answer(
     request: Rendered,
     trace: &mut Trace,
 ) -> Result<Arc<Fetched>, Stop> {
-    let seconds = prepared.call().map_or(0, |call| call.cache_duration);
+    let seconds = prepared.cache_seconds();
     if seconds == 0 {
         return ask(engine, run.id, prepared, request, trace).await.map(Arc::new);
     }
@@ -49,12 +49,24 @@ pub(super) async fn answer(
         trace.cached_from = Some(fetched.by);
         return Ok(fetched);
     }
+    share(engine, key, run.id, prepared, request, trace).await
+}
+
+/// Makes the call, or waits for the one that another run is making.
+async fn share(
+    engine: &Engine,
+    key: CacheKey,
+    by: RunId,
+    prepared: &Prepared,
+    request: Rendered,
+    trace: &mut Trace,
+) -> Result<Arc<Fetched>, Stop> {
     let mut own = false;
     let flight = async {
         own = true;
-        match ask(engine, run.id, prepared, request, trace).await {
-            Ok(fetched) => Ok(Kept::new(Arc::new(fetched), seconds)),
-            Err(stop) => Err(Missed { stop, by: run.id }),
+        match ask(engine, by, prepared, request, trace).await {
+            Ok(fetched) => Ok(Kept::new(Arc::new(fetched), prepared.cache_seconds())),
+            Err(stop) => Err(Missed { stop, by }),
         }
     };
     let shared = engine.cache.fly(key, flight).await;

@@ -169,7 +169,9 @@ impl Worker {
         let rest: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         // All before the first is given back: a run that waits for the call of another one would
         // make it itself when only the other is stopped.
-        rest.iter().for_each(|(_, (_, task))| task.abort());
+        for (_, (_, task)) in &rest {
+            task.abort();
+        }
         for (id, (run, _)) in rest {
             if let Err(error) = record::give_back(&self.engine, &run).await {
                 tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");

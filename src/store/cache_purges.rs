@@ -46,7 +46,7 @@ impl Tx {
             "SELECT COALESCE(MAX(epoch), 0) FROM cache_purge WHERE workspace_id = $1 AND scope IN ({})",
             list(scopes.len(), 2)
         );
-        let scopes = scopes.iter().map(|scope| text(&scope.to_string()));
+        let scopes = scopes.iter().map(|scope| text(scope.to_string()));
         self.number(sql(statement, std::iter::once(uuid(workspace.0)).chain(scopes).collect())).await
     }
 
@@ -63,7 +63,7 @@ impl Tx {
         let raise = "INSERT INTO cache_purge (workspace_id, scope, epoch) VALUES ($1, $2, $3) \
              ON CONFLICT (workspace_id, scope) DO UPDATE SET epoch = excluded.epoch";
         let epoch = int(i64::try_from(epoch).unwrap_or(i64::MAX));
-        self.execute(sql(raise, vec![uuid(workspace.0), text(&scope.to_string()), epoch])).await?;
+        self.execute(sql(raise, vec![uuid(workspace.0), text(scope.to_string()), epoch])).await?;
         Ok(())
     }
 }
