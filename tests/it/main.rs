@@ -7,6 +7,9 @@
 mod app;
 
 #[cfg(test)]
+mod cache;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]

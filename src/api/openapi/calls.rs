@@ -20,10 +20,27 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+    [cache(), case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn cache() -> Vec<Call> {
+    let call = call(
+        HttpMethod::Delete,
+        "/v1/cache",
+        "purge_cache",
+        "Forgets the cached answers of a field, of a case type, of a connection, or all.",
+    );
+    vec![
+        call.needs(Builder)
+            .query("case_type", "Only those of fields of this case type.", key())
+            .query("field", "Only those of this field; needs `case_type`.", key())
+            .query("connection", "Only those of this connection.", key())
+            .answers_nothing(204, "No run is answered with them any more.", &[])
+            .refuses(404),
+    ]
 }
 
 fn case_types() -> Vec<Call> {
