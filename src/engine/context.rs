@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::answer_cache::{AnswerCache, CacheCounts};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
@@ -19,6 +20,8 @@ use crate::store::{Store, StoreError};
 pub struct EngineSettings {
     /// Calls in flight.
     pub concurrency: usize,
+    /// Memory for cached answers.
+    pub cache_bytes: u64,
 }
 
 /// What the steps share.
@@ -39,6 +42,8 @@ pub struct Engine {
     pub worker: WorkerId,
     /// Limits.
     pub settings: EngineSettings,
+    /// Answers of providers.
+    pub(super) cache: AnswerCache,
     /// How often each run was handed back in a row.
     pub(super) handed_back: HandedBack,
     /// The time of calls in flight is up: this process stops.
@@ -57,6 +62,7 @@ impl Engine {
         settings: EngineSettings,
     ) -> Arc<Self> {
         let worker = WorkerId(rng.uuid(clock.now()));
+        let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {
             store,
             plans,
@@ -66,14 +72,20 @@ impl Engine {
             rng,
             worker,
             settings,
+            cache,
             handed_back: HandedBack::default(),
             time_is_up: CancellationToken::new(),
         })
     }
+
+    /// How often the cache was looked into, and what came of it.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.cache.counts()
+    }
 }
 
 /// Our own trouble before anything was sent.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The database.
     #[error(transparent)]
@@ -83,8 +95,8 @@ pub enum EngineError {
     Service(#[from] ServiceError),
 }
 
-/// Why a run does not produce data now.
-#[derive(Debug)]
+/// Why a run does not produce data now. Cloned for each run that shared the call.
+#[derive(Debug, Clone)]
 pub(super) enum Stop {
     /// It went wrong.
     Failed(Box<Failure>),
@@ -94,7 +106,8 @@ pub(super) enum Stop {
     Cancelled(Reason),
     /// A newer run takes its place: this one, or else the one that waits.
     Superseded(Option<Box<NewRun>>),
-    /// This process stops before the answer came.
+    /// The call was ended before its answer came, and not by the provider: most often because this
+    /// process stops.
     Stopped,
     /// Somebody else holds the run by now; there is nothing to record.
     Lost,
@@ -129,6 +142,10 @@ pub(super) struct Trace {
     pub(super) unknown: bool,
     /// Fingerprint of the request.
     pub(super) fingerprint: Option<Vec<u8>>,
+    /// The run waited for the call of another run, which failed; it sent nothing itself.
+    pub(super) followed: bool,
+    /// The run that fetched the answer, when it was not this one.
+    pub(super) cached_from: Option<RunId>,
 }
 
 impl Trace {

@@ -27,20 +27,31 @@ mod render;
 /// 5. Is it still the request that the run was begun with? Kept before it leaves.
 mod seal;
 
-/// 6. Credentials onto the request.
+/// 6. An answer in the cache? One call for all who want the same.
+mod cached;
+
+/// What step 6 keeps, and by which key.
+mod answer_cache;
+mod cache_key;
+
+/// 7. To the provider and back, in the three steps that follow.
+mod ask;
+
+/// 8. Credentials onto the request.
 mod authorize;
 
-/// 7. One exchange; what went wrong with it, as a failure.
+/// 9. One exchange; what went wrong with it, as a failure.
 mod send;
 
-/// 8. Is the answer a success?
+/// 10. Is the answer a success?
 mod judge;
 
-/// 9. The answer into values.
+/// 11. The answer into values.
 mod map;
 
-/// 10. One commit: data, provenance, state, run, attempt.
+/// 12. One commit: data, provenance, state, run, attempt.
 mod record;
 
+pub use answer_cache::CacheCounts;
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::{Engine, EngineError, Stop, Trace};
-use super::{authorize, judge, map, prepare, record, seal, send};
+use super::{cached, map, prepare, record, seal};
 use crate::store::{CaseEffect, ClaimedRun};
 
 /// One attempt of one run.
@@ -16,10 +16,7 @@ pub(super) async fn attempt(engine: &Engine, run: ClaimedRun) -> Result<(), Engi
 async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<CaseEffect, Stop> {
     let mut prepared = prepare::prepare(engine, run).await?;
     let request = seal::render(engine, run, &mut prepared, trace).await?;
-    let signed = authorize::authorize(&prepared, request, trace)?;
-    seal::keep(engine, run, &prepared, trace).await?;
     let prepared = Arc::new(prepared);
-    let answer = send::send(engine, &prepared, signed, trace).await?;
-    judge::judge(&prepared, &answer)?;
-    map::map(engine, run, &prepared, answer, trace).await
+    let fetched = cached::answer(engine, run, &prepared, request, trace).await?;
+    map::map(run, &prepared, fetched, trace).await
 }

@@ -103,7 +103,7 @@ pub(super) fn render_with(prepared: &Prepared, scope: &Scope, trace: &mut Trace)
 }
 
 /// What `auth` reads; it is put on the request later, but misses its values with the rest.
-fn credentials(auth: &Auth) -> Vec<&Template> {
+pub(super) fn credentials(auth: &Auth) -> Vec<&Template> {
     match auth {
         Auth::Inherited | Auth::None => Vec::new(),
         Auth::Bearer { token } => vec![token],

@@ -48,6 +48,9 @@ mod fields;
 /// Runs.
 mod runs;
 
+/// Cached answers, forgotten.
+mod cache;
+
 /// All of them together.
 mod services;
 
@@ -57,6 +60,7 @@ mod tests;
 
 pub use access::Access;
 pub use actor::Actor;
+pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
 pub use case_types::{CaseTypeView, CaseTypes};
 pub use cases::Cases;

@@ -1,6 +1,7 @@
 //! All use cases, as the doors get them.
 
 use super::access::Access;
+use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::fields::Fields;
@@ -28,6 +29,8 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// Cached answers.
+    pub cache: CachedAnswers,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -49,8 +52,9 @@ impl Services {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
-            plans,
+            plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
+            cache: CachedAnswers { store: store.clone(), plans },
             runs: Runs { store: store.clone() },
             cases,
             store,

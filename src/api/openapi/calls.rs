@@ -20,10 +20,27 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+    [cache(), case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn cache() -> Vec<Call> {
+    let call = call(
+        HttpMethod::Delete,
+        "/v1/cache",
+        "purge_cache",
+        "Forgets the cached answers of a field, of a case type, of a connection, or all.",
+    );
+    vec![
+        call.needs(Builder)
+            .query("case_type", "Only those of fields of this case type.", key())
+            .query("field", "Only those of this field; needs `case_type`.", key())
+            .query("connection", "Only those of this connection.", key())
+            .answers_nothing(204, "No run is answered with them any more.", &[])
+            .refuses(404),
+    ]
 }
 
 fn case_types() -> Vec<Call> {
@@ -127,7 +144,7 @@ fn case_filters(call: Call) -> Call {
         .query("updated_since", "Changed at this time or later.", words::Time::schema())
         .query(
             "field.{key}",
-            "State of the field `key`: `<status>[:<reason>]` or `cached`. May be given for several fields.",
+            "State of the field `key`: `<status>[:<reason>]`, `cached` or `stale`. May be given for several fields.",
             text(),
         )
         .query("sort", "With `-` for descending order.", sort)

@@ -231,10 +231,5 @@ fn read_trigger(value: &Value, pointer: String, field: &mut Reader<'_, '_>) -> O
 const LATER_TRIGGERS: [&str; 3] = ["scheduled", "webhook", "workflow"];
 
 fn read_cache_duration(field: &mut Reader<'_, '_>) -> u64 {
-    let seconds = field.whole("cache_duration", 0..=LONGEST_CACHE_SECONDS).unwrap_or(0);
-    if seconds > 0 {
-        let message = "caching comes with a later version: leave it out or give 0";
-        field.problem("cache_duration", code::NOT_SUPPORTED_YET, message);
-    }
-    seconds
+    field.whole("cache_duration", 0..=LONGEST_CACHE_SECONDS).unwrap_or(0)
 }

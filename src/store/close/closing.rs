@@ -125,6 +125,8 @@ pub struct Ending {
     pub effect: Option<CaseEffect>,
     /// The run that takes its place, queued in the same transaction.
     pub successor: Option<Box<NewRun>>,
+    /// The run that fetched the answer, when it was not this one.
+    pub cached_from: Option<RunId>,
 }
 
 /// What a run writes into its case.
