@@ -11,6 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
 use crate::service::ServiceError;
@@ -38,6 +39,11 @@ macro_rules! codes {
             /// The spelling in answers.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The code with this spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
             }
 
             /// The status that goes with it.
@@ -77,10 +83,14 @@ fn code_of(error: &ServiceError) -> Code {
     match error {
         ServiceError::NotFound(_) => Code::NotFound,
         ServiceError::Invalid(problems) => code_of_problems(problems),
-        ServiceError::AlreadyExists(_) | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
+        ServiceError::AlreadyExists(_)
+        | ServiceError::Repeated(_)
+        | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
         ServiceError::InUse { .. } => Code::InUse,
         ServiceError::FieldDisabled(_) => Code::FieldDisabled,
         ServiceError::InProgress(_) => Code::InProgress,
+        ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
+        ServiceError::KeyReused => Code::IdempotencyMismatch,
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
@@ -102,6 +112,9 @@ pub struct ApiError {
     detail: Box<str>,
     errors: Vec<Problem>,
     users: Vec<String>,
+    changed: Option<Vec<String>>,
+    repeated: Option<Box<Kept>>,
+    replayed: bool,
     allow: Option<Box<str>>,
     request_id: Option<Box<str>>,
     cause: Option<Box<str>>,
@@ -115,6 +128,9 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             users: Vec::new(),
+            changed: None,
+            repeated: None,
+            replayed: false,
             allow: None,
             request_id: None,
             cause: None,
@@ -180,6 +196,29 @@ impl ApiError {
         Self { request_id: Some(id.into()), ..self }
     }
 
+    /// Says that an earlier request with the same key was answered like this.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        Self { replayed: true, ..self }
+    }
+
+    /// What an earlier request with the same key came to, to be answered in place of this.
+    pub fn repeated(&self) -> Option<&Kept> {
+        self.repeated.as_deref()
+    }
+
+    /// Whether the same request would be refused again: not for who asks, and not for the moment.
+    pub fn stays_refused(&self) -> bool {
+        use Code::{Forbidden, IdempotencyMismatch, InProgress, TooManyRequests, Unauthorized};
+        let passing = [Unauthorized, Forbidden, InProgress, IdempotencyMismatch, TooManyRequests];
+        (400..500).contains(&self.code.status()) && !passing.contains(&self.code)
+    }
+
+    /// Its stable name.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
     /// Why it is our trouble, for the log.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -198,6 +237,17 @@ impl From<ServiceError> for ApiError {
                 Self { errors, ..Self::new(code, detail) }
             }
             ServiceError::InUse { detail, users } => Self { users, ..Self::new(code, detail) },
+            ServiceError::VersionMismatch { detail, changed } => {
+                Self { changed: Some(changed), ..Self::new(code, detail) }
+            }
+            ServiceError::Repeated(kept) => {
+                let detail = "A request with this key has done it before.";
+                Self { repeated: Some(kept), ..Self::new(code, detail) }
+            }
+            ServiceError::KeyReused => Self::new(
+                code,
+                "This `Idempotency-Key` was used before, with another body; send another request under a new key.",
+            ),
             ServiceError::AlreadyExists(detail)
             | ServiceError::FieldDisabled(detail)
             | ServiceError::InProgress(detail)
@@ -231,6 +281,8 @@ struct View<'a> {
     errors: &'a [Problem],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     users: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<&'a [String]>,
 }
 
 impl fmt::Display for ApiError {
@@ -252,6 +304,9 @@ impl ResponseError for ApiError {
         }
         if let Some(id) = &self.request_id {
             answer.insert_header((X_REQUEST_ID, &**id));
+        }
+        if self.replayed {
+            answer.insert_header(("idempotent-replayed", "true"));
         }
         match self.code {
             Code::Unauthorized => {
@@ -277,6 +332,7 @@ impl ApiError {
             request_id: self.request_id.as_deref(),
             errors: &self.errors,
             users: &self.users,
+            changed: self.changed.as_deref(),
         };
         serde_json::to_string(&view).unwrap_or_default()
     }
@@ -312,6 +368,8 @@ mod tests {
             (ServiceError::FieldDisabled("x".into()), 409, "field_disabled"),
             (ServiceError::InProgress("x".into()), 409, "in_progress"),
             (ServiceError::TooLarge("x".into()), 413, "too_large"),
+            (ServiceError::KeyReused, 422, "idempotency_mismatch"),
+            (ServiceError::Repeated(Box::new(Kept::created("/x".into()))), 409, "already_exists"),
             (ServiceError::Forbidden { needed: Role::Builder }, 403, "forbidden"),
             (ServiceError::BadCursor, 400, "malformed_request"),
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
@@ -358,6 +416,36 @@ mod tests {
         let in_use = ServiceError::InUse { detail: "Two fields use it.".into(), users: vec!["a.b".into()] };
         let (status, body) = problem(in_use);
         assert_eq!((status, &body["users"]), (409, &json!(["a.b"])));
+    }
+
+    #[test]
+    fn who_comes_too_late_is_told_what_has_changed() {
+        for changed in [vec![], vec!["title".to_owned()]] {
+            let late = ServiceError::VersionMismatch { detail: "Late.".into(), changed: changed.clone() };
+            let (status, body) = problem(late);
+            assert_eq!(
+                (status, &body["code"], &body["changed"]),
+                (412, &json!("version_mismatch"), &json!(changed))
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_not_refused_for_good() {
+        let stays: Vec<_> = Code::ALL
+            .iter()
+            .filter(|code| ApiError::new(**code, "x").stays_refused())
+            .map(|c| c.as_str())
+            .collect();
+        for passing in
+            ["unauthorized", "forbidden", "in_progress", "idempotency_mismatch", "too_many_requests"]
+        {
+            assert!(!stays.contains(&passing), "{passing}");
+        }
+        assert!(!stays.contains(&"internal") && !stays.contains(&"unavailable"));
+        assert!(
+            stays.contains(&"invalid") && stays.contains(&"already_exists") && stays.contains(&"not_found")
+        );
     }
 
     #[test]

@@ -16,6 +16,10 @@ mod error;
 /// Who calls, and how long they wait.
 mod extract;
 
+/// Requests that are sent twice.
+mod once;
+mod replay;
+
 /// Query strings.
 mod query;
 

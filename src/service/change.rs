@@ -6,7 +6,9 @@ use super::actor::Actor;
 use super::case_body::CaseBody;
 use super::error::ServiceError;
 use super::plans::Plan;
-use crate::domain::case::{LeafChange, Provenance, ProvenanceEntry, Source, leaf_changes, merge_patch};
+use crate::domain::case::{
+    LeafChange, Provenance, ProvenanceEntry, Source, changed_paths, leaf_changes, merge_patch,
+};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::Instant;
 use crate::domain::ids::CaseId;
@@ -44,10 +46,12 @@ pub(super) async fn patch(
 
     let mut provenance = row.provenance;
     trace(&mut provenance, &old, &new, &ProvenanceEntry::by(Source::Api, &actor.by(), now));
+    let paths = changed_paths((&row.case, &old), (&case, &new));
     let removed_outputs = names.iter().filter(|name| !new.contains_key(*name)).cloned().collect();
     let (mut set_outputs, data) = split_outputs(new, plan, &names);
     set_outputs.retain(|(name, value)| old.get(name) != Some(value));
     check_sizes(&data, &set_outputs, limits)?;
+    tx.note_change(&case, &actor.by(), &paths).await?;
     tx.update_case(&CaseUpdate { case, data, provenance, set_outputs, removed_outputs }).await?;
     Ok(())
 }

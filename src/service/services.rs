@@ -4,6 +4,7 @@ use super::access::Access;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::fields::Fields;
+use super::once::Keys;
 use super::plans::Plans;
 use super::runs::Runs;
 use super::secrets::Secrets;
@@ -28,6 +29,8 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// Requests that may be sent twice.
+    pub keys: Keys,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -52,6 +55,7 @@ impl Services {
             plans,
             fields: Fields { cases: cases.clone() },
             runs: Runs { store: store.clone() },
+            keys: Keys { store: store.clone() },
             cases,
             store,
             clock,

@@ -8,6 +8,7 @@
 //!
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
+mod case_changes;
 mod case_lists;
 mod case_types;
 mod cases;
@@ -17,6 +18,7 @@ mod counts;
 mod create;
 mod database;
 mod error;
+mod once;
 mod rows;
 mod run_lists;
 mod runs;

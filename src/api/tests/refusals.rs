@@ -70,7 +70,8 @@ async fn whatever_is_refused_is_a_problem_with_an_id() {
             post().uri("/v1/cases").insert_header(("content-type", "text/csv")).set_payload("a"),
             (415, "unsupported_media_type"),
         ),
-        (post().uri("/v1/cases").insert_header(("idempotency-key", "k")), (422, "not_supported_yet")),
+        (post().uri("/v1/cases").insert_header(("idempotency-key", "a key")), (400, "malformed_request")),
+        (post().uri("/v1/cases").insert_header(("idempotency-key", "k")), (400, "malformed_json")),
         (get().uri("/v1/cases").insert_header(("if-match", "\"1\"")), (422, "not_supported_yet")),
     ];
     for (request, expected) in cases {
