@@ -1,4 +1,4 @@
-//! Everything that the API refuses, and the one table of its codes and statuses.
+//! Everything that the API refuses; its codes and statuses stand in `code.rs`.
 //!
 //! Answers are RFC 9457 problems. A handler's error becomes one here; the request's id is added
 //! at the edge (`edge.rs`), which is also where trouble of ours is logged: what a client reads
@@ -11,6 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+pub use super::code::Code;
 use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
@@ -23,60 +24,11 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The header that names a request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header that says that an answer repeats an earlier one.
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 /// Seconds after which somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
-
-macro_rules! codes {
-    ($($variant:ident = $status:literal $word:literal,)*) => {
-        /// Stable names of everything that the API refuses.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code { $($variant,)* }
-
-        impl Code {
-            /// All codes, by status.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The spelling in answers.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// The code with this spelling.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|code| code.as_str() == text)
-            }
-
-            /// The status that goes with it.
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$variant => $status,)* }
-            }
-        }
-    };
-}
-
-codes! {
-    MalformedJson = 400 "malformed_json",
-    MalformedRequest = 400 "malformed_request",
-    Unauthorized = 401 "unauthorized",
-    Forbidden = 403 "forbidden",
-    NotFound = 404 "not_found",
-    MethodNotAllowed = 405 "method_not_allowed",
-    AlreadyExists = 409 "already_exists",
-    InUse = 409 "in_use",
-    InProgress = 409 "in_progress",
-    FieldDisabled = 409 "field_disabled",
-    RunEnded = 409 "run_ended",
-    VersionMismatch = 412 "version_mismatch",
-    TooLarge = 413 "too_large",
-    UnsupportedMediaType = 415 "unsupported_media_type",
-    Invalid = 422 "invalid",
-    NotSupportedYet = 422 "not_supported_yet",
-    IdempotencyMismatch = 422 "idempotency_mismatch",
-    FilterTooWide = 422 "filter_too_wide",
-    TooManyRequests = 429 "too_many_requests",
-    Internal = 500 "internal",
-    Unavailable = 503 "unavailable",
-}
 
 /// Which code a refusal of the services has.
 fn code_of(error: &ServiceError) -> Code {
@@ -105,17 +57,29 @@ fn code_of_problems(problems: &[Problem]) -> Code {
     if later { Code::NotSupportedYet } else { Code::Invalid }
 }
 
+/// What some refusals say beside their sentence.
+#[derive(Debug, Clone)]
+enum More {
+    Nothing,
+    /// Who uses it.
+    Users(Vec<String>),
+    /// What has changed since.
+    Changed(Vec<String>),
+    /// The methods that the URL takes.
+    Allow(Box<str>),
+    /// That an earlier request was refused like this.
+    Replayed,
+    /// What an earlier request came to: this is no refusal, but a replay.
+    Repeated(Box<Kept>),
+}
+
 /// A refusal, on its way to the client.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     code: Code,
     detail: Box<str>,
     errors: Vec<Problem>,
-    users: Vec<String>,
-    changed: Option<Vec<String>>,
-    repeated: Option<Box<Kept>>,
-    replayed: bool,
-    allow: Option<Box<str>>,
+    more: More,
     request_id: Option<Box<str>>,
     cause: Option<Box<str>>,
 }
@@ -127,11 +91,7 @@ impl ApiError {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            users: Vec::new(),
-            changed: None,
-            repeated: None,
-            replayed: false,
-            allow: None,
+            more: More::Nothing,
             request_id: None,
             cause: None,
         }
@@ -187,7 +147,7 @@ impl ApiError {
     /// A method that the URL does not take, and those that it does: `GET, HEAD`.
     pub fn wrong_method(allowed: &str) -> Self {
         let detail = format!("This URL does not take that method; it takes {allowed}.");
-        Self { allow: Some(allowed.into()), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { more: More::Allow(allowed.into()), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// Names the request that is refused.
@@ -199,19 +159,12 @@ impl ApiError {
     /// Says that an earlier request with the same key was answered like this.
     #[must_use]
     pub fn replayed(self) -> Self {
-        Self { replayed: true, ..self }
+        Self { more: More::Replayed, ..self }
     }
 
     /// What an earlier request with the same key came to, to be answered in place of this.
     pub fn repeated(&self) -> Option<&Kept> {
-        self.repeated.as_deref()
-    }
-
-    /// Whether the same request would be refused again: not for who asks, and not for the moment.
-    pub fn stays_refused(&self) -> bool {
-        use Code::{Forbidden, IdempotencyMismatch, InProgress, TooManyRequests, Unauthorized};
-        let passing = [Unauthorized, Forbidden, InProgress, IdempotencyMismatch, TooManyRequests];
-        (400..500).contains(&self.code.status()) && !passing.contains(&self.code)
+        if let More::Repeated(kept) = &self.more { Some(kept) } else { None }
     }
 
     /// Its stable name.
@@ -236,13 +189,15 @@ impl From<ServiceError> for ApiError {
                 let detail = ServiceError::Invalid(errors.clone()).to_string();
                 Self { errors, ..Self::new(code, detail) }
             }
-            ServiceError::InUse { detail, users } => Self { users, ..Self::new(code, detail) },
+            ServiceError::InUse { detail, users } => {
+                Self { more: More::Users(users), ..Self::new(code, detail) }
+            }
             ServiceError::VersionMismatch { detail, changed } => {
-                Self { changed: Some(changed), ..Self::new(code, detail) }
+                Self { more: More::Changed(changed), ..Self::new(code, detail) }
             }
             ServiceError::Repeated(kept) => {
                 let detail = "A request with this key has done it before.";
-                Self { repeated: Some(kept), ..Self::new(code, detail) }
+                Self { more: More::Repeated(kept), ..Self::new(code, detail) }
             }
             ServiceError::KeyReused => Self::new(
                 code,
@@ -299,14 +254,17 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut answer = HttpResponse::build(status);
-        if let Some(allow) = &self.allow {
-            answer.insert_header((header::ALLOW, &**allow));
+        match &self.more {
+            More::Allow(methods) => {
+                answer.insert_header((header::ALLOW, &**methods));
+            }
+            More::Replayed => {
+                answer.insert_header((IDEMPOTENT_REPLAYED, "true"));
+            }
+            _ => {}
         }
         if let Some(id) = &self.request_id {
             answer.insert_header((X_REQUEST_ID, &**id));
-        }
-        if self.replayed {
-            answer.insert_header(("idempotent-replayed", "true"));
         }
         match self.code {
             Code::Unauthorized => {
@@ -331,8 +289,8 @@ impl ApiError {
             code: self.code.as_str(),
             request_id: self.request_id.as_deref(),
             errors: &self.errors,
-            users: &self.users,
-            changed: self.changed.as_deref(),
+            users: if let More::Users(users) = &self.more { users } else { &[] },
+            changed: if let More::Changed(paths) = &self.more { Some(paths) } else { None },
         };
         serde_json::to_string(&view).unwrap_or_default()
     }
@@ -432,11 +390,7 @@ mod tests {
 
     #[test]
     fn what_may_pass_by_itself_is_not_refused_for_good() {
-        let stays: Vec<_> = Code::ALL
-            .iter()
-            .filter(|code| ApiError::new(**code, "x").stays_refused())
-            .map(|c| c.as_str())
-            .collect();
+        let stays: Vec<_> = Code::ALL.iter().filter(|code| code.stays()).map(|code| code.as_str()).collect();
         for passing in
             ["unauthorized", "forbidden", "in_progress", "idempotency_mismatch", "too_many_requests"]
         {

@@ -11,6 +11,7 @@ mod routes;
 mod edge;
 
 /// Refusals: statuses and codes.
+mod code;
 mod error;
 
 /// Who calls, and how long they wait.

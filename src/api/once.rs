@@ -14,7 +14,7 @@ use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::body;
 use super::error::{ApiError, Code};
@@ -109,9 +109,9 @@ impl Asked {
             return Ok(ServiceResponse::new(answer.into_parts().0, replayed));
         }
         let noted = match refusal {
-            Some(error) if error.stays_refused() => {
-                let (status, code) = (error.status_code().as_u16(), error.code().as_str());
-                self.services.keys.refused(self.once, status, code).await
+            Some(error) if error.code().stays() => {
+                let code = error.code();
+                self.services.keys.refused(self.once, code.status(), code.as_str()).await
             }
             None if answer.status() == 200 && self.wait.is_asked() => {
                 self.services.keys.raise(self.once, 200).await

@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
-use super::error::{ApiError, Code};
+use super::error::{ApiError, Code, IDEMPOTENT_REPLAYED};
 use super::extract::Wait;
 use super::present::run::RunView;
 use super::{case_types, cases};
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     wait_for(services, actor, kept, wait).await?;
     let status = StatusCode::from_u16(kept.status).map_err(|_| ApiError::internal("no such status"))?;
     let mut answer = HttpResponse::build(status);
-    answer.insert_header(("idempotent-replayed", "true"));
+    answer.insert_header((IDEMPOTENT_REPLAYED, "true"));
     wait.apply(&mut answer);
     let Some(location) = &kept.location else { return all_runs(answer, services, actor, &kept.runs).await };
     answer.insert_header((header::LOCATION, location.as_str()));

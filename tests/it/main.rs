@@ -31,6 +31,12 @@ mod httpbin;
 mod layers;
 
 #[cfg(test)]
+mod manners;
+
+#[cfg(test)]
+mod once;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]

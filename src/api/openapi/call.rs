@@ -34,8 +34,9 @@ pub fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> 
     let operation = OperationBuilder::new().operation_id(Some(id)).summary(Some(summary)).tag(tag);
     // Any call can meet a query that it does not take, and trouble of ours.
     let refusals = BTreeSet::from([500]);
-    let call = Call { method: method.clone(), path, operation, refusals };
-    if method == HttpMethod::Post { call.repeats() } else { call }
+    let is_post = method == HttpMethod::Post;
+    let call = Call { method, path, operation, refusals };
+    if is_post { call.repeats() } else { call }
 }
 
 impl Call {

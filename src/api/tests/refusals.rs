@@ -83,6 +83,21 @@ async fn whatever_is_refused_is_a_problem_with_an_id() {
     assert_eq!(head.status, 200);
 }
 
+/// The effect of a POST is kept with its key by the use case, so its handler has to pass the key
+/// on. Read from the sources: nothing else would notice one that does not.
+#[test]
+fn every_post_passes_its_key_on() {
+    let map = include_str!("../routes.rs");
+    let handlers = map.split(".post(").skip(1).map(|rest| rest.split(')').next().unwrap());
+    for handler in handlers {
+        let Some((module, function)) = handler.split_once("::") else { continue };
+        let file = format!("{}/src/api/{module}.rs", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(&file).unwrap();
+        let head = source.split(&format!("pub async fn {function}(")).nth(1).unwrap();
+        assert!(head.split(") ->").next().unwrap().contains("IdempotencyKey"), "{handler} drops its key");
+    }
+}
+
 #[actix_web::test]
 async fn another_workspace_sees_nothing_of_this_one() {
     let door = door().await;
