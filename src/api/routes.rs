@@ -13,6 +13,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
+use super::once::once;
 use super::{cache, case_types, cases, fields, health, openapi, runs, secrets, tokens};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -40,7 +41,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .default_service(web::to(nothing_here));
     let document = at("/openapi.json").get(openapi::document).resource();
 
-    cfg.service(v1.wrap(from_fn(authenticate)).wrap(from_fn(edge)).wrap(tracing()))
+    cfg.service(v1.wrap(from_fn(once)).wrap(from_fn(authenticate)).wrap(from_fn(edge)).wrap(tracing()))
         .service(health.wrap(from_fn(edge)).wrap(tracing()))
         .service(document.wrap(from_fn(edge)).wrap(tracing()))
         .default_service(web::to(nothing_here).wrap(from_fn(edge)).wrap(tracing()));

@@ -1,4 +1,5 @@
-//! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut.
+//! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, old keys
+//! of repeated requests are forgotten.
 //!
 //! The scheduler only ticks; whether there is anything to do stands in the rows, so it does no
 //! harm that every process ticks.
@@ -7,10 +8,14 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::WorkerId;
+use crate::domain::once::KEPT_FOR;
 use crate::store::{Store, StoreError};
 
 /// Answers cut in one tick.
 const CUTS: u32 = 200;
+
+/// Keys of repeated requests forgotten in one tick.
+const KEYS: u32 = 1_000;
 
 /// What a tick needs. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +38,9 @@ impl Sweeper {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }
         self.store.write(move |tx| Box::pin(async move { tx.cut_old_bodies(CUTS).await })).await?;
+        self.store
+            .write(move |tx| Box::pin(async move { tx.forget_old_keys(now - KEPT_FOR, KEYS).await }))
+            .await?;
         Ok(released)
     }
 }

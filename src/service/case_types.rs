@@ -8,12 +8,16 @@ use serde_json::{Map, Value};
 use super::actor::Actor;
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
+use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::{Plans, compile};
+use super::precondition;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
 use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
 
@@ -45,6 +49,23 @@ struct Save {
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<CaseTypeKey>,
+    /// What the caller knows of it.
+    expected: Expected,
+    /// The key of the request, if it has one.
+    once: Option<Once>,
+}
+
+impl Save {
+    fn new(actor: &Actor, body: &Value) -> Self {
+        Self {
+            workspace: actor.workspace,
+            by: actor.by(),
+            body: body.clone(),
+            key: None,
+            expected: Expected::Anything,
+            once: None,
+        }
+    }
 }
 
 struct Saved {
@@ -80,30 +101,32 @@ impl CaseTypes {
         row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
     }
 
-    /// Makes a case type.
-    pub async fn create(&self, actor: &Actor, body: &Value) -> Result<CaseTypeView, ServiceError> {
-        let saved = self.save(actor, None, body).await?;
+    /// Makes a case type. With a key it is made once.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        body: &Value,
+        once: Option<Once>,
+    ) -> Result<CaseTypeView, ServiceError> {
+        let new = Save { once, ..Save::new(actor, body) };
+        let saved = self.save(new).await?;
         Ok(view(saved.row, saved.warnings))
     }
 
-    /// Makes or replaces a case type; `true`: it is new.
+    /// Makes or replaces a case type, if it is as expected; `true`: it is new.
     pub async fn put(
         &self,
         actor: &Actor,
         key: &CaseTypeKey,
         body: &Value,
+        expected: Expected,
     ) -> Result<(CaseTypeView, bool), ServiceError> {
-        let saved = self.save(actor, Some(key.clone()), body).await?;
+        let replaced = Save { key: Some(key.clone()), expected, ..Save::new(actor, body) };
+        let saved = self.save(replaced).await?;
         Ok((view(saved.row, saved.warnings), saved.created))
     }
 
-    async fn save(
-        &self,
-        actor: &Actor,
-        key: Option<CaseTypeKey>,
-        body: &Value,
-    ) -> Result<Saved, ServiceError> {
-        let save = Save { workspace: actor.workspace, by: actor.by(), body: body.clone(), key };
+    async fn save(&self, save: Save) -> Result<Saved, ServiceError> {
         let this = self.clone();
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
@@ -111,6 +134,18 @@ impl CaseTypes {
     }
 
     async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        let asked = save.once.clone();
+        once::first(tx, asked.as_ref()).await?;
+        let saved = self.write_first(tx, save).await?;
+        once::keep(tx, asked.as_ref(), Kept::created(format!("/v1/case-types/{}", saved.row.key))).await?;
+        Ok(saved)
+    }
+
+    async fn write_first(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        if let Some(key) = &save.key {
+            let before = tx.find_case_type(save.workspace, key).await?;
+            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
+        }
         let known = known(tx, save.workspace).await?;
         let Parsed { case_type, warnings } = parse(&save, &known)?;
         let before = tx.find_case_type(save.workspace, &case_type.key).await?;
@@ -176,11 +211,18 @@ impl CaseTypes {
         Ok(Saved { row: new.row, warnings, created })
     }
 
-    /// Deletes a case type that has no cases.
-    pub async fn delete(&self, actor: &Actor, key: &CaseTypeKey) -> Result<(), ServiceError> {
+    /// Deletes a case type that has no cases, if it is as expected.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        expected: Expected,
+    ) -> Result<(), ServiceError> {
         let (workspace, wanted) = (actor.workspace, key.clone());
-        let row =
-            self.store.write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted).await })).await?;
+        let row = self
+            .store
+            .write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted, &expected).await }))
+            .await?;
         self.plans.removed(&row).await;
         Ok(())
     }
@@ -221,8 +263,14 @@ async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
     Ok(Known { secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(), params })
 }
 
-async fn remove(tx: &Tx, workspace: WorkspaceId, key: &CaseTypeKey) -> Result<CaseTypeRow, ServiceError> {
+async fn remove(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    key: &CaseTypeKey,
+    expected: &Expected,
+) -> Result<CaseTypeRow, ServiceError> {
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
+    precondition::check_case_type(tx, Some(&row), expected).await?;
     let cases = tx.count_cases_of_type(row.id).await?;
     if cases > 0 {
         let users = if cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };

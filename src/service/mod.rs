@@ -15,6 +15,10 @@ mod error;
 /// Parts of lists.
 mod page;
 
+/// Changes that expect a version, and requests that are sent twice.
+mod once;
+mod precondition;
+
 /// The holder of the master key.
 mod vault;
 
@@ -67,6 +71,7 @@ pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;
+pub use once::Keys;
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;

@@ -9,6 +9,7 @@
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod cache_purges;
+mod case_changes;
 mod case_lists;
 mod case_types;
 mod cases;
@@ -20,6 +21,7 @@ mod database;
 mod error;
 mod field_inputs;
 mod firings;
+mod once;
 mod rows;
 mod run_inserts;
 mod run_lists;

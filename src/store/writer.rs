@@ -209,7 +209,7 @@ impl Desk {
         let mut results = Vec::with_capacity(cases.len());
         for case in cases {
             let one = self.create_all(std::slice::from_ref(case)).await;
-            results.push(one.map(|outcomes| outcomes.first().copied().unwrap_or(CreateOutcome::Created)));
+            results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
         }
         results
     }

@@ -34,6 +34,12 @@ mod httpbin;
 mod layers;
 
 #[cfg(test)]
+mod manners;
+
+#[cfg(test)]
+mod once;
+
+#[cfg(test)]
 mod model;
 
 #[cfg(test)]

@@ -183,6 +183,9 @@ pub struct Refusal {
     /// Who uses it; only with `in_use`.
     #[schema(required = false)]
     users: Option<Vec<String>>,
+    /// Dotted paths of what was changed since, as far as known; only with `version_mismatch`.
+    #[schema(required = false)]
+    changed: Option<Vec<String>>,
 }
 
 /// The words of [`Code`].

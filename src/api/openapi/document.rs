@@ -19,7 +19,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().un
 
 /// Members that an answer of this name may leave out; all others are always there.
 const SOMETIMES: [(&str, &[&str]); 3] =
-    [("Case", &["provenance"]), ("CaseType", &["description"]), ("Refusal", &["errors", "users"])];
+    [("Case", &["provenance"]), ("CaseType", &["description"]), ("Refusal", &["errors", "users", "changed"])];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
 const SENT: [&str; 10] = [
