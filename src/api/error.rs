@@ -81,6 +81,7 @@ fn code_of(error: &ServiceError) -> Code {
         ServiceError::InUse { .. } => Code::InUse,
         ServiceError::FieldDisabled(_) => Code::FieldDisabled,
         ServiceError::InProgress(_) => Code::InProgress,
+        ServiceError::RunEnded(_) => Code::RunEnded,
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
@@ -201,6 +202,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::AlreadyExists(detail)
             | ServiceError::FieldDisabled(detail)
             | ServiceError::InProgress(detail)
+            | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::actor::Actor;
+use super::case_type_edit;
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
@@ -13,9 +14,9 @@ use super::plans::{Plans, compile};
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion, Store, Tx};
 
 /// A case type as it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,17 @@ pub struct CaseTypeView {
     pub definition: Value,
     /// What is doubtful in it; only a save looks.
     pub warnings: Vec<Problem>,
+}
+
+/// A case type as one of its versions said it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseTypeVersionView {
+    /// What is kept of that version; its definition is not for showing.
+    pub row: CaseTypeRow,
+    /// The definition with credentials as `[hidden]`.
+    pub definition: Value,
+    /// Who made it, e.g. `token:ops`.
+    pub by: String,
 }
 
 /// The case types of all workspaces. Cheap to clone.
@@ -51,6 +63,8 @@ struct Saved {
     row: CaseTypeRow,
     warnings: Vec<Problem>,
     created: bool,
+    /// The cases whose runs it ended.
+    touched: Vec<CaseId>,
 }
 
 impl CaseTypes {
@@ -80,6 +94,27 @@ impl CaseTypes {
         row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
     }
 
+    /// The versions of the case type with this key, newest first.
+    pub async fn versions(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        page: PageRequest,
+    ) -> Result<Page<CaseTypeVersionView>, ServiceError> {
+        let before = page.after::<i64>()?;
+        let tx = self.store.read().await?;
+        let current = tx.find_case_type(actor.workspace, key).await?;
+        let id = current.ok_or(ServiceError::NotFound("case type"))?.id;
+        let mut found = tx.list_versions(id, before, page.limit + 1).await?;
+        let counted = if page.count { Some(tx.count_versions(id, page.most_counted()).await?) } else { None };
+        let next = page.cut(&mut found, |version| version.row.version);
+        let view = |version: CaseTypeVersion| {
+            let definition = shown(&version.row);
+            CaseTypeVersionView { row: version.row, definition, by: version.by }
+        };
+        Ok(Page::new(found.into_iter().map(view).collect(), next, counted))
+    }
+
     /// Makes a case type.
     pub async fn create(&self, actor: &Actor, body: &Value) -> Result<CaseTypeView, ServiceError> {
         let saved = self.save(actor, None, body).await?;
@@ -107,6 +142,7 @@ impl CaseTypes {
         let this = self.clone();
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
+        self.store.signals().changed(saved.touched.iter().copied());
         Ok(saved)
     }
 
@@ -124,8 +160,10 @@ impl CaseTypes {
         }
         let definition = self.sealed(&case_type, before.as_ref(), &save)?;
         match before {
-            Some(row) if row.definition == definition => Ok(Saved { row, warnings, created: false }),
-            before => self.add_version(tx, case_type.key, before, definition, save, warnings).await,
+            Some(row) if row.definition == definition => {
+                Ok(Saved { row, warnings, created: false, touched: Vec::new() })
+            }
+            before => self.add_version(tx, &case_type, before, definition, save, warnings).await,
         }
     }
 
@@ -150,7 +188,7 @@ impl CaseTypes {
     async fn add_version(
         &self,
         tx: &Tx,
-        key: CaseTypeKey,
+        case_type: &CaseType,
         before: Option<CaseTypeRow>,
         definition: Value,
         save: Save,
@@ -161,19 +199,21 @@ impl CaseTypes {
         let row = CaseTypeRow {
             id: before.as_ref().map_or_else(|| CaseTypeId(self.rng.uuid(now)), |row| row.id),
             workspace: save.workspace,
-            key,
+            key: case_type.key.clone(),
             version: before.as_ref().map_or(1, |row| row.version + 1),
             definition,
             created_at: before.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,
         };
         let new = NewCaseTypeVersion { row, by: save.by };
-        if created {
-            tx.insert_case_type(&new).await?;
-        } else {
+        let touched = if let Some(before) = before {
             tx.add_case_type_version(&new).await?;
-        }
-        Ok(Saved { row: new.row, warnings, created })
+            case_type_edit::apply(tx, &before, case_type, now).await?
+        } else {
+            tx.insert_case_type(&new).await?;
+            Vec::new()
+        };
+        Ok(Saved { row: new.row, warnings, created, touched })
     }
 
     /// Deletes a case type that has no cases.
@@ -187,9 +227,13 @@ impl CaseTypes {
 }
 
 fn view(row: CaseTypeRow, warnings: Vec<Problem>) -> CaseTypeView {
+    CaseTypeView { definition: shown(&row), row, warnings }
+}
+
+fn shown(row: &CaseTypeRow) -> Value {
     let mut definition = row.definition.clone();
     credentials::hide(&mut definition);
-    CaseTypeView { row, definition, warnings }
+    definition
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.

@@ -30,6 +30,9 @@ pub enum ServiceError {
     /// Something is under way that must end first.
     #[error("{0}")]
     InProgress(String),
+    /// What would have been stopped is over.
+    #[error("{0}")]
+    RunEnded(String),
     /// More than may be kept.
     #[error("{0}")]
     TooLarge(String),

@@ -33,6 +33,7 @@ mod credentials;
 mod plans;
 
 /// Case types, saved.
+mod case_type_edit;
 mod case_types;
 
 /// Cases.
@@ -46,6 +47,7 @@ mod views;
 mod fields;
 
 /// Runs.
+mod run_actions;
 mod runs;
 
 /// All of them together.
@@ -58,7 +60,7 @@ mod tests;
 pub use access::Access;
 pub use actor::Actor;
 pub use case_query::CaseQuery;
-pub use case_types::{CaseTypeView, CaseTypes};
+pub use case_types::{CaseTypeVersionView, CaseTypeView, CaseTypes};
 pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};

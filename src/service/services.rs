@@ -51,7 +51,7 @@ impl Services {
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
             plans,
             fields: Fields { cases: cases.clone() },
-            runs: Runs { store: store.clone() },
+            runs: Runs { cases: cases.clone() },
             cases,
             store,
             clock,

@@ -8,6 +8,7 @@
 //!
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
+mod cancels;
 mod case_lists;
 mod case_types;
 mod cases;
@@ -18,6 +19,8 @@ mod create;
 mod database;
 mod error;
 mod firings;
+mod retention;
+mod retries;
 mod rows;
 mod run_lists;
 mod runs;
@@ -30,7 +33,7 @@ mod workspaces;
 mod writer;
 
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
-pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
+pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claims::{Claim, ClaimedCase, ClaimedRun};
 pub use close::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
@@ -38,6 +41,8 @@ pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use firings::Enqueued;
+pub use retention::{BodyMark, ChangeMark, Found};
+pub use retries::Repeatable;
 pub use run_lists::RunFilter;
 
 pub use secrets::{SecretInfo, SecretRow};
