@@ -132,7 +132,7 @@ impl Plans {
     }
 
     /// As [`Plans::version`], inside a transaction.
-    async fn version_in(
+    pub(super) async fn version_in(
         &self,
         tx: &Tx,
         id: CaseTypeId,

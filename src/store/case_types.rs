@@ -162,6 +162,20 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
+    /// The versions that begun runs keep, each once.
+    pub async fn versions_under_way(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<(CaseTypeId, i64)>, StoreError> {
+        let statement = "SELECT DISTINCT case_type_id, case_type_version FROM run \
+             WHERE workspace_id = $1 AND begun AND status IN ('queued', 'running')";
+        let version = |row: &QueryResult| {
+            let mut columns = Columns::of("run", row)?;
+            Ok((CaseTypeId(columns.id()), columns.get()?))
+        };
+        self.all(sql(statement, vec![uuid(workspace.0)])).await?.iter().map(version).collect()
+    }
+
     /// Case types of a workspace, counted up to `most`.
     pub async fn count_case_types_in(&self, workspace: WorkspaceId, most: u64) -> Result<u64, StoreError> {
         self.count_up_to("case_type WHERE workspace_id = $1", workspace.0, most).await

@@ -141,8 +141,9 @@ impl Desk {
         };
         let (commit, finish) = work(&tx).await;
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
-        finish(done.map_err(StoreError::from));
+        // Who is answered finds the wake-up done.
         self.signals.wake();
+        finish(done.map_err(StoreError::from));
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<bool>)>) {

@@ -7,6 +7,9 @@
 mod app;
 
 #[cfg(test)]
+mod case_types;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
@@ -35,6 +38,9 @@ mod process;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod runs;
 
 #[cfg(test)]
 mod sandbox;
