@@ -23,6 +23,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/case-types/{key}/versions").get(case_types::versions))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
+        .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
         .service(at("/cases/{id}/refresh").post(fields::refresh_all))
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
         .service(at("/runs").get(runs::list))
