@@ -23,6 +23,7 @@ mod firings;
 mod retention;
 mod retries;
 mod rows;
+mod run_inserts;
 mod run_lists;
 mod runs;
 mod secrets;

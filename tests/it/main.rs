@@ -34,6 +34,15 @@ mod httpbin;
 mod layers;
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
+mod on_update;
+
+#[cfg(test)]
+mod overrides;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ fn case_filters(call: Call) -> Call {
         .query("updated_since", "Changed at this time or later.", words::Time::schema())
         .query(
             "field.{key}",
-            "State of the field `key`: `<status>[:<reason>]` or `cached`. May be given for several fields.",
+            "State of the field `key`: `<status>[:<reason>]`, `cached` or `stale`. May be given for several fields.",
             text(),
         )
         .query("sort", "With `-` for descending order.", sort)

@@ -212,7 +212,7 @@ fn read_trigger(value: &Value, pointer: String, field: &mut Reader<'_, '_>) -> O
         return None;
     };
     match Trigger::parse(word) {
-        Some(trigger @ (Trigger::OnCreate | Trigger::Manual)) => Some(trigger),
+        Some(trigger @ (Trigger::OnCreate | Trigger::OnUpdate | Trigger::Manual)) => Some(trigger),
         _ if LATER_TRIGGERS.contains(&word.as_str()) => {
             let message =
                 format!("the trigger `{word}` comes with a later version: use `on_create` or `manual`");
@@ -228,7 +228,7 @@ fn read_trigger(value: &Value, pointer: String, field: &mut Reader<'_, '_>) -> O
 }
 
 /// Triggers of the contract that have no source of events yet.
-const LATER_TRIGGERS: [&str; 4] = ["on_update", "scheduled", "webhook", "workflow"];
+const LATER_TRIGGERS: [&str; 3] = ["scheduled", "webhook", "workflow"];
 
 fn read_cache_duration(field: &mut Reader<'_, '_>) -> u64 {
     let seconds = field.whole("cache_duration", 0..=LONGEST_CACHE_SECONDS).unwrap_or(0);
