@@ -36,6 +36,17 @@ pub async fn get(
     Ok(present(HttpResponse::Ok(), found))
 }
 
+/// The versions of a case type, newest first, each as it was saved.
+pub async fn versions(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    path: Path<CaseTypeKey>,
+    page: Params<PageRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.case_types.versions(&caller, &path, page.0).await?;
+    Ok(list::answer(page, case_type::version))
+}
+
 /// Saves a new case type.
 pub async fn create(
     services: Data<Services>,

@@ -43,6 +43,7 @@ fn code_of(error: &ServiceError) -> Code {
         ServiceError::InProgress(_) => Code::InProgress,
         ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
         ServiceError::KeyReused => Code::IdempotencyMismatch,
+        ServiceError::RunEnded(_) => Code::RunEnded,
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
@@ -206,6 +207,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::AlreadyExists(detail)
             | ServiceError::FieldDisabled(detail)
             | ServiceError::InProgress(detail)
+            | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),

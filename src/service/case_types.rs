@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::actor::Actor;
+use super::case_type_edit;
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
 use super::once;
@@ -16,10 +17,10 @@ use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::expected::Expected;
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion, Store, Tx};
 
 /// A case type as it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,17 @@ pub struct CaseTypeView {
     pub definition: Value,
     /// What is doubtful in it; only a save looks.
     pub warnings: Vec<Problem>,
+}
+
+/// A case type as one of its versions said it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseTypeVersionView {
+    /// What is kept of that version; its definition is not for showing.
+    pub row: CaseTypeRow,
+    /// The definition with credentials as `[hidden]`.
+    pub definition: Value,
+    /// Who made it, e.g. `token:ops`.
+    pub by: String,
 }
 
 /// The case types of all workspaces. Cheap to clone.
@@ -72,6 +84,8 @@ struct Saved {
     row: CaseTypeRow,
     warnings: Vec<Problem>,
     created: bool,
+    /// The cases whose runs it ended.
+    touched: Vec<CaseId>,
 }
 
 impl CaseTypes {
@@ -99,6 +113,27 @@ impl CaseTypes {
     pub async fn get(&self, actor: &Actor, key: &CaseTypeKey) -> Result<CaseTypeView, ServiceError> {
         let row = self.store.read().await?.find_case_type(actor.workspace, key).await?;
         row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
+    }
+
+    /// The versions of the case type with this key, newest first.
+    pub async fn versions(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        page: PageRequest,
+    ) -> Result<Page<CaseTypeVersionView>, ServiceError> {
+        let before = page.after::<i64>()?;
+        let tx = self.store.read().await?;
+        let current = tx.find_case_type(actor.workspace, key).await?;
+        let id = current.ok_or(ServiceError::NotFound("case type"))?.id;
+        let mut found = tx.list_versions(id, before, page.limit + 1).await?;
+        let counted = if page.count { Some(tx.count_versions(id, page.most_counted()).await?) } else { None };
+        let next = page.cut(&mut found, |version| version.row.version);
+        let view = |version: CaseTypeVersion| {
+            let definition = shown(&version.row);
+            CaseTypeVersionView { row: version.row, definition, by: version.by }
+        };
+        Ok(Page::new(found.into_iter().map(view).collect(), next, counted))
     }
 
     /// Makes a case type. With a key it is made once.
@@ -130,6 +165,7 @@ impl CaseTypes {
         let this = self.clone();
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
+        self.store.signals().changed(saved.touched.iter().copied());
         Ok(saved)
     }
 
@@ -159,8 +195,10 @@ impl CaseTypes {
         }
         let definition = self.sealed(&case_type, before.as_ref(), &save)?;
         match before {
-            Some(row) if row.definition == definition => Ok(Saved { row, warnings, created: false }),
-            before => self.add_version(tx, case_type.key, before, definition, save, warnings).await,
+            Some(row) if row.definition == definition => {
+                Ok(Saved { row, warnings, created: false, touched: Vec::new() })
+            }
+            before => self.add_version(tx, &case_type, before, definition, save, warnings).await,
         }
     }
 
@@ -185,7 +223,7 @@ impl CaseTypes {
     async fn add_version(
         &self,
         tx: &Tx,
-        key: CaseTypeKey,
+        case_type: &CaseType,
         before: Option<CaseTypeRow>,
         definition: Value,
         save: Save,
@@ -196,19 +234,21 @@ impl CaseTypes {
         let row = CaseTypeRow {
             id: before.as_ref().map_or_else(|| CaseTypeId(self.rng.uuid(now)), |row| row.id),
             workspace: save.workspace,
-            key,
+            key: case_type.key.clone(),
             version: before.as_ref().map_or(1, |row| row.version + 1),
             definition,
             created_at: before.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,
         };
         let new = NewCaseTypeVersion { row, by: save.by };
-        if created {
-            tx.insert_case_type(&new).await?;
-        } else {
+        let touched = if let Some(before) = before {
             tx.add_case_type_version(&new).await?;
-        }
-        Ok(Saved { row: new.row, warnings, created })
+            case_type_edit::apply(tx, &before, case_type, now).await?
+        } else {
+            tx.insert_case_type(&new).await?;
+            Vec::new()
+        };
+        Ok(Saved { row: new.row, warnings, created, touched })
     }
 
     /// Deletes a case type that has no cases, if it is as expected.
@@ -229,9 +269,13 @@ impl CaseTypes {
 }
 
 fn view(row: CaseTypeRow, warnings: Vec<Problem>) -> CaseTypeView {
+    CaseTypeView { definition: shown(&row), row, warnings }
+}
+
+fn shown(row: &CaseTypeRow) -> Value {
     let mut definition = row.definition.clone();
     credentials::hide(&mut definition);
-    CaseTypeView { row, definition, warnings }
+    definition
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.

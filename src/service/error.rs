@@ -45,6 +45,9 @@ pub enum ServiceError {
     /// The key was used before, by a request with another body.
     #[error("the key was used before, with another body: use a new key for another request")]
     KeyReused,
+    /// What would have been stopped is over.
+    #[error("{0}")]
+    RunEnded(String),
     /// More than may be kept.
     #[error("{0}")]
     TooLarge(String),

@@ -37,6 +37,7 @@ mod credentials;
 mod plans;
 
 /// Case types, saved.
+mod case_type_edit;
 mod case_types;
 
 /// Cases.
@@ -50,6 +51,7 @@ mod views;
 mod fields;
 
 /// Runs.
+mod run_actions;
 mod runs;
 
 /// Cached answers, forgotten.
@@ -66,7 +68,7 @@ pub use access::Access;
 pub use actor::Actor;
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
-pub use case_types::{CaseTypeView, CaseTypes};
+pub use case_types::{CaseTypeVersionView, CaseTypeView, CaseTypes};
 pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};

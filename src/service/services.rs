@@ -58,7 +58,7 @@ impl Services {
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
-            runs: Runs { store: store.clone() },
+            runs: Runs { cases: cases.clone() },
             keys: Keys { store: store.clone() },
             cases,
             store,

@@ -9,6 +9,7 @@
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod cache_purges;
+mod cancels;
 mod case_changes;
 mod case_lists;
 mod case_types;
@@ -22,6 +23,8 @@ mod error;
 mod field_inputs;
 mod firings;
 mod once;
+mod retention;
+mod retries;
 mod rows;
 mod run_inserts;
 mod run_lists;
@@ -36,7 +39,7 @@ mod writer;
 
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
-pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
+pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claims::{Claim, ClaimedCase, ClaimedRun};
 pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
@@ -44,6 +47,8 @@ pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use firings::Enqueued;
+pub use retention::{BodyMark, ChangeMark, Found};
+pub use retries::Repeatable;
 pub use run_lists::RunFilter;
 
 pub use secrets::{SecretInfo, SecretRow};

@@ -144,7 +144,7 @@ impl Desk {
         };
         let (commit, finish) = work(&tx).await;
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
-        // First, so that whoever has the answer has been preceded by the wake-up.
+        // Who is answered finds the wake-up done.
         self.signals.wake();
         finish(done.map_err(StoreError::from));
     }

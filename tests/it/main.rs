@@ -10,6 +10,9 @@ mod app;
 mod cache;
 
 #[cfg(test)]
+mod case_types;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
@@ -53,6 +56,9 @@ mod process;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod runs;
 
 #[cfg(test)]
 mod sandbox;

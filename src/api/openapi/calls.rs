@@ -84,6 +84,15 @@ fn case_types() -> Vec<Call> {
         .expects()
         .answers_nothing(204, "It is gone.", &[])
         .refuses(409),
+        key(call(
+            HttpMethod::Get,
+            "/v1/case-types/{key}/versions",
+            "list_case_type_versions",
+            "Lists the versions of a case type, newest first.",
+        ))
+        .needs(Viewer)
+        .pages()
+        .answers(200, "A page of versions.", list::<bodies::CaseTypeVersion>(), &[]),
     ]
 }
 
@@ -235,6 +244,17 @@ fn runs() -> Vec<Call> {
             .needs(Viewer)
             .path("id", "The run.", uuid())
             .answers(200, "The run.", is::<RunDetail>(), &[]),
+        call(HttpMethod::Post, "/v1/runs/{id}/retry", "retry_run", "Repeats a run that has ended.")
+            .needs(Operator)
+            .path("id", "The run.", uuid())
+            .body(JSON, Required::False, is::<bodies::RunRetry>())
+            .answers(202, "The new run is queued.", is::<RunView>(), &["Location"])
+            .refuses(409),
+        call(HttpMethod::Post, "/v1/runs/{id}/cancel", "cancel_run", "Cancels a run that waits or works.")
+            .needs(Operator)
+            .path("id", "The run.", uuid())
+            .answers(200, "The run, cancelled.", is::<RunView>(), &[])
+            .refuses(409),
     ]
 }
 
