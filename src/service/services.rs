@@ -5,6 +5,7 @@ use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::fields::Fields;
+use super::once::Keys;
 use super::plans::Plans;
 use super::runs::Runs;
 use super::secrets::Secrets;
@@ -31,6 +32,8 @@ pub struct Services {
     pub runs: Runs,
     /// Cached answers.
     pub cache: CachedAnswers,
+    /// Requests that may be sent twice.
+    pub keys: Keys,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -55,7 +58,8 @@ impl Services {
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
-            runs: Runs { store: store.clone() },
+            runs: Runs { cases: cases.clone() },
+            keys: Keys { store: store.clone() },
             cases,
             store,
             clock,

@@ -480,3 +480,30 @@ async fn fields_that_set_each_other_off_come_to_an_end() {
     assert_eq!(last["attempts"], json!([]));
     assert_eq!(app.case(&id).await["data"]["b"], 10);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_by_hand_keeps_the_key_only_with_the_same_request() {
+    let config = json!({"body": {"a": BODY, "key": "{workflow_run_id}"}});
+    let replies = [Reply::reset(), Reply::reset(), ok(json!({"value": 1}))];
+    let app = posting(replies, json!({"retry": 0}), config).await;
+    let id = app.create(json!({"a": 1})).await;
+    app.drain().await;
+    for (a, runs) in [(1, 2), (2, 3)] {
+        app.move_clock(milliseconds(1));
+        edit(&app, &id, json!({"a": a})).await;
+        let last = app.runs(&id).await.remove(0);
+        assert_eq!(last["attempts"][0]["outcome"], "unknown", "{last}");
+        let path = format!("/v1/runs/{}/retry", last["id"].as_str().unwrap());
+        app.post(&path, &json!({})).await.expect(202);
+        app.drain().await;
+        assert_eq!(app.runs(&id).await.len(), runs);
+    }
+    let calls = app.upstream.calls();
+    let keys = keys(&calls);
+    assert!(keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
+    let body = |a: u64, key: &str| json!({"a": a, "key": key});
+    assert_eq!(bodies(&calls), [body(1, keys[0]), body(1, keys[0]), body(2, keys[2])]);
+    let run = app.runs(&id).await.remove(0);
+    assert_eq!((&run["id"], &run["idempotency_key"]), (&json!(keys[2]), &json!(keys[2])), "{run}");
+    assert_eq!(run["status"], "succeeded");
+}
