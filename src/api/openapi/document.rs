@@ -22,10 +22,11 @@ const SOMETIMES: [(&str, &[&str]); 3] =
     [("Case", &["provenance"]), ("CaseType", &["description"]), ("Refusal", &["errors", "users"])];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 10] = [
+const SENT: [&str; 11] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
+    "ScheduleDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",
