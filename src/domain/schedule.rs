@@ -10,9 +10,9 @@
 //! is quick. Nothing here knows what time it is.
 
 use chrono::{
-    DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _, Timelike as _, Utc,
+    DateTime, Datelike as _, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _,
+    Timelike as _, Utc,
 };
-use chrono::{LocalResult, MappedLocalTime};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -77,7 +77,7 @@ impl Schedule {
         let Zone(zone) = self.zone;
         let local = at.with_timezone(&zone).naive_local();
         // Inside a doubled hour a time that looks past may still come.
-        let doubled = matches!(zone.from_local_datetime(&local), LocalResult::Ambiguous(..));
+        let doubled = matches!(zone.from_local_datetime(&local), MappedLocalTime::Ambiguous(..));
         let mut from = if doubled { local - LONGEST_FOLD } else { local };
         let mut second_time = None;
         loop {
