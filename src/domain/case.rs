@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::clock::{Instant, rfc3339};
-use super::data::{self, DataPath};
 use super::ids::{CaseId, CaseTypeId, CaseTypeKey, RunId, WorkspaceId};
 use super::run::words;
+use super::template::equal;
 
 words! {
     /// How far a case has come.
@@ -190,8 +190,8 @@ impl Provenance {
         let below = format!("{path}.");
         for (known, entry) in self.0.range(below.clone()..).take_while(|(known, _)| known.starts_with(&below))
         {
-            let inner = DataPath::parse(&known[below.len()..]).ok();
-            if inner.is_some_and(|inner| data::get(value, &inner).is_some()) {
+            let mut inner = known[below.len()..].split('.');
+            if inner.try_fold(value, |value, name| value.as_object()?.get(name)).is_some() {
                 found.push((known.clone(), entry.clone()));
             }
         }
@@ -245,7 +245,7 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
     }
     for (name, value) in new {
         match (old.get(name), value) {
-            (Some(before), after) if before == after => {}
+            (Some(before), after) if equal(before, after) => {}
             (Some(Value::Object(before)), Value::Object(after)) => {
                 compare(&path(name), before, after, changes);
             }

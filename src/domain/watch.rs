@@ -12,6 +12,7 @@ use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use super::data::{DataPath, check_member};
+use super::template::{equal, text_of};
 
 /// A case as watch paths read it.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +133,10 @@ impl WatchPath {
 
 impl fmt::Display for WatchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.segments.first().map_or("", String::as_str);
         let root = match self.root {
+            // Without it, data that has the name of a root would read back as that root.
+            WatchRoot::Data if NOT_WATCHED.contains(&first) || ["case", "params"].contains(&first) => "data.",
             WatchRoot::Data => "",
             WatchRoot::Case => "case.",
             WatchRoot::Params => "params.",
@@ -169,7 +173,10 @@ impl WatchSet {
 
     /// Whether a watched value differs.
     pub fn changed(&self, before: &Sight<'_>, after: &Sight<'_>) -> bool {
-        self.paths.iter().any(|path| self.without_own(path, before) != self.without_own(path, after))
+        self.paths.iter().any(|path| match (self.without_own(path, before), self.without_own(path, after)) {
+            (Some(before), Some(after)) => !equal(&before, &after),
+            (before, after) => before.is_some() != after.is_some(),
+        })
     }
 
     /// A short hash of each watched value but those that the field writes itself: what a run
@@ -186,31 +193,30 @@ impl WatchSet {
         now.iter().any(|(path, hash)| seen.get(path).is_some_and(|before| before != hash))
     }
 
-    /// The value, less what the field itself writes below it.
+    /// The value, less what the field itself writes below it: an object that holds nothing else
+    /// is not there.
     fn without_own<'a>(&self, path: &WatchPath, sight: &Sight<'a>) -> Option<Cow<'a, Value>> {
         let value = path.value(sight)?;
         let depth = path.segments.len();
         let inner = |own: &&DataPath| own.segments().len() > depth && path.touches(own);
         let mut value = Cow::Borrowed(value);
+        let mut rest = true;
         for own in self.own.iter().filter(inner) {
-            remove(value.to_mut(), &own.segments()[depth..]);
+            rest = remove(value.to_mut(), &own.segments()[depth..]);
         }
-        Some(value)
+        rest.then_some(value)
     }
 }
 
-fn remove(value: &mut Value, path: &[String]) {
-    match path {
-        [] => {}
-        [last] => {
-            value.as_object_mut().map(|members| members.shift_remove(last));
-        }
-        [first, rest @ ..] => {
-            if let Some(inner) = value.get_mut(first.as_str()) {
-                remove(inner, rest);
-            }
-        }
+/// Removes what lies at `path`, and objects on the way that hold nothing then; answers whether
+/// anything is left of the value.
+fn remove(value: &mut Value, path: &[String]) -> bool {
+    let (Value::Object(members), [first, rest @ ..]) = (&mut *value, path) else { return true };
+    let left = !rest.is_empty() && members.get_mut(first).is_some_and(|inner| remove(inner, rest));
+    if !left {
+        members.shift_remove(first);
     }
+    !members.is_empty()
 }
 
 /// 64 bits of SHA-256 over the value with its members sorted, in hex.
@@ -239,6 +245,8 @@ fn feed(value: &Value, context: &mut Context) {
                 context.update(b",");
             }
         }
+        // As text a whole number is the same with and without a fraction of zero.
+        Value::Number(_) => context.update(text_of(value).unwrap_or_default().as_bytes()),
         scalar => context.update(scalar.to_string().as_bytes()),
     }
 }
@@ -266,7 +274,8 @@ mod tests {
             ("items.0.name", "items.0.name"),
             ("case.status", "case.status"),
             ("params.region", "params.region"),
-            ("data.now", "now"),
+            ("data.now", "data.now"),
+            ("data.case.title", "data.case.title"),
         ] {
             assert_eq!(WatchPath::parse(text).unwrap().to_string(), shown);
         }

@@ -15,6 +15,7 @@ use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
+use crate::domain::watch::WatchRoot;
 use crate::service::{OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
@@ -101,7 +102,7 @@ fn redactor(plan: &Plan, field: &FieldKey, secrets: &Opened) -> Redactor {
     Redactor::new(known)
 }
 
-/// The output variables that the field may read; after a failed run of theirs they read null.
+/// The output variables that the field may read or watches; after a failed run of theirs they read null.
 async fn outputs(
     engine: &Engine,
     run: &ClaimedRun,
@@ -115,8 +116,10 @@ async fn outputs(
         let name = if first == "data" { words.next() } else { Some(first) };
         name.is_none_or(|name| names.contains(name))
     };
+    let watched = call.watch.paths().iter().filter(|path| path.root() == WatchRoot::Data);
+    let watches = watched.filter_map(|path| path.segments().first()).any(|name| names.contains(name));
     let mapped = call.mapping.targets().iter().any(|target| target.needs.iter().any(reads));
-    if names.is_empty() || !(mapped || call.references.iter().any(reads)) {
+    if names.is_empty() || !(watches || mapped || call.references.iter().any(reads)) {
         return Ok(Vec::new());
     }
     let tx = engine.store.read().await?;

@@ -48,10 +48,10 @@ impl Tx {
         path: &str,
         hash: &str,
     ) -> Result<(), StoreError> {
-        let statement = "UPDATE field_state SET inputs_changed = TRUE WHERE field = $1 AND json_extract(inputs, $2) <> $3 \
+        let statement = "UPDATE field_state SET inputs_changed = TRUE WHERE field = $1 AND EXISTS \
+             (SELECT 1 FROM json_each(inputs) AS seen WHERE seen.key = $2 AND seen.value <> $3) \
              AND case_id IN (SELECT id FROM cases WHERE case_type_id = $4)";
-        let member = format!("$.\"{path}\"");
-        let values = vec![text(field.as_str()), text(member), text(hash), uuid(case_type.0)];
+        let values = vec![text(field.as_str()), text(path), text(hash), uuid(case_type.0)];
         self.execute(sql(statement, values)).await?;
         Ok(())
     }

@@ -25,6 +25,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod edges;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ mod url;
 /// A JSON tree with placeholders.
 mod value;
 
+pub use compare::equal;
 pub use error::{RenderError, TemplateError};
 pub use expression::Expression;
 pub use json_text::JsonTextTemplate;

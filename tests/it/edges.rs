@@ -1,0 +1,142 @@
+//! The edges of firing, overrides and what a field says about its inputs.
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::upstream::{Call, ok};
+
+/// Asks `/<key>` with `?v=<source>`; the answer becomes `data.<key>`.
+fn echo(app: &TestApp, key: &str, field: Value, source: &str) -> Value {
+    let more = json!({"params": {"v": source}, "response_mapping": {key: "$.value"}});
+    let mut field = field;
+    field["key"] = json!(key);
+    app.field(&format!("/{key}"), field, more)
+}
+
+/// A provider that answers `{"value": "<path>:<v>", "id": "7"}`.
+fn echoing(app: &TestApp) {
+    app.upstream.otherwise_with(|call: &Call| {
+        let value = format!("{}:{}", call.path.trim_start_matches('/'), call.query("v").unwrap_or("-"));
+        ok(json!({"value": value, "id": "7"}))
+    });
+}
+
+async fn patch(app: &TestApp, id: &str, data: Value) -> Value {
+    app.patch(&format!("/v1/cases/{id}"), &json!({"data": data})).await.expect(200)
+}
+
+async fn calls_after(app: &TestApp, id: &str, data: Value) -> usize {
+    patch(app, id, data).await;
+    app.drain().await;
+    app.upstream.calls().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watched_data_with_the_name_of_a_root_stays_data() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    let names = ["data.now", "data.case.title", "data.params.x", "data.data.x", "case.title", "vat"];
+    let field = echo(&app, "check", json!({"trigger": "on_update", "watch": names}), "1");
+    let saved = app.define(json!([field])).await;
+    let shown = saved["fields"][0]["watch"].clone();
+    assert_eq!(
+        shown,
+        json!(["data.now", "data.case.title", "data.params.x", "data.data.x", "case.title", "vat"])
+    );
+    app.put("/v1/case-types/test", &saved).await.expect(200);
+    let case = app.filled(json!({})).await;
+    let id = case["id"].as_str().unwrap();
+    for (n, change) in [
+        json!({"now": 1}),
+        json!({"case": {"title": 1}}),
+        json!({"params": {"x": 1}}),
+        json!({"data": {"x": 1}}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(calls_after(&app, id, change.clone()).await, n + 1, "{change}");
+    }
+    patch(&app, id, json!({"case": {"title": 2}})).await;
+    app.drain().await;
+    assert_eq!(app.case(id).await["fields"]["check"]["inputs_changed"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_compared_by_value() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    app.define(json!([
+        echo(&app, "check", json!({"trigger": "on_update", "watch": ["n", "list"]}), "1"),
+        app.field(
+            "/m",
+            json!({"key": "m", "trigger": "on_create"}),
+            json!({"response_mapping": {"m": {"path": "$.id", "type": "integer"}}})
+        ),
+    ]))
+    .await;
+    let case = app.filled(json!({"n": 1, "list": [{"a": 2}]})).await;
+    let id = case["id"].as_str().unwrap();
+    let before = app.upstream.calls().len();
+    assert_eq!(calls_after(&app, id, json!({"n": 1.0, "list": [{"a": 2.0}]})).await, before);
+    let case = patch(&app, id, json!({"m": 7.0})).await;
+    assert_eq!(case["fields"]["m"]["overridden"], json!([]), "it is the same number");
+    assert_eq!(calls_after(&app, id, json!({"n": 1.5})).await, before + 1);
+    let case = patch(&app, id, json!({"n": 1.50, "list": [{"a": 2}]})).await;
+    assert_eq!(case["fields"]["check"]["inputs_changed"], false, "the same numbers, written otherwise");
+    assert_eq!(patch(&app, id, json!({"m": 8})).await["fields"]["m"]["overridden"], json!(["m"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_is_watched_and_not_read_makes_nothing_stale() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    app.define(json!([
+        app.field("/a", json!({"key": "a"}), json!({"response_mapping": {}, "output_variable": "answer"})),
+        echo(&app, "b", json!({"trigger": ["on_update"], "watch": ["answer.id"]}), "1"),
+    ]))
+    .await;
+    let case = app.filled(json!({})).await;
+    assert_eq!(case["data"]["b"], "b:1");
+    let id = case["id"].as_str().unwrap();
+    let case = patch(&app, id, json!({"other": 1})).await;
+    assert_eq!(case["fields"]["b"]["inputs_changed"], false, "{case}");
+    let case = patch(&app, id, json!({"answer": {"id": "8"}})).await;
+    assert_eq!(case["fields"]["b"]["inputs_changed"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_only_the_field_itself_fills_makes_nothing_stale() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    app.define(json!([app.field(
+        "/geo",
+        json!({"key": "geo", "watch": ["address"], "trigger": ["on_create", "on_update"]}),
+        json!({"response_mapping": {"address.geo.id": "$.id"}}),
+    )]))
+    .await;
+    let case = app.filled(json!({})).await;
+    let id = case["id"].as_str().unwrap();
+    let case = patch(&app, id, json!({"other": 1})).await;
+    assert_eq!(case["data"]["address"]["geo"]["id"], "7");
+    assert_eq!(case["fields"]["geo"]["inputs_changed"], false, "{case}");
+    assert_eq!(calls_after(&app, id, json!({"address": {"street": "s"}})).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn params_of_any_name_are_watched() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    let name = "a\"b'c";
+    let define = async |value: u64| {
+        let field = echo(&app, "check", json!({"watch": [format!("params.x.{name}")]}), "1");
+        let body = json!({"key": "test", "params": {"x": {name: value}}, "fields": [field]});
+        app.put("/v1/case-types/test", &body).await
+    };
+    let saved = define(1).await;
+    assert_eq!(saved.status, 201, "{}", saved.body);
+    let case = app.filled(json!({})).await;
+    define(2).await.expect(200);
+    let case = app.case(case["id"].as_str().unwrap()).await;
+    assert_eq!(case["fields"]["check"]["inputs_changed"], true);
+}
