@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::api_call::ApiCall;
 use super::case_type::CaseType;
+use super::data::DataPath;
 use super::ids::FieldKey;
 use super::trigger::Trigger;
 use super::watch::{Sight, WatchPath};
@@ -70,17 +71,11 @@ impl CaseType {
             .collect()
     }
 
-    /// Whether another field looks at what this one writes.
-    pub fn concerns_others(&self, field: &FieldKey) -> bool {
-        let Some(writer) = self.field(field.as_str()).and_then(|field| field.api_call()) else {
-            return false;
-        };
+    /// Whether a field other than this one looks at what was written at `target`.
+    pub fn concerns_others(&self, field: &FieldKey, target: &DataPath) -> bool {
         let mut others = self.api_calls().filter(|(key, _)| *key != field);
-        others.any(|(_, call)| {
-            writer.targets.iter().any(|target| {
-                call.watch.touches(target) || call.needs.iter().any(|path| path.touches(target))
-            })
-        })
+        others
+            .any(|(_, call)| call.watch.touches(target) || call.needs.iter().any(|path| path.touches(target)))
     }
 
     /// The fields whose `inputs_changed` turns, with what it turns to.

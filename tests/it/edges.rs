@@ -124,6 +124,31 @@ async fn an_object_that_only_the_field_itself_fills_makes_nothing_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_of_an_older_version_writes_fires_who_watches_it_now() {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/a", ok(json!({"value": "x"})).held());
+    app.upstream.on_with("GET", "/b", |call: &Call| ok(json!({"value": call.query("v").unwrap_or("-")})));
+    let reader = || {
+        app.field(
+            "/b",
+            json!({"key": "b", "trigger": "on_update"}),
+            json!({"params": {"v": "{data.a}"}, "response_mapping": {"b": "$.value"}}),
+        )
+    };
+    app.define(json!([echo(&app, "a", json!({}), "1"), reader()])).await;
+    let ids = [app.create(json!({})).await, app.create(json!({})).await];
+    app.upstream.wait_for_calls(2).await;
+    let moved = app.field("/a", json!({"key": "a"}), json!({"response_mapping": {"elsewhere": "$.value"}}));
+    app.define(json!([moved, reader()])).await;
+    app.upstream.release();
+    app.drain().await;
+    for id in ids {
+        let data = app.case(&id).await["data"].clone();
+        assert_eq!((&data["a"], &data["b"]), (&json!("x"), &json!("x")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn params_of_any_name_are_watched() {
     let app = TestApp::spawn().await;
     echoing(&app);

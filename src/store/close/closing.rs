@@ -134,9 +134,9 @@ pub struct Ending {
 pub struct CaseEffect {
     /// Mapped values by target.
     pub writes: Vec<Write>,
-    /// Overridden targets that the mapping left alone.
+    /// Overridden targets for which the answer has nothing that fits.
     pub kept: Vec<DataPath>,
-    /// Targets whose overrides the success clears.
+    /// Targets whose overrides the success clears, as far as they are those that the attempt saw.
     pub clears: Vec<DataPath>,
     /// Hashes of the watched values that the request was made from.
     pub inputs: BTreeMap<String, String>,
@@ -146,4 +146,12 @@ pub struct CaseEffect {
     pub fetched_at: Instant,
     /// Names the provider in sentences.
     pub provider: String,
+}
+
+impl CaseEffect {
+    /// Every place in the case's data that it may write.
+    pub(super) fn targets(&self) -> impl Iterator<Item = DataPath> + '_ {
+        let output = self.output.as_ref().and_then(|(name, _)| DataPath::parse_exact(name).ok());
+        self.writes.iter().map(|write| write.target.clone()).chain(output)
+    }
 }

@@ -12,6 +12,7 @@ use super::closing::{Closing, Rules, Verdict};
 use super::merge::{Merging, Settled};
 use crate::domain::case::Case;
 use crate::domain::clock::SharedRng;
+use crate::domain::data::DataPath;
 use crate::domain::firing::FieldInputs;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
 use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
@@ -48,7 +49,11 @@ pub(super) fn concerns(closing: &Closing, case: &Merging, together: bool) -> boo
     let (Some(rules), Verdict::Ended(ending)) = (&closing.rules, &closing.verdict) else { return false };
     let moved = together || case.revision != closing.seen.case.revision;
     match ending.status {
-        RunStatus::Succeeded => moved || rules.case_type.concerns_others(&closing.field),
+        // What it writes was decided by the version that it began with, who looks at it is by now.
+        RunStatus::Succeeded => {
+            let concerns = |target: &DataPath| rules.case_type.concerns_others(&closing.field, target);
+            moved || ending.effect.as_ref().is_some_and(|effect| effect.targets().any(|at| concerns(&at)))
+        }
         RunStatus::Skipped => moved && ending.reason == Some(Reason::MissingInput),
         _ => false,
     }
@@ -123,6 +128,8 @@ impl Follow {
             (RunStatus::Succeeded, Some(effect)) => {
                 let own = rules.case_type.field(closing.field.as_str()).and_then(|field| field.api_call());
                 settled.inputs_changed = own.is_some_and(|call| call.watch.differs(&effect.inputs, &after));
+                // What this run saw counts, no more what an earlier report of the batch said of the field.
+                self.turned.retain(|(case, field, _)| *case != closing.case_id() || *field != closing.field);
                 let turned = rules.case_type.turned(&around.inputs, &after);
                 let others = turned.into_iter().filter(|(field, _)| **field != closing.field);
                 for (field, changed) in others {
