@@ -51,21 +51,21 @@ impl Overrides {
     ) {
         self.forget_nulls("", patch);
         let Some(after) = new.as_object() else { return };
-        let changed: Vec<DataPath> = leaf_changes(old, after)
-            .into_iter()
-            .filter_map(|change| match change {
-                LeafChange::Set(path) | LeafChange::Removed(path) => DataPath::parse_exact(&path).ok(),
-            })
-            .collect();
+        let changed = leaf_changes(old, after);
         for target in case_type.api_calls().flat_map(|(_, call)| &call.pinnable) {
-            if !changed.iter().any(|path| path.overlaps(target)) {
+            let name = target.to_string();
+            let concerns = |change: &LeafChange| {
+                let (LeafChange::Set(path) | LeafChange::Removed(path)) = change;
+                lies_in(path, &name) || lies_in(&name, path)
+            };
+            if !changed.iter().any(concerns) {
                 continue;
             }
             let has_value = data::get(new, target).is_some_and(|value| !value.is_null());
             if !has_value {
                 self.clear(target);
             } else if pin {
-                self.0.insert(target.to_string());
+                self.0.insert(name);
             }
         }
     }
@@ -86,6 +86,12 @@ impl Overrides {
             }
         }
     }
+}
+
+/// Whether a dotted path is another one or lies below it. Changes may lie deeper than a target
+/// may, so they are compared as texts.
+fn lies_in(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]

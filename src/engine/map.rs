@@ -52,21 +52,27 @@ async fn apply(prepared: &Arc<Prepared>, in_thread: bool, fetched: &Arc<Fetched>
 
 fn values(prepared: &Prepared, answer: &Answer) -> Outcome {
     let Some(call) = prepared.call() else { return Ok(Mapped::default()) };
-    let mapped = call.mapping.apply(answer, &prepared.scope, &prepared.data, &prepared.overrides).map_err(
-        |error| {
+    let Mapped { writes, mut kept } = call
+        .mapping
+        .apply(answer, &prepared.scope, &prepared.data, &prepared.overrides)
+        .map_err(|error| {
             let code = match error {
                 MappingError::InvalidResponse(_) => FailureCode::InvalidResponse,
                 MappingError::Mapping { .. } => FailureCode::MappingFailed,
             };
             Failure::new(code, error.detail())
-        },
-    )?;
-    for Write { target, value, .. } in &mapped.writes {
-        prepared
-            .plan
-            .case_type
-            .check_target(target, value)
-            .map_err(|why| Failure::new(FailureCode::MappingFailed, format!("target `{target}`: {why}")))?;
+        })?;
+    let mut fitting = Vec::with_capacity(writes.len());
+    for write in writes {
+        let Write { target, value, .. } = &write;
+        match prepared.plan.case_type.check_target(target, value) {
+            Ok(()) => fitting.push(write),
+            Err(_) if prepared.overrides.holds(target) => kept.push(write.target),
+            Err(why) => {
+                let detail = format!("target `{target}`: {why}");
+                return Err(Failure::new(FailureCode::MappingFailed, detail));
+            }
+        }
     }
-    Ok(mapped)
+    Ok(Mapped { writes: fitting, kept })
 }

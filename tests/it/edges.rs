@@ -149,6 +149,85 @@ async fn what_a_run_of_an_older_version_writes_fires_who_watches_it_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_set_while_an_overwrite_is_under_way_stands() {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/check", ok(json!({"value": "provider"})).held());
+    let config = json!({"response_mapping": {"old": "$.value", "new": "$.value", "again": "$.value"}});
+    app.define_one("/check", json!({"trigger": "manual"}), config).await;
+    let id = app.create(json!({})).await;
+    patch(&app, &id, json!({"old": "before", "again": "before"})).await;
+    let path = format!("/v1/cases/{id}/fields/check/refresh");
+    app.post(&path, &json!({"overwrite": true})).await.expect(202);
+    app.upstream.wait_for_calls(1).await;
+    patch(&app, &id, json!({"new": "meanwhile", "again": "meanwhile"})).await;
+    app.upstream.release();
+    app.drain().await;
+    let case = app.case(&id).await;
+    assert_eq!(case["data"], json!({"old": "provider", "new": "meanwhile", "again": "meanwhile"}));
+    assert_eq!(case["fields"]["check"]["overridden"], json!(["new", "again"]));
+    let run = app.runs(&id).await.remove(0);
+    assert_eq!((&run["written"], &run["kept_manual"]), (&json!(["old"]), &json!(["new", "again"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_far_below_a_target_overrides_it() {
+    let app = TestApp::spawn().await;
+    let deep = |leaf| (0..40).fold(json!(leaf), |inner, _| json!({"x": inner}));
+    app.upstream.otherwise(ok(json!({"value": deep(1)})));
+    app.define_one("/check", json!({}), json!({})).await;
+    let case = app.filled(json!({})).await;
+    let id = case["id"].as_str().unwrap();
+    let case = patch(&app, id, json!({"value": deep(2)})).await;
+    assert_eq!(case["fields"]["check"]["overridden"], json!(["value"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provenance_below_a_mapped_value_is_listed_whatever_its_names_are() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": {"data": {"x": 1}}})));
+    app.define_one("/check", json!({}), json!({})).await;
+    let case = app.filled(json!({})).await;
+    let id = case["id"].as_str().unwrap();
+    let case = patch(&app, id, json!({"value": {"data": {"x": 2}}})).await;
+    assert_eq!(case["provenance"]["value.data.x"]["source"], "api", "{}", case["provenance"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_override_cleared_while_its_run_is_under_way_is_written() {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/check", ok(json!({"value": "provider"})).held());
+    app.define_one("/check", json!({"trigger": "manual"}), json!({})).await;
+    let id = app.create(json!({})).await;
+    patch(&app, &id, json!({"value": "person"})).await;
+    app.post(&format!("/v1/cases/{id}/fields/check/refresh"), &json!({})).await.expect(202);
+    app.upstream.wait_for_calls(1).await;
+    app.delete(&format!("/v1/cases/{id}/overrides/value")).await.expect(204);
+    app.upstream.release();
+    app.drain().await;
+    let case = app.case(&id).await;
+    assert_eq!(case["data"]["value"], "provider");
+    assert_eq!(app.runs(&id).await[0]["kept_manual"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_with_odd_letters_are_overridden_and_given_back() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    let config =
+        json!({"response_mapping": {"a/b": "$.value", "größe %2F+": "$.value", "x y.z?": "$.value"}});
+    app.define_one("/check", json!({}), config).await;
+    let case = app.filled(json!({})).await;
+    let id = case["id"].as_str().unwrap();
+    let case = patch(&app, id, json!({"a/b": 2, "größe %2F+": 2, "x y": {"z?": 2}})).await;
+    assert_eq!(case["fields"]["check"]["overridden"].as_array().unwrap().len(), 3, "{case}");
+    for path in ["a%2Fb", "gr%C3%B6%C3%9Fe%20%252F%2B", "data.x%20y.z%3F"] {
+        let answer = app.delete(&format!("/v1/cases/{id}/overrides/{path}")).await;
+        assert_eq!(answer.status, 204, "{path} {}", answer.body);
+    }
+    assert_eq!(app.case(id).await["fields"]["check"]["overridden"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn params_of_any_name_are_watched() {
     let app = TestApp::spawn().await;
     echoing(&app);

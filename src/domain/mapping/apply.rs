@@ -37,9 +37,9 @@ pub struct Write {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mapped {
     /// What is to be written, in the order of the mapping. What `keep` leaves alone is not
-    /// among it.
+    /// among it; what is overridden is, since the override may be gone when it comes to writing.
     pub writes: Vec<Write>,
-    /// Overridden targets that would have been written.
+    /// Overridden targets for which the answer has nothing that fits.
     pub kept: Vec<DataPath>,
 }
 
@@ -65,15 +65,19 @@ impl Mapping {
         let mut mapped = Mapped::default();
         for target in &self.targets {
             let full = target.if_empty && !is_empty(data::get(data, &target.path));
-            if overrides.holds(&target.path) {
-                let would_write = !full && reading.value(target).map_or(true, |value| value.is_some());
-                mapped.kept.extend(would_write.then(|| target.path.clone()));
-                continue;
-            }
-            let Some(value) = reading.value(target)? else { continue };
-            if !full {
-                check_place(target, &value, data)?;
-                mapped.writes.push(Write { target: target.path.clone(), value, if_empty: target.if_empty });
+            let path = target.path.clone();
+            let value = reading.value(target).and_then(|value| {
+                let value = value.filter(|_| !full);
+                value.as_ref().map_or(Ok(()), |value| check_place(target, value, data))?;
+                Ok(value)
+            });
+            match value {
+                Ok(value) => {
+                    let write = |value| Write { target: path, value, if_empty: target.if_empty };
+                    mapped.writes.extend(value.map(write));
+                }
+                Err(_) if overrides.holds(&path) => mapped.kept.extend((!full).then_some(path)),
+                Err(error) => return Err(error),
             }
         }
         Ok(mapped)

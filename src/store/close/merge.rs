@@ -92,7 +92,7 @@ fn merge(
     limits: CommitLimits,
 ) -> Result<Merged, String> {
     let mut overrides = case.overrides.clone();
-    for target in &effect.clears {
+    for target in effect.clears.iter().filter(|target| is_as_seen(closing, case, target)) {
         overrides.clear(target);
     }
     let mut merged = Merged::default();
@@ -133,6 +133,12 @@ fn merge(
         case.provenance.set(path, entry.clone());
     }
     Ok(merged)
+}
+
+/// The override was there when the attempt began, and nobody has set another value since.
+fn is_as_seen(closing: &Closing, case: &Merging, target: &DataPath) -> bool {
+    closing.seen.overrides.holds(target)
+        && data::get(&closing.seen.data, target) == data::get(&case.data, target)
 }
 
 fn check_size(value: &Value, limit: usize, what: &str) -> Result<(), String> {
