@@ -46,6 +46,9 @@ mod layers;
 mod manners;
 
 #[cfg(test)]
+mod mixture;
+
+#[cfg(test)]
 mod once;
 
 #[cfg(test)]
