@@ -27,8 +27,10 @@ impl Tx {
         if self.execute(sql(attempts, values())).await? == 0 {
             return Ok(0);
         }
+        // While a run works, the case shows a revision that is one higher than the stored one.
         let touched = format!(
-            "UPDATE cases SET revision = revision + 2, updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
+            "UPDATE cases SET revision = revision + 2 * (SELECT COUNT(*) FROM run WHERE case_id = cases.id AND {lost}), \
+             updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
         );
         self.execute(sql(touched, values())).await?;
         self.end_hopeless(own, now).await?;
@@ -71,5 +73,63 @@ impl Tx {
              AND (state.good_run_id = run.id OR state.failed_run_id = run.id)) LIMIT $2)";
         self.execute(sql(statement, vec![int(i64::try_from(SHORT_BODY).unwrap_or(i64::MAX)), int(limit)]))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+    use tokio_util::task::TaskTracker;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::clock::Rng;
+    use crate::store::close::CommitLimits;
+    use crate::store::database::{Store, StoreSettings};
+
+    struct Zero;
+
+    impl Rng for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    const SETUP: [&str; 5] = [
+        "PRAGMA defer_foreign_keys = ON",
+        "INSERT INTO workspace (id, key, name, params, created_at, updated_at) VALUES (x'01', 'w', 'w', '{}', 0, 0)",
+        "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) \
+         VALUES (x'02', x'01', 't', 1, 0, 0)",
+        "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
+         updated_at) VALUES (x'03', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
+        "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
+         begun, priority, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
+         created_at, worker_id, lease_until) SELECT field, x'01', x'03', x'02', 't', 1, field, 'manual', 'running', TRUE, \
+         1, 1, 4, 0, 0, field, 0, FALSE, FALSE, FALSE, 0, x'07', 0 \
+         FROM (SELECT 'f' AS field UNION SELECT 'g' UNION SELECT 'h')",
+    ];
+
+    #[tokio::test]
+    async fn a_case_counts_each_run_that_lost_its_worker() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
+        let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
+        let settings = StoreSettings { url, wait_for_disk: false, limits };
+        let store = Store::open(&settings, Arc::new(Zero), &TaskTracker::new()).await.unwrap();
+        let revision = store.write(|tx| {
+            Box::pin(async move {
+                for statement in SETUP {
+                    tx.execute(sql(statement, Vec::new())).await?;
+                }
+                let now = DateTime::from_timestamp(60, 0).unwrap();
+                assert_eq!(tx.release_lost(WorkerId(Uuid::nil()), now).await?, 3);
+                let row = tx.one(sql("SELECT revision FROM cases", Vec::new())).await?.unwrap();
+                Ok::<i64, StoreError>(row.try_get_by_index(0)?)
+            })
+        });
+        // It showed 13 while the three worked.
+        assert_eq!(revision.await.unwrap(), 16);
     }
 }
