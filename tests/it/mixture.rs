@@ -1,5 +1,5 @@
 //! Everything at once: random patches, refreshes, cancellations, repetitions, purges, cleared
-//! overrides and new versions on a few cases, while a moody provider holds its answers back.
+//! overrides, new versions and restarts on a few cases, while a moody provider holds its answers back.
 //!
 //! Whatever the order was: of a field at most one run has begun and at most one waits behind it;
 //! in the end all is settled, each field says what its last run did, shows the last good answer
@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -210,7 +211,7 @@ async fn settle(app: &TestApp, holds: &AtomicBool) {
 }
 
 async fn mix(seed: u64, steps: u64) {
-    let app = TestApp::spawn().await;
+    let mut app = TestApp::spawn().await;
     let holds = Arc::new(AtomicBool::new(true));
     moody(&app, &holds);
     define(&app, 0).await;
@@ -223,6 +224,11 @@ async fn mix(seed: u64, steps: u64) {
         let id = dice.pick(&ids).unwrap().clone();
         // Without cancelled runs each change must be seen.
         act(&app, &mut dice, &id, seed % 2 == 0).await;
+        if dice.roll(40) == 0 {
+            app.restart().await;
+            // Ids of one moment keep their order within one process only.
+            app.move_clock(Duration::from_millis(1));
+        }
         check_queue(&listed(&app, &id).await);
     }
     settle(&app, &holds).await;
