@@ -27,7 +27,7 @@ pub(super) async fn check_case(
     }
     let since = expected.newest_before(version);
     let changed = match since {
-        Some(since) => tx.changed_since(id, since).await?,
+        Some(since) => tx.changed_since(id, since, version).await?,
         None => Vec::new(),
     };
     Err(mismatch("case", version, since, changed))

@@ -33,10 +33,15 @@ impl Tx {
         Ok(())
     }
 
-    /// The paths that were changed after this version, sorted, each once.
-    pub async fn changed_since(&self, case: CaseId, version: i64) -> Result<Vec<String>, StoreError> {
+    /// The paths that were changed after version `since` and up to version `now`, sorted, each
+    /// once; none when not all of these changes are remembered any more, since a part of them
+    /// would read like all of them.
+    pub async fn changed_since(&self, case: CaseId, since: i64, now: i64) -> Result<Vec<String>, StoreError> {
         let statement = "SELECT case_id, paths FROM case_change WHERE case_id = $1 AND version > $2";
-        let rows = self.all(sql(statement, vec![uuid(case.0), int(version)])).await?;
+        let rows = self.all(sql(statement, vec![uuid(case.0), int(since)])).await?;
+        if i64::try_from(rows.len()).ok() != now.checked_sub(since) {
+            return Ok(Vec::new());
+        }
         let mut paths = BTreeSet::new();
         for row in &rows {
             paths.extend(Columns::of("case_change", row)?.json::<Vec<String>>()?);

@@ -1,5 +1,7 @@
 //! The edges of firing, overrides and what a field says about its inputs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -243,4 +245,29 @@ async fn params_of_any_name_are_watched() {
     define(2).await.expect(200);
     let case = app.case(case["id"].as_str().unwrap()).await;
     assert_eq!(case["fields"]["check"]["inputs_changed"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_what_has_changed_is_not_told_as_all_of_it() {
+    let app = TestApp::spawn().await;
+    app.define(json!([])).await;
+    let id = app.create(json!({})).await;
+    let late = async |tag: &str| {
+        let request = app.request("PATCH", &format!("/v1/cases/{id}")).header("if-match", tag);
+        let answer = app.send(request.json(&json!({"title": "mine"}))).await;
+        assert_eq!(answer.status, 412, "{}", answer.body);
+        answer.body["changed"].clone()
+    };
+    patch(&app, &id, json!({"first": 1})).await;
+    app.move_clock(Duration::from_hours(200 * 24));
+    for _ in 0..3 {
+        app.sweep().await;
+    }
+    patch(&app, &id, json!({"second": 1})).await;
+    assert_eq!(late("\"2.2\"").await, json!(["data.second"]));
+    assert_eq!(
+        late("\"1.1\"").await.as_array().map(Vec::len).unwrap_or_default(),
+        0,
+        "the first is forgotten"
+    );
 }
