@@ -55,8 +55,8 @@ impl Overrides {
         for target in case_type.api_calls().flat_map(|(_, call)| &call.pinnable) {
             let name = target.to_string();
             let concerns = |change: &LeafChange| {
-                let (LeafChange::Set(path) | LeafChange::Removed(path)) = change;
-                lies_in(path, &name) || lies_in(&name, path)
+                let (LeafChange::Set(leaf) | LeafChange::Removed(leaf)) = change;
+                lies_in(leaf, &name) || lies_in(&name, leaf)
             };
             if !changed.iter().any(concerns) {
                 continue;

@@ -117,9 +117,9 @@ async fn outputs(
         name.is_none_or(|name| names.contains(name))
     };
     let watched = call.watch.paths().iter().filter(|path| path.root() == WatchRoot::Data);
-    let watches = watched.filter_map(|path| path.segments().first()).any(|name| names.contains(name));
+    let looks = watched.filter_map(|path| path.segments().first()).any(|name| names.contains(name));
     let mapped = call.mapping.targets().iter().any(|target| target.needs.iter().any(reads));
-    if names.is_empty() || !(watches || mapped || call.references.iter().any(reads)) {
+    if names.is_empty() || !(looks || mapped || call.references.iter().any(reads)) {
         return Ok(Vec::new());
     }
     let tx = engine.store.read().await?;
