@@ -13,7 +13,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
-use super::{case_types, cases, fields, health, openapi, runs, secrets, tokens};
+use super::{case_types, cases, fields, health, openapi, runs, schedules, secrets, tokens};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -26,6 +26,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
+        .service(at("/schedules").get(schedules::list))
+        .service(at("/schedules/{id}/run").post(schedules::run))
+        .service(at("/schedules/{id}/pause").post(schedules::pause))
+        .service(at("/schedules/{id}/resume").post(schedules::resume))
         .service(at("/secrets").get(secrets::list))
         .service(at("/secrets/{name}").put(secrets::put).delete(secrets::delete))
         .service(at("/tokens").get(tokens::list).post(tokens::create))

@@ -10,6 +10,7 @@ use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::{Plans, compile};
+use super::schedules;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -123,10 +124,13 @@ impl CaseTypes {
             return Err(ServiceError::AlreadyExists(detail));
         }
         let definition = self.sealed(&case_type, before.as_ref(), &save)?;
-        match before {
-            Some(row) if row.definition == definition => Ok(Saved { row, warnings, created: false }),
-            before => self.add_version(tx, case_type.key, before, definition, save, warnings).await,
+        if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
+            return Ok(Saved { row: row.clone(), warnings, created: false });
         }
+        let key = case_type.key.clone();
+        let saved = self.add_version(tx, key, before, definition, save, warnings).await?;
+        schedules::follow(tx, &saved.row, &case_type, saved.row.updated_at, &*self.rng).await?;
+        Ok(saved)
     }
 
     fn sealed(

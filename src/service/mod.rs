@@ -48,6 +48,10 @@ mod fields;
 /// Runs.
 mod runs;
 
+/// Schedules and their ticks.
+mod schedules;
+mod ticks;
+
 /// All of them together.
 mod services;
 
@@ -67,7 +71,9 @@ pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
+pub use schedules::{ScheduleView, Schedules};
 pub use secrets::{OpenFailed, Opened, Secrets};
 pub use services::Services;
+pub use ticks::Progress;
 pub use vault::{OnOpened, Vault, master_keys_in_use};
 pub use views::CaseView;

@@ -6,6 +6,7 @@ use super::cases::Cases;
 use super::fields::Fields;
 use super::plans::Plans;
 use super::runs::Runs;
+use super::schedules::Schedules;
 use super::secrets::Secrets;
 use super::vault::Vault;
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -28,6 +29,8 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// Schedules and their ticks.
+    pub schedules: Schedules,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -45,6 +48,12 @@ impl Services {
             rng: rng.clone(),
             limits,
         };
+        let schedules = Schedules {
+            store: store.clone(),
+            plans: plans.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+        };
         Self {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
@@ -52,6 +61,7 @@ impl Services {
             plans,
             fields: Fields { cases: cases.clone() },
             runs: Runs { store: store.clone() },
+            schedules,
             cases,
             store,
             clock,

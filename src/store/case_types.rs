@@ -126,6 +126,12 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
+    /// The current version of the case type with this id.
+    pub async fn current_version(&self, id: CaseTypeId) -> Result<Option<i64>, StoreError> {
+        let row = self.one(sql("SELECT version FROM case_type WHERE id = $1", vec![uuid(id.0)])).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
     /// Case types of a workspace, counted up to `most`.
     pub async fn count_case_types_in(&self, workspace: WorkspaceId, most: u64) -> Result<u64, StoreError> {
         self.count_up_to("case_type WHERE workspace_id = $1", workspace.0, most).await

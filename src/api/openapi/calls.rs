@@ -10,6 +10,7 @@ use super::bodies;
 use super::call::{Call, call, text};
 use crate::api::present::case::CaseAnswer;
 use crate::api::present::run::{RunDetail, RunView};
+use crate::api::present::schedule::ScheduleAnswer;
 use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
@@ -20,7 +21,7 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+    [case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
@@ -177,6 +178,30 @@ fn runs() -> Vec<Call> {
             .needs(Viewer)
             .path("id", "The run.", uuid())
             .answers(200, "The run.", is::<RunDetail>(), &[]),
+    ]
+}
+
+fn schedules() -> Vec<Call> {
+    let act = |url, id, summary| {
+        call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid())
+    };
+    vec![
+        call(HttpMethod::Get, "/v1/schedules", "list_schedules", "Lists schedules, oldest first.")
+            .needs(Viewer)
+            .query("case_type", "Schedules of this case type.", key())
+            .query("field", "Schedules of fields with this key.", key())
+            .pages()
+            .answers(200, "A page of schedules.", list::<ScheduleAnswer>(), &[]),
+        act("/v1/schedules/{id}/run", "run_schedule", "Fires all matching cases now.")
+            .needs(Operator)
+            .answers(202, "A tick has begun.", is::<ScheduleAnswer>(), &[])
+            .refuses(409),
+        act("/v1/schedules/{id}/pause", "pause_schedule", "Holds a schedule and ends its tick.")
+            .needs(Builder)
+            .answers(200, "It is paused.", is::<ScheduleAnswer>(), &[]),
+        act("/v1/schedules/{id}/resume", "resume_schedule", "Lets a schedule go on from now.")
+            .needs(Builder)
+            .answers(200, "It is not paused.", is::<ScheduleAnswer>(), &[]),
     ]
 }
 
