@@ -152,7 +152,19 @@ impl App {
         } else {
             (None, None)
         };
-        Ok(Self { services, worker, sweeper, cron, address, clock, server, scheduler, stop, tasks, writer_tasks })
+        Ok(Self {
+            services,
+            worker,
+            sweeper,
+            cron,
+            address,
+            clock,
+            server,
+            scheduler,
+            stop,
+            tasks,
+            writer_tasks,
+        })
     }
 
     /// Stops the parts in reverse: no more requests, no more claims, calls in flight get

@@ -48,12 +48,8 @@ impl Services {
             rng: rng.clone(),
             limits,
         };
-        let schedules = Schedules {
-            store: store.clone(),
-            plans: plans.clone(),
-            clock: clock.clone(),
-            rng: rng.clone(),
-        };
+        let schedules =
+            Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
         Self {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),

@@ -117,12 +117,8 @@ impl Schedules {
         now: Instant,
     ) -> Vec<NewRun> {
         let run = |case| {
-            let why = Fired {
-                trigger: Trigger::Scheduled,
-                priority: Priority::Low,
-                by: BY.to_owned(),
-                at: now,
-            };
+            let why =
+                Fired { trigger: Trigger::Scheduled, priority: Priority::Low, by: BY.to_owned(), at: now };
             let id = RunId(self.rng.uuid(now));
             let tick_of = Some((tick.schedule, tick.at));
             NewRun { tick: tick_of, ..NewRun::new(id, case, plan.version, &tick.field, call, why) }

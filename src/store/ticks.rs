@@ -146,7 +146,8 @@ impl Tx {
 
     /// The last case that the next page looks at; none: all that are left.
     async fn end_of_page(&self, tick: &HeldTick) -> Result<Option<Uuid>, StoreError> {
-        let statement = "SELECT id FROM cases WHERE case_type_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
+        let statement =
+            "SELECT id FROM cases WHERE case_type_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
         let values = vec![uuid(tick.case_type_id.0), uuid(tick.after_or_first()), int(LOOKED_AT - 1)];
         let row = self.one(sql(statement, values)).await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)

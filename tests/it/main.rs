@@ -40,6 +40,9 @@ mod real_http;
 mod sandbox;
 
 #[cfg(test)]
+mod scheduled;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

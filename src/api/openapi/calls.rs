@@ -182,9 +182,7 @@ fn runs() -> Vec<Call> {
 }
 
 fn schedules() -> Vec<Call> {
-    let act = |url, id, summary| {
-        call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid())
-    };
+    let act = |url, id, summary| call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid());
     vec![
         call(HttpMethod::Get, "/v1/schedules", "list_schedules", "Lists schedules, oldest first.")
             .needs(Viewer)
