@@ -15,8 +15,9 @@ use super::list;
 use super::present::case::CaseAnswer;
 use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::case::Case;
+use crate::domain::data::DataPath;
 use crate::domain::ids::CaseId;
-use crate::service::{CaseView, Services};
+use crate::service::{CaseView, ServiceError, Services};
 
 /// The cases of the workspace that the filters leave.
 pub async fn list(
@@ -79,11 +80,24 @@ pub async fn patch(
     services: Data<Services>,
     caller: Caller<Operator>,
     path: Path<CaseId>,
-    _: Params<PatchParameters>,
+    parameters: Params<PatchParameters>,
     body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
-    let case = services.cases.patch(&caller, *path, &body.0).await?;
+    let case = services.cases.patch(&caller, *path, &body.0, parameters.0.overrides).await?;
     Ok(present(HttpResponse::Ok(), case))
+}
+
+/// Gives an overridden target back to the runs of its field.
+pub async fn clear_override(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<(CaseId, String)>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    let (case, target) = path.into_inner();
+    let target = DataPath::parse(&target).map_err(|_| ServiceError::NotFound("override"))?;
+    services.cases.clear_override(&caller, case, &target).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Deletes a case with its data.
@@ -97,15 +111,15 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `override` belongs to a later version: it may not be taken for granted.
-pub struct PatchParameters;
+/// The query of a change.
+pub struct PatchParameters {
+    /// Mapped values that it changes become overrides; `override=false` says no.
+    overrides: bool,
+}
 
 impl Parameters for PatchParameters {
     fn read(query: &mut Query) -> Self {
-        if query.text("override").is_some() {
-            query.later("override");
-        }
-        Self
+        Self { overrides: query.flag("override").unwrap_or(true) }
     }
 }
 
@@ -150,10 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn overrides_are_refused_until_they_exist() {
-        let error = Query::parse::<PatchParameters>("override=false").map(|_| ()).unwrap_err().to_string();
-        assert!(error.starts_with("422 not_supported_yet: "), "{error}");
-        let error = Query::parse::<PatchParameters>("overide=false").map(|_| ()).unwrap_err().to_string();
-        assert!(error.starts_with("400 malformed_request: "), "{error}");
+    fn a_change_overrides_unless_it_says_no() {
+        let read = |query: &str| Query::parse::<PatchParameters>(query).map(|read| read.overrides);
+        assert_eq!(read("").ok(), Some(true));
+        assert_eq!(read("override=true").ok(), Some(true));
+        assert_eq!(read("override=false").ok(), Some(false));
+        for wrong in ["overide=false", "override=maybe"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("400 malformed_request: "), "{error}");
+        }
     }
 }

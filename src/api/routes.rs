@@ -22,6 +22,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
+        .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
         .service(at("/cases/{id}/refresh").post(fields::refresh_all))
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
         .service(at("/runs").get(runs::list))

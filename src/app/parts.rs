@@ -67,7 +67,7 @@ pub async fn open_services(
         wait_for_disk: settings.database.synchronous == Synchronous::Full,
         limits,
     };
-    let store = Store::open(&store_settings, writer_tasks)
+    let store = Store::open(&store_settings, rng.clone(), writer_tasks)
         .await
         .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
     let loaded = config::load_master_key(&settings.security, &**rng)?;

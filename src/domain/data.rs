@@ -22,8 +22,12 @@ impl DataPath {
     /// Reads a dotted path; one leading `data.` is taken off. The error says what is wrong, as
     /// a fragment.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let path = text.strip_prefix("data.").unwrap_or(text);
-        let segments: Vec<String> = path.split('.').map(str::to_owned).collect();
+        Self::parse_exact(text.strip_prefix("data.").unwrap_or(text))
+    }
+
+    /// As [`DataPath::parse`], for a path that never has that prefix.
+    pub fn parse_exact(text: &str) -> Result<Self, String> {
+        let segments: Vec<String> = text.split('.').map(str::to_owned).collect();
         if segments.len() > MAX_SEGMENTS {
             return Err(format!("a path has at most {MAX_SEGMENTS} members"));
         }

@@ -4,6 +4,8 @@
 //! when it still owes its first call for want of an input that has now arrived. Both at once are
 //! one firing, and a run never fires its own field.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::api_call::ApiCall;
@@ -15,13 +17,19 @@ use super::watch::{Sight, WatchPath};
 /// Deepest chain of mapped writes that fire further fields.
 pub const MAX_DEPTH: u32 = 8;
 
-/// A field whose `on_create` was skipped because these paths were missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owed {
+/// What a field's state says about its inputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldInputs {
     /// The field.
-    pub field: FieldKey,
-    /// The dotted paths, as templates name them.
-    pub missing: Vec<String>,
+    pub field: String,
+    /// It still owes its `on_create` call, for want of these dotted paths.
+    pub owed: Option<Vec<String>>,
+    /// What the run that gave the data saw, by [`WatchSet::fingerprints`].
+    ///
+    /// [`WatchSet::fingerprints`]: super::watch::WatchSet::fingerprints
+    pub seen: BTreeMap<String, String>,
+    /// Whether a watched value differs from that.
+    pub changed: bool,
 }
 
 /// A field that a change fires.
@@ -44,7 +52,7 @@ impl CaseType {
         &'t self,
         before: &Sight<'_>,
         after: &Sight<'_>,
-        owed: &[Owed],
+        inputs: &[FieldInputs],
         by: Option<&FieldKey>,
     ) -> Vec<Fired<'t>> {
         let others = self.api_calls().filter(|(key, call)| call.enabled && Some(*key) != by);
@@ -54,9 +62,34 @@ impl CaseType {
                     let old = call.old.of(before.data);
                     return Some(Fired { field, call, trigger: Trigger::OnUpdate, old });
                 }
-                let owed = owed.iter().find(|owed| owed.field == *field)?;
-                let late = call.fires_on(Trigger::OnCreate) && self.arrived(&owed.missing, before, after, by);
+                let state = inputs.iter().find(|state| state.field == field.as_str())?;
+                let missing = state.owed.as_ref()?;
+                let late = call.fires_on(Trigger::OnCreate) && self.arrived(missing, before, after, by);
                 late.then_some(Fired { field, call, trigger: Trigger::OnCreate, old: None })
+            })
+            .collect()
+    }
+
+    /// Whether another field looks at what this one writes.
+    pub fn concerns_others(&self, field: &FieldKey) -> bool {
+        let Some(writer) = self.field(field.as_str()).and_then(|field| field.api_call()) else {
+            return false;
+        };
+        let mut others = self.api_calls().filter(|(key, _)| *key != field);
+        others.any(|(_, call)| {
+            writer.targets.iter().any(|target| {
+                call.watch.touches(target) || call.needs.iter().any(|path| path.touches(target))
+            })
+        })
+    }
+
+    /// The fields whose `inputs_changed` turns, with what it turns to.
+    pub fn turned(&self, inputs: &[FieldInputs], after: &Sight<'_>) -> Vec<(&FieldKey, bool)> {
+        self.api_calls()
+            .filter_map(|(field, call)| {
+                let state = inputs.iter().find(|state| state.field == field.as_str())?;
+                let changed = call.watch.differs(&state.seen, after);
+                (changed != state.changed).then_some((field, changed))
             })
             .collect()
     }

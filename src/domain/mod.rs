@@ -60,6 +60,9 @@ pub mod case;
 /// Which fields a change fires.
 pub mod firing;
 
+/// Mapped values that somebody set by hand.
+pub mod overrides;
+
 /// Secrets and where they may go.
 pub mod secret;
 

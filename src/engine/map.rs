@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::context::{Engine, Stop, Trace};
 use super::judge::excerpt;
 use super::prepare::Prepared;
 use super::send::Received;
 use crate::domain::answer::Answer;
-use crate::domain::data::DataPath;
 use crate::domain::failure::{Failure, FailureCode};
-use crate::domain::mapping::MappingError;
+use crate::domain::mapping::{Mapped, MappingError, Write};
 use crate::domain::run::Reason;
-use crate::store::CaseEffect;
+use crate::domain::watch::Sight;
+use crate::store::{CaseEffect, ClaimedRun};
 
 /// Maps a success into what the case gets.
 pub(super) async fn map(
     engine: &Engine,
+    run: &ClaimedRun,
     prepared: &Arc<Prepared>,
     received: Received,
     trace: &Trace,
@@ -25,18 +24,23 @@ pub(super) async fn map(
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let status = received.answer.status;
     let excerpt = excerpt(&received.answer);
-    let (answer, writes) = apply(prepared, call.mapping.needs_thread(), received.answer).await;
-    let writes =
-        writes.map_err(|failure| Failure { http_status: Some(status), body_excerpt: excerpt, ..failure })?;
+    let (answer, mapped) = apply(prepared, call.mapping.needs_thread(), received.answer).await;
+    let Mapped { writes, kept } =
+        mapped.map_err(|failure| Failure { http_status: Some(status), body_excerpt: excerpt, ..failure })?;
     let output = call.output_variable.clone().map(|name| (name, (*answer.body_value()).clone()));
     let fetched_at = engine.clock.now();
-    Ok(CaseEffect { writes, output, fetched_at, provider: trace.provider().to_owned() })
+    let clears = if run.overwrite { call.targets.clone() } else { Vec::new() };
+    let root = run.case.case.root();
+    let seen = Sight { data: &prepared.data, case: &root, params: &prepared.plan.params };
+    let inputs = call.watch.fingerprints(&seen);
+    let provider = trace.provider().to_owned();
+    Ok(CaseEffect { writes, kept, clears, inputs, output, fetched_at, provider })
 }
 
-type Writes = Result<Vec<(DataPath, Value)>, Failure>;
+type Outcome = Result<Mapped, Failure>;
 
 /// Patterns over large answers may take a while: they go to a thread of their own.
-async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (Answer, Writes) {
+async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (Answer, Outcome) {
     if !in_thread {
         let writes = values(prepared, &answer);
         return (answer, writes);
@@ -54,21 +58,23 @@ async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (An
     }
 }
 
-fn values(prepared: &Prepared, answer: &Answer) -> Writes {
-    let Some(call) = prepared.call() else { return Ok(Vec::new()) };
-    let mapped = call.mapping.apply(answer, &prepared.scope, &prepared.data).map_err(|error| {
-        let code = match error {
-            MappingError::InvalidResponse(_) => FailureCode::InvalidResponse,
-            MappingError::Mapping { .. } => FailureCode::MappingFailed,
-        };
-        Failure::new(code, error.detail())
-    })?;
-    for (target, value) in &mapped.writes {
+fn values(prepared: &Prepared, answer: &Answer) -> Outcome {
+    let Some(call) = prepared.call() else { return Ok(Mapped::default()) };
+    let mapped = call.mapping.apply(answer, &prepared.scope, &prepared.data, &prepared.overrides).map_err(
+        |error| {
+            let code = match error {
+                MappingError::InvalidResponse(_) => FailureCode::InvalidResponse,
+                MappingError::Mapping { .. } => FailureCode::MappingFailed,
+            };
+            Failure::new(code, error.detail())
+        },
+    )?;
+    for Write { target, value, .. } in &mapped.writes {
         prepared
             .plan
             .case_type
             .check_target(target, value)
             .map_err(|why| Failure::new(FailureCode::MappingFailed, format!("target `{target}`: {why}")))?;
     }
-    Ok(mapped.writes)
+    Ok(mapped)
 }

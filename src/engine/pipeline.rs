@@ -19,5 +19,5 @@ async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<Ca
     let signed = authorize::authorize(&prepared, request, trace)?;
     let answer = send::send(engine, &prepared, signed, trace).await?;
     judge::judge(&prepared, &answer)?;
-    map::map(engine, &prepared, answer, trace).await
+    map::map(engine, run, &prepared, answer, trace).await
 }

@@ -10,6 +10,7 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::clock::rfc3339;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::ids::FieldKey;
+use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
@@ -30,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) secrets: Opened,
     /// Knows every secret of this attempt.
     pub(super) redactor: Redactor,
+    /// Mapped values that the run leaves alone.
+    pub(super) overrides: Overrides,
     /// Sent with methods that are not safe to repeat.
     pub(super) idempotency_key: String,
 }
@@ -58,7 +61,8 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     let data = data(&run.case, &outputs);
     let scope = scope(run, &plan, &data, &outputs, &secrets);
     let idempotency_key = run.idempotency_key.clone();
-    Ok(Prepared { plan, field, scope, data, secrets, redactor, idempotency_key })
+    let overrides = if run.overwrite { Overrides::default() } else { run.case.overrides.clone() };
+    Ok(Prepared { plan, field, scope, data, secrets, redactor, overrides, idempotency_key })
 }
 
 async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opened, Stop> {
@@ -145,6 +149,9 @@ fn scope(
         .with("workflow_run_id", Arc::new(Value::String(run.idempotency_key.clone())))
         .with("now", Arc::new(Value::String(rfc3339(now))))
         .with("now_unix", Arc::new(json!(now.timestamp())));
+    if let Some(old) = &run.old {
+        scope.set("old", Arc::new(old.clone()));
+    }
     for (name, value, failed) in outputs {
         let value = if *failed { Value::Null } else { value.clone() };
         scope.set(name, Arc::new(value));

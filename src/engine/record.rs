@@ -9,7 +9,8 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
 use crate::domain::retry::{self, Budget, Failed, Next};
 use crate::domain::run::{Attempt, NextAttempt, Outcome, Reason, RunStatus, WaitingFor};
-use crate::store::{CaseEffect, ClaimedRun, Closing, Ending, StoreError, Verdict};
+use crate::service::ServiceError;
+use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
 /// Longest pause between two tries to commit.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -32,12 +33,12 @@ pub(super) async fn record(
         Err(Stop::Ours(error)) => {
             tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
             let due_at = at + engine.handed_back.again(run.id);
-            return commit(engine, closing(&run, at, None, Verdict::HandBack { due_at })).await;
+            return commit(engine, closing(run, at, None, Verdict::HandBack { due_at })).await;
         }
     };
     engine.handed_back.forget(run.id);
     let attempt = attempt(&run, trace, &verdict, at);
-    commit(engine, closing(&run, at, attempt, verdict)).await
+    commit(engine, closing(run, at, attempt, verdict)).await
 }
 
 /// The worker is gone or the process stops: the attempt stays with an unknown outcome, the run
@@ -53,18 +54,28 @@ pub(super) async fn give_back(engine: &Engine, run: &ClaimedRun) -> Result<(), E
         error: None,
     };
     let trace = Trace { unknown: true, ..Trace::default() };
-    commit(engine, closing(run, at, Some(exchange(run, trace, Outcome::Unknown, at)), verdict)).await
+    commit(engine, closing(run.clone(), at, Some(exchange(run, trace, Outcome::Unknown, at)), verdict)).await
 }
 
 /// A bug on the way: the run ends, so that nothing is stuck.
 pub(super) async fn give_up(engine: &Engine, run: &ClaimedRun, detail: &str) -> Result<(), EngineError> {
     let at = engine.clock.now();
-    commit(engine, closing(run, at, None, internal(run, detail, at))).await
+    commit(engine, closing(run.clone(), at, None, internal(run, detail, at))).await
 }
 
-fn closing(run: &ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verdict) -> Closing {
-    let case_id = run.case.case.id;
-    Closing { run_id: run.id, case_id, field: run.field.clone(), token: run.token, at, attempt, verdict }
+fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verdict) -> Closing {
+    Closing {
+        run_id: run.id,
+        seen: run.case,
+        field: run.field,
+        depth: run.depth,
+        on_create: run.on_create,
+        token: run.token,
+        at,
+        attempt,
+        verdict,
+        rules: None,
+    }
 }
 
 const fn ending(status: RunStatus) -> Ending {
@@ -169,12 +180,18 @@ fn next_attempt(due_at: Instant, not_before: Option<Instant>, waiting_for: Waiti
 
 /// Commits; repeats while the database is unavailable; ends the run where repeating is in vain.
 async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
-    let closing = Arc::new(closing);
+    let mut closing = Arc::new(closing);
     let mut pause = Duration::from_millis(200);
+    let mut renewed = false;
     loop {
-        match engine.store.close(closing.clone()).await {
-            Ok(true) => return Ok(()),
-            Ok(false) => {
+        let closed = match with_rules(engine, &mut closing, renewed).await {
+            Ok(()) => engine.store.close(closing.clone()).await,
+            Err(error) => Err(error),
+        };
+        match closed {
+            Ok(Closed::Recorded) => return Ok(()),
+            Ok(Closed::OldRules) => renewed = true,
+            Ok(Closed::Lost) => {
                 tracing::warn!(run = %closing.run_id, "the run is no longer ours; its result is dropped");
                 return Ok(());
             }
@@ -189,6 +206,29 @@ async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
     }
 }
 
+/// Adds the current version of the case type where the result may fire fields. `renew`: the
+/// version that was known is not the current one any more.
+async fn with_rules(engine: &Engine, closing: &mut Arc<Closing>, renew: bool) -> Result<(), StoreError> {
+    let Verdict::Ended(ending) = &closing.verdict else { return Ok(()) };
+    let fires = ending.effect.is_some() || ending.reason == Some(Reason::MissingInput);
+    if !fires || (closing.rules.is_some() && !renew) {
+        return Ok(());
+    }
+    let id = closing.seen.case.case_type_id;
+    let plan = if renew { engine.plans.by_id_now(id).await } else { engine.plans.by_id_current(id).await };
+    let plan = plan.map_err(|error| match error {
+        ServiceError::Store(error) => error,
+        other => StoreError::Corrupt { table: "case_type", id: id.0, reason: other.to_string() },
+    })?;
+    let rules = plan.map(|plan| Rules {
+        version: plan.version,
+        case_type: plan.case_type.clone(),
+        params: plan.params.clone(),
+    });
+    Arc::make_mut(closing).rules = rules;
+    Ok(())
+}
+
 /// The minimal second write for a result that the database does not take.
 async fn end_anyway(engine: &Engine, closing: &Closing, error: &StoreError) -> Result<(), EngineError> {
     tracing::error!(run = %closing.run_id, %error, "the result cannot be written; the run ends as failed");
@@ -196,6 +236,6 @@ async fn end_anyway(engine: &Engine, closing: &Closing, error: &StoreError) -> R
     let number = closing.attempt.as_ref().map_or(0, |attempt| attempt.number);
     let error = Some(RunError::new(failure, "Dossier", number, closing.at, Follow::Over));
     let verdict = Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) });
-    engine.store.close(Arc::new(Closing { attempt: None, verdict, ..closing.clone() })).await?;
+    engine.store.close(Arc::new(Closing { attempt: None, verdict, rules: None, ..closing.clone() })).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::case_body::CaseBody;
 use super::case_query::CaseQuery;
-use super::change;
+use super::change::{self, Patch};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::{Plan, Plans};
@@ -18,6 +18,7 @@ use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::data::DataPath;
 use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
 use crate::domain::problem::{Problem, code};
 use crate::domain::run::{Fired, NewRun, Priority};
@@ -117,7 +118,7 @@ impl Cases {
         drop(tx);
         let plan = self.plans.by_id_current(snapshot.row.case.case_type_id).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case"))?;
-        Ok(CaseView::new(snapshot, &plan))
+        Ok(CaseView::new(snapshot, &plan, self.clock.now()))
     }
 
     /// A page of cases.
@@ -145,14 +146,21 @@ impl Cases {
         let mut items = Vec::with_capacity(found.len());
         for snapshot in found {
             if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {
-                items.push(CaseView::new(snapshot, &plan));
+                items.push(CaseView::new(snapshot, &plan, self.clock.now()));
             }
         }
         Ok(Page::new(items, next, counted))
     }
 
-    /// Changes a case by a merge patch (RFC 7396) of its members.
-    pub async fn patch(&self, actor: &Actor, id: CaseId, body: &Value) -> Result<CaseView, ServiceError> {
+    /// Changes a case by a merge patch (RFC 7396) of its members, and fires what the change
+    /// fires. `pins`: mapped targets that it changes become overrides.
+    pub async fn patch(
+        &self,
+        actor: &Actor,
+        id: CaseId,
+        body: &Value,
+        pins: bool,
+    ) -> Result<CaseView, ServiceError> {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
         if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
@@ -160,19 +168,11 @@ impl Cases {
                 "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
         }
-        let plan = self
-            .plans
-            .by_id_current(current.case.case_type_id)
-            .await?
-            .ok_or(ServiceError::NotFound("case"))?;
         let reference = body.reference.clone().flatten();
-        let (actor_in, now, limits) = (actor.clone(), self.clock.now(), self.limits);
-        let written = self
-            .store
-            .write(move |tx| {
-                Box::pin(async move { change::patch(tx, &actor_in, id, &plan, body, now, limits).await })
-            })
-            .await;
+        let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides };
+        let this = self.clone();
+        let written =
+            self.store.write(move |tx| Box::pin(async move { change::patch(tx, &this, patch).await })).await;
         match written {
             Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {
                 Err(reference_taken(reference.as_deref()))
@@ -180,6 +180,21 @@ impl Cases {
             Err(error) => Err(error),
             Ok(()) => self.get(actor, id).await,
         }
+    }
+
+    /// Gives an overridden target back to the runs of its field.
+    pub async fn clear_override(
+        &self,
+        actor: &Actor,
+        id: CaseId,
+        path: &DataPath,
+    ) -> Result<(), ServiceError> {
+        let (workspace, path, now) = (actor.workspace, path.clone(), self.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move { change::clear_override(tx, workspace, id, &path, now).await })
+            })
+            .await
     }
 
     /// Deletes a case; runs that wait are cancelled, an answer in flight is dropped.

@@ -4,51 +4,124 @@ use serde_json::{Map, Value};
 
 use super::actor::Actor;
 use super::case_body::CaseBody;
+use super::cases::Cases;
 use super::error::ServiceError;
 use super::plans::Plan;
-use crate::domain::case::{LeafChange, Provenance, ProvenanceEntry, Source, leaf_changes, merge_patch};
+use crate::domain::case::{Case, LeafChange, Provenance, ProvenanceEntry, Source, leaf_changes, merge_patch};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::Instant;
-use crate::domain::ids::CaseId;
-use crate::store::{CaseUpdate, CommitLimits, Tx};
+use crate::domain::data::DataPath;
+use crate::domain::ids::{CaseId, RunId, WorkspaceId};
+use crate::domain::run::{Fired, NewRun, Priority};
+use crate::domain::watch::Sight;
+use crate::store::{CaseRow, CaseUpdate, CommitLimits, Tx};
 
-/// Applies a patch to the case as it is now.
-pub(super) async fn patch(
-    tx: &Tx,
-    actor: &Actor,
-    id: CaseId,
-    plan: &Plan,
-    body: CaseBody,
-    now: Instant,
-    limits: CommitLimits,
-) -> Result<(), ServiceError> {
+/// A merge patch on its way into a case.
+pub(super) struct Patch {
+    pub(super) actor: Actor,
+    pub(super) case: CaseId,
+    pub(super) body: CaseBody,
+    /// Whether changed targets become overrides.
+    pub(super) pins: bool,
+}
+
+/// Applies a patch to the case as it is now, and fires the fields that the change fires.
+pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), ServiceError> {
+    let Patch { actor, case: id, body, pins } = patch;
     let row = tx.find_case(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
+    let plan = cases.plans.version_in(tx, row.case.case_type_id, row.case_type_version).await?;
+    let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let kept = tx.outputs(id).await?;
     let names: Vec<String> = kept.iter().map(|(name, _)| name.clone()).collect();
     let mut old = row.data;
     old.extend(kept);
-    let new = patched_data(&old, body.data.as_ref(), plan)?;
+    let new = patched_data(&old, body.data.as_ref(), &plan)?;
+    let case = patched_case(&row.case, &body);
 
-    let mut case = row.case.clone();
-    case.reference = body.reference.unwrap_or(case.reference);
-    case.title = body.title.unwrap_or(case.title);
-    case.status = body.status.unwrap_or(case.status);
-    case.custom_status = body.custom_status.unwrap_or(case.custom_status);
-    case.assignee = body.assignee.unwrap_or(case.assignee);
-    if case == row.case && new == old {
+    let after = Value::Object(new.clone());
+    let mut overrides = row.overrides.clone();
+    if let Some(patch) = &body.data {
+        overrides.patch(&plan.case_type, patch, (&old, &after), pins);
+    }
+    if case == row.case && new == old && overrides == row.overrides {
         return Ok(());
     }
-    case.version += 1;
-    case.revision += 1;
-    case.updated_at = now;
-
+    let now = cases.clock.now();
+    let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
     let mut provenance = row.provenance;
     trace(&mut provenance, &old, &new, &ProvenanceEntry::by(Source::Api, &actor.by(), now));
     let removed_outputs = names.iter().filter(|name| !new.contains_key(*name)).cloned().collect();
-    let (mut set_outputs, data) = split_outputs(new, plan, &names);
+    let (mut set_outputs, data) = split_outputs(new, &plan, &names);
     set_outputs.retain(|(name, value)| old.get(name) != Some(value));
-    check_sizes(&data, &set_outputs, limits)?;
-    tx.update_case(&CaseUpdate { case, data, provenance, set_outputs, removed_outputs }).await?;
+    check_sizes(&data, &set_outputs, cases.limits)?;
+    let update = CaseUpdate { case: case.clone(), data, provenance, overrides, set_outputs, removed_outputs };
+    tx.update_case(&update).await?;
+    let change = Change { before: (&row.case, &Value::Object(old)), after: (&case, &after) };
+    fire(tx, cases, &plan, &actor, &change).await
+}
+
+/// Takes one override away; the value stays until a run writes it again.
+pub(super) async fn clear_override(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    id: CaseId,
+    path: &DataPath,
+    now: Instant,
+) -> Result<(), ServiceError> {
+    let row = tx.find_case(workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
+    let CaseRow { case, data, provenance, mut overrides, .. } = row;
+    if !overrides.clear(path) {
+        return Err(ServiceError::NotFound("override"));
+    }
+    let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
+    let (set_outputs, removed_outputs) = (Vec::new(), Vec::new());
+    tx.update_case(&CaseUpdate { case, data, provenance, overrides, set_outputs, removed_outputs }).await?;
+    Ok(())
+}
+
+fn patched_case(case: &Case, body: &CaseBody) -> Case {
+    let mut case = case.clone();
+    case.reference = body.reference.clone().unwrap_or(case.reference);
+    case.title = body.title.clone().unwrap_or(case.title);
+    case.status = body.status.unwrap_or(case.status);
+    case.custom_status = body.custom_status.clone().unwrap_or(case.custom_status);
+    case.assignee = body.assignee.clone().unwrap_or(case.assignee);
+    case
+}
+
+/// A case and its data before and after.
+struct Change<'c> {
+    before: (&'c Case, &'c Value),
+    after: (&'c Case, &'c Value),
+}
+
+/// Fires what the change fires, and notes where data was made from values that are now others.
+async fn fire(
+    tx: &Tx,
+    cases: &Cases,
+    plan: &Plan,
+    actor: &Actor,
+    change: &Change<'_>,
+) -> Result<(), ServiceError> {
+    let (case, data) = change.after;
+    let roots = (change.before.0.root(), case.root());
+    let before = Sight { data: change.before.1, case: &roots.0, params: &plan.params };
+    let after = Sight { data, case: &roots.1, params: &plan.params };
+    let inputs = tx.field_inputs(&[case.id]).await?.remove(&case.id).unwrap_or_default();
+    for (field, changed) in plan.case_type.turned(&inputs, &after) {
+        tx.mark_inputs(case.id, field, changed).await?;
+    }
+    let at = case.updated_at;
+    let fired = plan.case_type.fired(&before, &after, &inputs, None);
+    let runs: Vec<NewRun> = fired
+        .into_iter()
+        .map(|fired| {
+            let why = Fired { trigger: fired.trigger, priority: Priority::Triggered, by: actor.by(), at };
+            let id = RunId(cases.rng.uuid(at));
+            NewRun { old: fired.old, ..NewRun::new(id, case, plan.version, fired.field, fired.call, why) }
+        })
+        .collect();
+    tx.fire(&runs).await?;
     Ok(())
 }
 

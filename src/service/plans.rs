@@ -33,7 +33,7 @@ pub struct Plan {
     /// The version.
     pub version: i64,
     /// The definition, compiled; literal credentials are open in it.
-    pub case_type: CaseType,
+    pub case_type: Arc<CaseType>,
     /// What templates read as `params`: the case type's over the workspace's.
     pub params: Arc<Value>,
     typed: BTreeMap<FieldKey, Vec<SecretText>>,
@@ -111,6 +111,12 @@ impl Plans {
         }
     }
 
+    /// The current version of the case type with this id, as it is in the database now.
+    pub async fn by_id_now(&self, id: CaseTypeId) -> Result<Option<Arc<Plan>>, ServiceError> {
+        self.latest.invalidate(&id).await;
+        self.by_id_current(id).await
+    }
+
     /// The current versions of all case types of a workspace, by key.
     pub async fn all_current(&self, workspace: WorkspaceId) -> Result<Vec<Arc<Plan>>, ServiceError> {
         let tx = self.store.read().await?;
@@ -140,7 +146,7 @@ impl Plans {
     }
 
     /// As [`Plans::version`], inside a transaction.
-    async fn version_in(
+    pub async fn version_in(
         &self,
         tx: &Tx,
         id: CaseTypeId,
@@ -167,7 +173,7 @@ impl Plans {
             workspace: row.workspace,
             key: row.key,
             version: row.version,
-            case_type,
+            case_type: Arc::new(case_type),
             params: Arc::new(Value::Object(params)),
             typed,
         });

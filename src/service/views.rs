@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::plans::Plan;
+use crate::domain::api_call::ApiCall;
 use crate::domain::case::{Case, ProvenanceEntry};
+use crate::domain::clock::Instant;
 use crate::domain::ids::FieldKey;
 use crate::domain::run::{FieldState, LiveRun};
 use crate::store::{CaseSnapshot, FieldRow};
@@ -33,7 +35,7 @@ impl CaseView {
     /// A run that starts to work is a change of the case, but claiming writes no case row: the
     /// revision counts running runs on top of the stored number, and closing an attempt stores
     /// two steps. So the number only ever grows.
-    pub fn new(snapshot: CaseSnapshot, plan: &Plan) -> Self {
+    pub fn new(snapshot: CaseSnapshot, plan: &Plan, now: Instant) -> Self {
         let CaseSnapshot { row, outputs, states, live } = snapshot;
         let mut case = row.case;
         case.revision += live.iter().map(|run| i64::from(run.running)).sum::<i64>();
@@ -44,7 +46,11 @@ impl CaseView {
         let fields = plan
             .case_type
             .api_calls()
-            .map(|(key, call)| (key.clone(), field_state(key, call.enabled, &states, &live)))
+            .map(|(key, call)| {
+                let mut state = field_state(key, call, &states, &live).aged(call.fresh_for(), now);
+                state.overridden = row.overrides.among(&call.targets);
+                (key.clone(), state)
+            })
             .collect();
         Self {
             case,
@@ -58,11 +64,11 @@ impl CaseView {
     }
 }
 
-fn field_state(key: &FieldKey, enabled: bool, states: &[FieldRow], live: &[LiveRun]) -> FieldState {
+fn field_state(key: &FieldKey, call: &ApiCall, states: &[FieldRow], live: &[LiveRun]) -> FieldState {
     let ended = states.iter().find(|row| row.field == *key);
     let before = ended.map_or_else(FieldState::never_run, |row| row.state.clone());
     match live.iter().find(|run| run.field == *key) {
-        _ if !enabled => before.switched_off(),
+        _ if !call.enabled => before.switched_off(),
         Some(run) => before.overlay(run),
         None => before,
     }

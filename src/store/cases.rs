@@ -12,6 +12,7 @@ use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, FieldKey, RunId, WorkspaceId};
+use crate::domain::overrides::Overrides;
 use crate::domain::run::{FieldState, FieldStatus, LiveRun, Reason, WaitingFor};
 
 /// A case with its data.
@@ -25,6 +26,8 @@ pub struct CaseRow {
     pub data: Map<String, Value>,
     /// Where the data came from.
     pub provenance: Provenance,
+    /// Mapped values that somebody set by hand.
+    pub overrides: Overrides,
 }
 
 /// What the last ended run of a field left.
@@ -58,6 +61,8 @@ pub struct CaseUpdate {
     pub data: Map<String, Value>,
     /// Where the data comes from after the change.
     pub provenance: Provenance,
+    /// The overrides after the change.
+    pub overrides: Overrides,
     /// Output variables that were set by hand.
     pub set_outputs: Vec<(String, Value)>,
     /// Output variables that were removed by hand.
@@ -66,7 +71,7 @@ pub struct CaseUpdate {
 
 pub(super) const CASE_COLUMNS: &str = "cases.id, cases.workspace_id, case_type_id, key, reference, title, status, \
      custom_status, assignee, cases.version, revision, cases.created_at, cases.updated_at, case_type.version, data, \
-     provenance";
+     provenance, overrides";
 
 pub(super) fn case_row(row: &QueryResult) -> Result<CaseRow, StoreError> {
     let mut columns = Columns::of("cases", row)?;
@@ -75,6 +80,7 @@ pub(super) fn case_row(row: &QueryResult) -> Result<CaseRow, StoreError> {
         case_type_version: columns.get()?,
         data: columns.json()?,
         provenance: columns.json()?,
+        overrides: columns.json()?,
     })
 }
 
@@ -123,7 +129,7 @@ impl Tx {
     /// What ended runs left on a case.
     pub async fn field_rows(&self, case: CaseId) -> Result<Vec<FieldRow>, StoreError> {
         let statement = "SELECT case_id, field, status, reason, missing, run_id, attempt, attempts_max, last_attempt_at, \
-             last_success_at, fetched_at, cached, duration_ms, connection, error FROM field_state WHERE case_id = $1";
+             last_success_at, fetched_at, cached, duration_ms, connection, error, inputs_changed FROM field_state WHERE case_id = $1";
         let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
         rows.iter().map(field_row).collect()
     }
@@ -142,7 +148,8 @@ impl Tx {
     pub async fn update_case(&self, update: &CaseUpdate) -> Result<(), StoreError> {
         let case = &update.case;
         let statement = "UPDATE cases SET reference = $1, title = $2, status = $3, custom_status = $4, assignee = $5, \
-             data = $6, provenance = $7, version = $8, revision = $9, updated_at = $10 WHERE id = $11 AND workspace_id = $12";
+             data = $6, provenance = $7, overrides = $8, version = $9, revision = $10, updated_at = $11 \
+             WHERE id = $12 AND workspace_id = $13";
         let values = vec![
             maybe_text(case.reference.clone()),
             maybe_text(case.title.clone()),
@@ -151,6 +158,7 @@ impl Tx {
             maybe_text(case.assignee.clone()),
             json(&update.data),
             json(&update.provenance),
+            json(&update.overrides),
             int(case.version),
             int(case.revision),
             ms(case.updated_at),
@@ -231,8 +239,8 @@ fn field_row(row: &QueryResult) -> Result<FieldRow, StoreError> {
         duration_ms: columns.get()?,
         connection: columns.get()?,
         error: columns.maybe_json()?,
-        waiting_for: None,
-        next_attempt_at: None,
+        inputs_changed: columns.get()?,
+        ..FieldState::never_run()
     };
     Ok(FieldRow { field, state })
 }

@@ -20,6 +20,7 @@ use crate::domain::clock::Instant;
 use crate::domain::ids::{
     CaseId, CaseTypeId, CaseTypeKey, FieldKey, LeaseToken, RunId, WorkerId, WorkspaceId,
 };
+use crate::domain::overrides::Overrides;
 use crate::domain::trigger::Trigger;
 
 /// What a worker asks for.
@@ -66,6 +67,14 @@ pub struct ClaimedRun {
     pub input: Option<Value>,
     /// Skip the cache look-up.
     pub force: bool,
+    /// Clear overrides when it succeeds.
+    pub overwrite: bool,
+    /// How many mapped writes led here.
+    pub depth: u32,
+    /// What `when` reads as `old`.
+    pub old: Option<Value>,
+    /// Whether the case's creation is among what fired it.
+    pub on_create: bool,
     /// `now` of its templates: when its first attempt was claimed.
     pub sealed_at: Instant,
     /// When this attempt was claimed.
@@ -83,10 +92,12 @@ pub struct ClaimedCase {
     pub case: Case,
     /// Its data, an object without output variables; shared, since it can be large.
     pub data: Arc<Value>,
+    /// Mapped values that somebody set by hand.
+    pub overrides: Overrides,
 }
 
 const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
-     attempts_max, limited, lost, idempotency_key, input, force, sealed_at";
+     attempts_max, limited, lost, idempotency_key, input, force, overwrite, depth, old, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at";
 
 pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
     let statement = format!(
@@ -120,13 +131,16 @@ fn claimed_run(
     let mut columns = Columns::of("run", row)?;
     let workspace = WorkspaceId(columns.get()?);
     let Some(case) = cases.get(&columns.get::<Uuid>()?) else { return Ok(None) };
+    let (case_type_id, case_type_version) = (CaseTypeId(columns.get()?), columns.get()?);
+    let field = columns.word(|text| text.parse::<FieldKey>().ok())?;
+    let trigger = columns.word(Trigger::parse)?;
     Ok(Some(ClaimedRun {
         id: RunId(columns.id()),
         workspace,
-        case_type_id: CaseTypeId(columns.get()?),
-        case_type_version: columns.get()?,
-        field: columns.word(|text| text.parse::<FieldKey>().ok())?,
-        trigger: columns.word(Trigger::parse)?,
+        case_type_id,
+        case_type_version,
+        field,
+        trigger,
         attempt: columns.count()?,
         attempts_max: columns.count()?,
         limited: columns.count()?,
@@ -134,6 +148,10 @@ fn claimed_run(
         idempotency_key: columns.get()?,
         input: columns.maybe_json()?,
         force: columns.get()?,
+        overwrite: columns.get()?,
+        depth: columns.count()?,
+        old: columns.maybe_json()?,
+        on_create: columns.get::<bool>()? || trigger == Trigger::OnCreate,
         sealed_at: columns.at()?,
         claimed_at: claim.now,
         token: claim.token,
@@ -147,7 +165,7 @@ async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, Claimed
     ids.dedup();
     let statement = format!(
         "SELECT cases.id, cases.workspace_id, case_type_id, key, reference, title, status, custom_status, assignee, \
-         cases.version, revision, cases.created_at, cases.updated_at, data FROM cases \
+         cases.version, revision, cases.created_at, cases.updated_at, data, overrides FROM cases \
          JOIN case_type ON case_type.id = case_type_id WHERE cases.id IN ({})",
         list(ids.len(), 1)
     );
@@ -156,7 +174,8 @@ async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, Claimed
         .map(|row| {
             let mut columns = Columns::of("cases", row)?;
             let case = case(&mut columns)?;
-            Ok((columns.id(), ClaimedCase { case, data: Arc::new(Value::Object(columns.json()?)) }))
+            let data = Arc::new(Value::Object(columns.json()?));
+            Ok((columns.id(), ClaimedCase { case, data, overrides: columns.json()? }))
         })
         .collect()
 }

@@ -13,11 +13,12 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 
 use super::claims::{Claim, ClaimedRun};
-use super::close::{Closing, CommitLimits};
+use super::close::{Closed, Closing, CommitLimits};
 use super::create::{CreateOutcome, NewCase};
 use super::error::StoreError;
 use super::signals::Signals;
 use super::writer::{Command, Writer};
+use crate::domain::clock::SharedRng;
 
 /// How the database is opened.
 #[derive(Debug, Clone)]
@@ -58,12 +59,16 @@ impl Tx {
 
 impl Store {
     /// Opens the database, makes it if missing, and brings its schema up to date.
-    pub async fn open(settings: &StoreSettings, tasks: &TaskTracker) -> Result<Self, StoreError> {
+    pub async fn open(
+        settings: &StoreSettings,
+        rng: SharedRng,
+        tasks: &TaskTracker,
+    ) -> Result<Self, StoreError> {
         let write = connect(settings, 1).await?;
         migrations::Migrator::up(&write, None).await?;
         let readers = connect(settings, 4).await?;
         let signals = Arc::new(Signals::default());
-        let writer = Writer::start(write, signals.clone(), settings.limits, tasks);
+        let writer = Writer::start(write, signals.clone(), settings.limits, rng, tasks);
         Ok(Self { readers, writer, signals })
     }
 
@@ -107,8 +112,8 @@ impl Store {
         self.writer.ask(|reply| Command::Claim(claim, reply)).await
     }
 
-    /// Records an attempt. `false`: the lease was lost, nothing was written.
-    pub async fn close(&self, closing: Arc<Closing>) -> Result<bool, StoreError> {
+    /// Records an attempt, with what follows from it.
+    pub async fn close(&self, closing: Arc<Closing>) -> Result<Closed, StoreError> {
         self.writer.ask(|reply| Command::Close(closing, reply)).await
     }
 }

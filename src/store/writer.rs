@@ -13,11 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::claims::{self, Claim, ClaimedRun};
-use super::close::{self, Closing, CommitLimits};
+use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
 use super::database::Tx;
 use super::error::StoreError;
 use super::signals::Signals;
+use crate::domain::clock::SharedRng;
 
 /// Commands in one transaction.
 const BATCH: usize = 256;
@@ -32,7 +33,7 @@ type Work = Box<dyn for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, (bool, Finish)> + Se
 pub(super) enum Command {
     Create(Box<NewCase>, Reply<CreateOutcome>),
     Claim(Claim, Reply<Vec<ClaimedRun>>),
-    Close(Arc<Closing>, Reply<bool>),
+    Close(Arc<Closing>, Reply<Closed>),
     Work(Work),
     Stop,
 }
@@ -49,10 +50,11 @@ impl Writer {
         connection: DatabaseConnection,
         signals: Arc<Signals>,
         limits: CommitLimits,
+        rng: SharedRng,
         tasks: &TaskTracker,
     ) -> Self {
         let (commands, receiver) = mpsc::channel(WAITING);
-        tasks.spawn(Desk { connection, signals, limits }.serve(receiver));
+        tasks.spawn(Desk { connection, signals, limits, rng }.serve(receiver));
         Self { commands }
     }
 
@@ -94,7 +96,7 @@ impl Writer {
 /// The typed commands of one transaction.
 #[derive(Default)]
 struct Batch {
-    closes: Vec<(Arc<Closing>, Reply<bool>)>,
+    closes: Vec<(Arc<Closing>, Reply<Closed>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
     claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
 }
@@ -103,6 +105,7 @@ struct Desk {
     connection: DatabaseConnection,
     signals: Arc<Signals>,
     limits: CommitLimits,
+    rng: SharedRng,
 }
 
 impl Desk {
@@ -145,7 +148,7 @@ impl Desk {
         self.signals.wake();
     }
 
-    async fn close(&self, closes: Vec<(Arc<Closing>, Reply<bool>)>) {
+    async fn close(&self, closes: Vec<(Arc<Closing>, Reply<Closed>)>) {
         if closes.is_empty() {
             return;
         }
@@ -155,25 +158,25 @@ impl Desk {
             Err(error) if closings.len() == 1 => vec![Err(error)],
             Err(_) => self.close_each(&closings).await,
         };
-        self.signals.changed(closings.iter().map(|closing| closing.case_id));
+        self.signals.changed(closings.iter().map(|closing| closing.case_id()));
         self.signals.wake();
         for (reply, result) in replies.into_iter().zip(results) {
             let _ = reply.send(result);
         }
     }
 
-    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<bool>, StoreError> {
+    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<Closed>, StoreError> {
         let tx = self.begin().await?;
-        let ours = close::close(&tx, closings, self.limits).await?;
+        let ours = close::close(&tx, closings, self.limits, &self.rng).await?;
         tx.0.commit().await?;
         Ok(ours)
     }
 
-    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<bool, StoreError>> {
+    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
         let mut results = Vec::with_capacity(closings.len());
         for closing in closings {
             let one = self.close_all(std::slice::from_ref(closing)).await;
-            results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
+            results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
         }
         results
     }

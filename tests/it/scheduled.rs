@@ -173,6 +173,28 @@ async fn both_clock_changes_of_berlin_keep_the_hour_on_the_wall() {
     assert_eq!(autumn["hourly"].len(), 60, "every hour that there is, the doubled one twice");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_time_is_due_twice_while_the_clock_is_turned_back() {
+    let schedule = json!({"cron": "30 2 * * *", "timezone": "Europe/Berlin"});
+    let app = on_schedule(schedule).await;
+    app.create(json!({})).await;
+    // The process was down at the first half past two of the 31st, and is asked in the hour that
+    // comes twice: the next time lies ahead.
+    for (at, runs) in [("2027-10-31T00:40:00Z", 1), ("2027-10-31T01:00:05Z", 1), ("2027-10-31T01:29:00Z", 1)]
+    {
+        tick_at(&app, at).await;
+        app.tick().await;
+        assert_eq!(count(&app).await, runs, "{at}");
+        act(&app, "pause").await.expect(200);
+        let resumed = act(&app, "resume").await.expect(200);
+        assert_eq!(resumed["next"][0], "2027-11-01T01:30:00.000Z", "{at}");
+        app.drain().await;
+    }
+    tick_at(&app, "2027-11-01T01:30:00Z").await;
+    assert_eq!(count(&app).await, 2);
+    app.drain().await;
+}
+
 /// Ticks every ten minutes; answers when each field's runs were queued.
 async fn ticks_through(app: &TestApp, case: &str, from: &str, to: &str) -> BTreeMap<String, Vec<String>> {
     let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();

@@ -94,9 +94,19 @@ fn cases() -> Vec<Call> {
             "Changes a case by a merge patch (RFC 7396).",
         ))
         .needs(Operator)
+        .query("override", "`false`: mapped values that it changes do not become overrides.", flag())
         .body(PATCH, Required::True, is::<bodies::CasePatch>())
         .answers(200, "The case as it is now.", is::<CaseAnswer>(), &["ETag"])
         .refuses(409),
+        id(call(
+            HttpMethod::Delete,
+            "/v1/cases/{id}/overrides/{path}",
+            "clear_override",
+            "Gives an overridden target back to the runs of its field.",
+        ))
+        .needs(Operator)
+        .path("path", "The target, such as `address.city`.", text())
+        .answers_nothing(204, "It is no override any more; the value stays.", &[]),
         id(call(HttpMethod::Delete, "/v1/cases/{id}", "delete_case", "Deletes a case with its data."))
             .needs(Operator)
             .answers_nothing(204, "It is gone.", &[]),
@@ -273,6 +283,10 @@ fn list<T: ToSchema>() -> ObjectBuilder {
         .property("total_at_least", number())
         .required("items")
         .required("next_cursor")
+}
+
+fn flag() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
 fn uuid() -> ObjectBuilder {

@@ -39,6 +39,12 @@ pub struct FieldStateView {
     fetched_at: Option<Time>,
     /// Whether that data came from the cache.
     cached: bool,
+    /// Until when that data counts as fresh.
+    expires_at: Option<Time>,
+    /// Whether a value that the field looks at differs from what that data was made from.
+    inputs_changed: bool,
+    /// Whether that data has expired, or its inputs have changed.
+    stale: bool,
     /// How long the run took.
     duration_ms: Option<i64>,
     /// Key of the field's connection.
@@ -64,9 +70,12 @@ impl From<&FieldState> for FieldStateView {
             next_attempt_at: state.next_attempt_at.map(Time),
             fetched_at: state.fetched_at.map(Time),
             cached: state.cached,
+            expires_at: state.expires_at.map(Time),
+            inputs_changed: state.inputs_changed,
+            stale: state.stale,
             duration_ms: state.duration_ms,
             connection: state.connection.clone(),
-            overridden: Vec::new(),
+            overridden: state.overridden.clone(),
             error: state.error.as_ref().map(RunErrorView::from),
         }
     }

@@ -57,8 +57,8 @@ pub async fn door() -> Door {
     let limits = CommitLimits { case_bytes: 1 << 20, output_bytes: 1 << 18 };
     let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
     let settings = StoreSettings { url, wait_for_disk: false, limits };
-    let store = Store::open(&settings, &TaskTracker::new()).await.unwrap();
     let rng = Arc::new(Counting(AtomicU64::new(1)));
+    let store = Store::open(&settings, rng.clone(), &TaskTracker::new()).await.unwrap();
     let vault = Vault::new(MasterKey::generate(&*rng), rng.clone(), Arc::new(|_, _| ()));
     let services = Services::new(store, Arc::new(Frozen), rng, vault, limits);
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::domain::case_type::Context;
@@ -62,6 +63,12 @@ pub struct ApiCall {
     pub secrets: BTreeSet<String>,
     /// The values that it looks at, given or inferred.
     pub watch: WatchSet,
+    /// Everything of a case that request and `when` read, as far as it is static.
+    pub needs: Vec<WatchPath>,
+    /// Every place in `data` that it writes.
+    pub targets: Vec<DataPath>,
+    /// Its targets that a person's change overrides: all but those that its request reads.
+    pub pinnable: Vec<DataPath>,
     /// What its `when` reads of the data before a change.
     pub old: OldUse,
     /// The members of `api_config` after the request as they are shown.
@@ -77,16 +84,21 @@ impl ApiCall {
         field.later("watch");
         field.later("schedule");
         let when = compiler.when(field);
+        let condition = std::mem::take(&mut compiler.references);
         let retry =
             field.whole("retry", 0..=10).and_then(|retry| u32::try_from(retry).ok()).unwrap_or(RETRIES);
         let timeout_ms = field.whole("timeout", 1..=300_000);
         let cache_duration = read_cache_duration(field);
         let enabled = field.flag("enabled").unwrap_or(true);
         let config = config::read(field, &mut compiler, &outputs)?;
-        let Compiler { references, secrets, .. } = compiler;
+        let Compiler { mut references, secrets, .. } = compiler;
         let own = own_targets(&config.mapping, config.output_variable.as_deref());
+        let read: Vec<_> = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
+        let pinnable = own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect();
+        references.extend(condition);
         let inferred = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs));
         let inferred = inferred.filter(|path| !own.iter().any(|target| path.lies_in(target)));
+        let needs = references.iter().filter_map(|path| WatchPath::referenced(path, &outputs)).collect();
         let watch = WatchSet::new(inferred, own.clone());
         let old = when.as_ref().map(|when| OldUse::of_references(when.references())).unwrap_or_default();
         let call = Self {
@@ -105,6 +117,9 @@ impl ApiCall {
             references,
             secrets: secrets.keys().cloned().collect(),
             watch,
+            needs,
+            targets: own,
+            pinnable,
             old,
             normal: config.normal,
         };
@@ -133,6 +148,13 @@ impl ApiCall {
         self.request.write(&mut config);
         config.extend(self.normal.clone());
         form.insert("api_config".into(), config.into());
+    }
+
+    /// How long an answer counts as fresh: what its schedule says, else how long it may be
+    /// shared; none: for ever.
+    pub fn fresh_for(&self) -> Option<TimeDelta> {
+        let seconds = Some(self.cache_duration).filter(|seconds| *seconds > 0)?;
+        TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
     }
 
     /// True when this trigger fires the field.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::data::{self, DataPath};
 use crate::domain::jsonpath::{Budget, JsonPath, MAX_RESULTS};
+use crate::domain::overrides::Overrides;
 use crate::domain::template::{RenderError, Scope};
 
 use super::convert::{ValueType, describe};
@@ -21,19 +22,38 @@ use super::rules::{Mapping, OnMissing, Pick, Source, Target};
 /// Levels that `data` may have after a mapping, so that every JSON reader can read it back.
 const MAX_DATA_DEPTH: usize = 100;
 
+/// A value on its way to a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// Where it goes.
+    pub target: DataPath,
+    /// The value.
+    pub value: Value,
+    /// Only where the target holds nothing when it is written.
+    pub if_empty: bool,
+}
+
 /// What a mapping makes of an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mapped {
-    /// What is to be written, in the order of the mapping. What `keep` and `if_empty` leave
-    /// alone is not among it.
-    pub writes: Vec<(DataPath, Value)>,
+    /// What is to be written, in the order of the mapping. What `keep` leaves alone is not
+    /// among it.
+    pub writes: Vec<Write>,
+    /// Overridden targets that would have been written.
+    pub kept: Vec<DataPath>,
 }
 
 impl Mapping {
     /// The values of `answer` for all targets. `scope` holds what templates may read (the data
     /// as it was rendered, params, …; the roots of the answer are added here), `data` is what
-    /// the case holds now.
-    pub fn apply(&self, answer: &Answer, scope: &Scope, data: &Value) -> Result<Mapped, MappingError> {
+    /// the case holds now. An overridden target cannot fail.
+    pub fn apply(
+        &self,
+        answer: &Answer,
+        scope: &Scope,
+        data: &Value,
+        overrides: &Overrides,
+    ) -> Result<Mapped, MappingError> {
         let mut reading = Reading {
             answer,
             outer: scope,
@@ -42,16 +62,21 @@ impl Mapping {
             scope: OnceCell::new(),
             budget: Budget::default(),
         };
-        let mut writes = Vec::with_capacity(self.targets.len());
+        let mut mapped = Mapped::default();
         for target in &self.targets {
-            let Some(value) = reading.value(target)? else { continue };
-            if target.if_empty && !is_empty(data::get(data, &target.path)) {
+            let full = target.if_empty && !is_empty(data::get(data, &target.path));
+            if overrides.holds(&target.path) {
+                let would_write = !full && reading.value(target).map_or(true, |value| value.is_some());
+                mapped.kept.extend(would_write.then(|| target.path.clone()));
                 continue;
             }
-            check_place(target, &value, data)?;
-            writes.push((target.path.clone(), value));
+            let Some(value) = reading.value(target)? else { continue };
+            if !full {
+                check_place(target, &value, data)?;
+                mapped.writes.push(Write { target: target.path.clone(), value, if_empty: target.if_empty });
+            }
         }
-        Ok(Mapped { writes })
+        Ok(mapped)
     }
 }
 
@@ -214,7 +239,8 @@ fn is_deeper(value: &Value, room: usize) -> bool {
 }
 
 /// What `if_empty` may overwrite.
-fn is_empty(value: Option<&Value>) -> bool {
+/// Whether a target holds nothing: missing, null, `""`, `[]` or `{}`.
+pub fn is_empty(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
         Some(Value::String(text)) => text.is_empty(),

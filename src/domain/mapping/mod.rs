@@ -16,7 +16,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use apply::Mapped;
+pub use apply::{Mapped, Write, is_empty};
 pub use convert::ValueType;
 pub use error::MappingError;
 pub use error_mapping::ErrorMapping;

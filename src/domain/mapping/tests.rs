@@ -5,10 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::apply::Write;
 use super::error::MappingError;
 use super::rules::Mapping;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::data;
+use crate::domain::overrides::Overrides;
 use crate::domain::problem::code;
 use crate::domain::template::Scope;
 
@@ -42,8 +44,13 @@ fn scope(data: &Value) -> Scope {
 
 /// The one target `t` by `rule`, written over `old`.
 fn one(rule: &Value, old: &Value) -> Result<Option<Value>, MappingError> {
-    let mapped = mapping(&json!({"t": rule})).apply(&json_answer(company()), &scope(old), old)?;
-    Ok(mapped.writes.into_iter().next().map(|(_, value)| value))
+    let mapped = mapping(&json!({"t": rule})).apply(
+        &json_answer(company()),
+        &scope(old),
+        old,
+        &Overrides::default(),
+    )?;
+    Ok(mapped.writes.into_iter().next().map(|write| write.value))
 }
 
 #[test]
@@ -161,7 +168,7 @@ fn a_mapping_is_shared_by_workers() {
 #[test]
 fn one_failure_writes_nothing_at_all() {
     let mapping = mapping(&json!({"good": "$.name", "bad": {"path": "$.name", "type": "number"}}));
-    let result = mapping.apply(&json_answer(company()), &Scope::new(), &json!({}));
+    let result = mapping.apply(&json_answer(company()), &Scope::new(), &json!({}), &Overrides::default());
     assert!(matches!(result, Err(MappingError::Mapping { target, .. }) if target == "bad"));
 }
 
@@ -169,10 +176,11 @@ fn one_failure_writes_nothing_at_all() {
 fn targets_under_one_absent_parent_are_both_written() {
     let mapping = mapping(&json!({"data.a.b.city": "address.city", "a.b.score": "score", "a.c": "valid"}));
     for old in [json!({}), json!({"a": null}), json!({"a": {"b": {"kept": 1}}})] {
-        let mapped = mapping.apply(&json_answer(company()), &Scope::new(), &old).unwrap();
+        let mapped =
+            mapping.apply(&json_answer(company()), &Scope::new(), &old, &Overrides::default()).unwrap();
         let mut changed = old.clone();
-        for (path, value) in mapped.writes {
-            data::set(&mut changed, &path, value).unwrap();
+        for write in mapped.writes {
+            data::set(&mut changed, &write.target, write.value).unwrap();
         }
         assert_eq!(changed["a"]["b"]["city"], "Ghent");
         assert_eq!(changed["a"]["b"]["score"], "712");
@@ -189,7 +197,8 @@ fn a_value_that_is_no_object_is_not_written_through() {
         (json!({"a": [1]}), "a", "an array"),
         (json!({"a": false}), "a", "a boolean"),
     ] {
-        let error = mapping.apply(&json_answer(company()), &Scope::new(), &old).unwrap_err();
+        let error =
+            mapping.apply(&json_answer(company()), &Scope::new(), &old, &Overrides::default()).unwrap_err();
         let says = format!("expected an object at `{place}`, found {found}");
         assert!(error.detail().contains(&says), "{}", error.detail());
     }
@@ -211,8 +220,11 @@ fn texts_and_empty_bodies_are_read_as_far_as_they_go() {
         (json!("$[*]"), answer(Body::None), Ok(json!([]))),
         (json!("$.name"), json_answer(json!("text")), Ok(json!(null))),
     ] {
-        match (mapping(&json!({"t": rule})).apply(&body, &Scope::new(), &json!({})), expected) {
-            (Ok(mapped), Ok(expected)) => assert_eq!(mapped.writes[0].1, expected, "{rule}"),
+        match (
+            mapping(&json!({"t": rule})).apply(&body, &Scope::new(), &json!({}), &Overrides::default()),
+            expected,
+        ) {
+            (Ok(mapped), Ok(expected)) => assert_eq!(mapped.writes[0].value, expected, "{rule}"),
             (Err(MappingError::InvalidResponse(why)), Err(says)) => assert!(why.contains(says), "{why}"),
             (result, expected) => panic!("{rule}: {result:?}, not {expected:?}"),
         }
@@ -230,18 +242,21 @@ fn a_hostile_answer_cannot_fill_the_memory() {
         (json!("$"), &deep, "at most 100 levels"),
     ] {
         let error = mapping(&json!({"t": rule}))
-            .apply(&json_answer(body.clone()), &Scope::new(), &json!({}))
+            .apply(&json_answer(body.clone()), &Scope::new(), &json!({}), &Overrides::default())
             .unwrap_err();
         assert!(error.detail().contains(says), "{}", error.detail());
     }
     let many: Map<String, Value> = (0..300).map(|n| (format!("t{n}"), json!("$..absent"))).collect();
-    let error =
-        mapping(&many.into()).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap_err();
+    let error = mapping(&many.into())
+        .apply(&json_answer(wide.clone()), &Scope::new(), &json!({}), &Overrides::default())
+        .unwrap_err();
     assert!(error.detail().contains("visit more than"), "{}", error.detail());
     for (pick, expected) in [("count", json!(20_000)), ("first", json!(0))] {
         let rule = json!({"t": {"path": "$[*]", "pick": pick}});
-        let mapped = mapping(&rule).apply(&json_answer(wide.clone()), &Scope::new(), &json!({})).unwrap();
-        assert_eq!(mapped.writes[0].1, expected);
+        let mapped = mapping(&rule)
+            .apply(&json_answer(wide.clone()), &Scope::new(), &json!({}), &Overrides::default())
+            .unwrap();
+        assert_eq!(mapped.writes[0].value, expected);
     }
 }
 
@@ -375,9 +390,9 @@ proptest! {
         pick in prop::sample::select(vec!["auto", "first", "last", "all", "count"]),
     ) {
         let rule = json!({"a.b": {"path": path, "type": kind, "pick": pick, "overwrite": "if_empty"}});
-        if let Ok(mapped) = mapping(&rule).apply(&json_answer(body), &Scope::new(), &old) {
+        if let Ok(mapped) = mapping(&rule).apply(&json_answer(body), &Scope::new(), &old, &Overrides::default()) {
             let mut changed = old.clone();
-            for (target, value) in mapped.writes {
+            for Write { target, value, .. } in mapped.writes {
                 prop_assert!(data::set(&mut changed, &target, value.clone()).is_ok());
                 prop_assert_eq!(data::get(&changed, &target), Some(&value));
             }

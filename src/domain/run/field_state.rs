@@ -4,6 +4,8 @@
 //! `field_state`, and a run that still waits or works is laid over it
 //! ([`FieldState::overlay`]). So cancelling a run shows again what was shown before it.
 
+use chrono::TimeDelta;
+
 use super::words::{FieldStatus, Reason, WaitingFor};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
@@ -36,6 +38,14 @@ pub struct FieldState {
     pub fetched_at: Option<Instant>,
     /// Whether that data came from the cache.
     pub cached: bool,
+    /// Whether a value that the field looks at differs from what that data was made from.
+    pub inputs_changed: bool,
+    /// Until when that data counts as fresh.
+    pub expires_at: Option<Instant>,
+    /// Whether it has expired, or was made from values that are now others.
+    pub stale: bool,
+    /// Dotted paths of targets that somebody set by hand.
+    pub overridden: Vec<String>,
     /// How long the run took, in ms.
     pub duration_ms: Option<i64>,
     /// Key of its connection.
@@ -60,6 +70,10 @@ impl FieldState {
             next_attempt_at: None,
             fetched_at: None,
             cached: false,
+            inputs_changed: false,
+            expires_at: None,
+            stale: false,
+            overridden: Vec::new(),
             duration_ms: None,
             connection: None,
             error: None,
@@ -83,6 +97,14 @@ impl FieldState {
             error: live.error.clone(),
             ..self
         }
+    }
+
+    /// Says how long the data counts as fresh, and whether it still does.
+    #[must_use]
+    pub fn aged(self, fresh_for: Option<TimeDelta>, now: Instant) -> Self {
+        let expires_at = self.fetched_at.zip(fresh_for).map(|(at, fresh)| at + fresh);
+        let stale = self.inputs_changed || expires_at.is_some_and(|at| at <= now);
+        Self { expires_at, stale, ..self }
     }
 
     /// The state of a field that its case type has switched off.

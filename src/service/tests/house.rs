@@ -56,10 +56,10 @@ pub(super) async fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let limits = CommitLimits { case_bytes: 1 << 20, output_bytes: 1 << 18 };
     let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
-    let store =
-        Store::open(&StoreSettings { url, wait_for_disk: false, limits }, &TaskTracker::new()).await.unwrap();
     let (clock, rng) =
         (Arc::new(Hand(AtomicI64::new(1_795_253_400_000))), Arc::new(Counting(AtomicU8::new(1))));
+    let settings = StoreSettings { url, wait_for_disk: false, limits };
+    let store = Store::open(&settings, rng.clone(), &TaskTracker::new()).await.unwrap();
     let opened = Arc::new(Mutex::new(Vec::new()));
     let listener = opened.clone();
     let listener: Arc<OnOpened> =

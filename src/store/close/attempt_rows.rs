@@ -59,7 +59,7 @@ pub(super) async fn insert_bodies(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), 
         values.extend([
             uuid(closing.run_id.0),
             int(attempt.number),
-            uuid(closing.case_id.0),
+            uuid(closing.case_id().0),
             maybe_text(request),
             maybe_text(response),
         ]);

@@ -7,34 +7,45 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::closing::{Closing, CommitLimits};
+use super::closing::{Closed, Closing, CommitLimits};
+use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
 use super::{attempt_rows, case_rows, run_rows};
+use crate::domain::clock::SharedRng;
+use crate::domain::ids::CaseId;
 use crate::store::cases;
 use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
 
-/// Records the reports and answers, one by one, whether the worker still held the run.
+/// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(
     tx: &Tx,
     closings: &[Arc<Closing>],
     limits: CommitLimits,
-) -> Result<Vec<bool>, StoreError> {
+    rng: &SharedRng,
+) -> Result<Vec<Closed>, StoreError> {
     let (held, mut merging) = held_runs(tx, closings).await?;
-    let ours: Vec<bool> = closings.iter().map(|c| held.get(&c.run_id.0) == Some(&c.token.0)).collect();
+    let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &held, &merging)).collect();
+    let ours = || closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
+    let mut surroundings = Surroundings::load(tx, &concerned(ours().map(|(c, _)| &**c), &merging)).await?;
     let mut finished = Vec::with_capacity(closings.len());
-    let mut outputs = Vec::new();
-    for (closing, _) in closings.iter().zip(&ours).filter(|(_, ours)| **ours) {
-        let Some(case) = merging.get_mut(&closing.case_id.0) else { continue };
-        let done = settle(closing, case, limits);
-        outputs.extend(done.output.clone().map(|output| (closing.case_id, output)));
+    let mut follow = Follow::default();
+    for (closing, _) in ours() {
+        let Some(case) = merging.get_mut(&closing.case_id().0) else { continue };
+        let before = surroundings.before(closing, case);
+        let mut done = settle(closing, case, limits);
+        if let Some(before) = before {
+            follow.add(&mut done, &before, case, &mut surroundings, rng);
+        }
         finished.push(done);
     }
     case_rows::update(tx, &merging).await?;
-    for (case, (name, value)) in outputs {
-        cases::put_output(tx, case, &name, &value).await?;
+    for done in &finished {
+        if let Some((name, value)) = &done.output {
+            cases::put_output(tx, done.closing.case_id(), name, value).await?;
+        }
     }
     for chunk in finished.chunks(CHUNK) {
         run_rows::update(tx, chunk).await?;
@@ -42,7 +53,32 @@ pub(crate) async fn close(
         attempt_rows::insert(tx, chunk).await?;
         attempt_rows::insert_bodies(tx, chunk).await?;
     }
-    Ok(ours)
+    for (case, field, changed) in &follow.turned {
+        tx.mark_inputs(*case, field, *changed).await?;
+    }
+    tx.fire(&follow.firings).await?;
+    Ok(results)
+}
+
+fn check(closing: &Closing, held: &HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Merging>) -> Closed {
+    if held.get(&closing.run_id.0) != Some(&closing.token.0) {
+        return Closed::Lost;
+    }
+    let current = cases.get(&closing.case_id().0).map(|case| case.version);
+    match &closing.rules {
+        Some(rules) if Some(rules.version) != current => Closed::OldRules,
+        _ => Closed::Recorded,
+    }
+}
+
+fn concerned<'c>(closings: impl Iterator<Item = &'c Closing>, cases: &HashMap<Uuid, Merging>) -> Vec<CaseId> {
+    let concerned = closings.filter(|closing| {
+        cases.get(&closing.case_id().0).is_some_and(|case| follow::concerns(closing, case))
+    });
+    let mut ids: Vec<_> = concerned.map(Closing::case_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Who holds each run, and the cases of all of them.
@@ -52,8 +88,10 @@ async fn held_runs(
 ) -> Result<(HashMap<Uuid, Uuid>, HashMap<Uuid, Merging>), StoreError> {
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(
-        "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.updated_at \
-         FROM run JOIN cases ON cases.id = run.case_id WHERE run.status = 'running' AND run.id IN ({})",
+        "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.overrides, case_type.version, \
+         cases.revision, cases.updated_at \
+         FROM run JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
+         WHERE run.status = 'running' AND run.id IN ({})",
         list(ids.len(), 1)
     );
     let mut held = HashMap::new();
@@ -65,9 +103,21 @@ async fn held_runs(
         }
         let case: Uuid = columns.get()?;
         if let Entry::Vacant(entry) = cases.entry(case) {
-            let data = Value::Object(columns.json::<Map<String, Value>>()?);
-            entry.insert(Merging::of(data, columns.json()?, columns.at()?));
+            entry.insert(merging(&mut columns)?);
         }
     }
     Ok((held, cases))
+}
+
+fn merging(columns: &mut Columns<'_>) -> Result<Merging, StoreError> {
+    Ok(Merging {
+        data: Value::Object(columns.json::<Map<String, Value>>()?),
+        provenance: columns.json()?,
+        overrides: columns.json()?,
+        version: columns.get()?,
+        revision: columns.get()?,
+        at: columns.at()?,
+        changed: false,
+        steps: 0,
+    })
 }

@@ -23,15 +23,18 @@ pub(super) async fn update(tx: &Tx, cases: &HashMap<Uuid, Merging>) -> Result<()
 }
 
 async fn update_data(tx: &Tx, chunk: &[(&Uuid, &Merging)]) -> Result<(), StoreError> {
-    let mut values = Vec::with_capacity(chunk.len() * 5);
+    let mut values = Vec::with_capacity(chunk.len() * 6);
     for (id, case) in chunk {
-        values.extend([uuid(**id), json(&case.data), json(&case.provenance), int(case.steps), ms(case.at)]);
+        let row = [json(&case.data), json(&case.provenance), json(&case.overrides)];
+        values.push(uuid(**id));
+        values.extend(row);
+        values.extend([int(case.steps), ms(case.at)]);
     }
     let statement = format!(
-        "WITH change (id, data, provenance, steps, at) AS (VALUES {}) UPDATE cases SET data = change.data, \
-         provenance = change.provenance, revision = revision + change.steps, updated_at = change.at \
+        "WITH change (id, data, provenance, overrides, steps, at) AS (VALUES {}) UPDATE cases SET data = change.data, \
+         provenance = change.provenance, overrides = change.overrides, revision = revision + change.steps, updated_at = change.at \
          FROM change WHERE cases.id = change.id",
-        tuples(chunk.len(), 5, 1)
+        tuples(chunk.len(), 6, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())

@@ -3,13 +3,19 @@
 //! A report is whole: the store looks nothing up to understand it, beside who holds the run and
 //! the case as it is now.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
 use crate::domain::data::DataPath;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};
+use crate::domain::mapping::Write;
 use crate::domain::run::{Attempt, Reason, RunStatus, WaitingFor};
+use crate::store::claims::ClaimedCase;
 
 /// What a commit checks, in bytes of JSON text.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +31,14 @@ pub struct CommitLimits {
 pub struct Closing {
     /// The run.
     pub run_id: RunId,
-    /// Its case.
-    pub case_id: CaseId,
+    /// Its case as the attempt saw it.
+    pub seen: ClaimedCase,
     /// Its field.
     pub field: FieldKey,
+    /// How many mapped writes led to it.
+    pub depth: u32,
+    /// Whether the case's creation fired it.
+    pub on_create: bool,
     /// Proves that the worker still holds it.
     pub token: LeaseToken,
     /// When the attempt was over.
@@ -37,6 +47,37 @@ pub struct Closing {
     pub attempt: Option<Attempt>,
     /// What becomes of the run.
     pub verdict: Verdict,
+    /// What its success fires. Must be of the version that is current at the commit.
+    pub rules: Option<Rules>,
+}
+
+impl Closing {
+    /// Its case.
+    pub const fn case_id(&self) -> CaseId {
+        self.seen.case.id
+    }
+}
+
+/// The case type that decides what a change fires.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Its version.
+    pub version: i64,
+    /// The case type.
+    pub case_type: Arc<CaseType>,
+    /// What templates read as `params`.
+    pub params: Arc<Value>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It is recorded.
+    Recorded,
+    /// The worker did not hold the run any more; nothing was written.
+    Lost,
+    /// The case type has another version than the report's rules; nothing was written.
+    OldRules,
 }
 
 /// What becomes of a run after an attempt.
@@ -85,7 +126,13 @@ pub struct Ending {
 #[derive(Debug, Clone)]
 pub struct CaseEffect {
     /// Mapped values by target.
-    pub writes: Vec<(DataPath, Value)>,
+    pub writes: Vec<Write>,
+    /// Overridden targets that the mapping left alone.
+    pub kept: Vec<DataPath>,
+    /// Targets whose overrides the success clears.
+    pub clears: Vec<DataPath>,
+    /// Hashes of the watched values that the request was made from.
+    pub inputs: BTreeMap<String, String>,
     /// The whole answer, under the field's output variable.
     pub output: Option<(String, Value)>,
     /// When the provider gave the answer.

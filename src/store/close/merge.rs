@@ -8,27 +8,27 @@ use serde_json::Value;
 use super::closing::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
 use crate::domain::case::{Provenance, ProvenanceEntry, Source};
 use crate::domain::clock::Instant;
-use crate::domain::data;
+use crate::domain::data::{self, DataPath};
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
+use crate::domain::mapping::{Write, is_empty};
+use crate::domain::overrides::Overrides;
 use crate::domain::run::RunStatus;
 
 /// A case while the closings of a batch are merged into it.
 pub(super) struct Merging {
     pub(super) data: Value,
     pub(super) provenance: Provenance,
+    pub(super) overrides: Overrides,
+    /// The current version of its type.
+    pub(super) version: i64,
+    /// Its revision before the batch.
+    pub(super) revision: i64,
     /// Whether data was written.
     pub(super) changed: bool,
     /// How much its revision grows.
     pub(super) steps: i64,
     /// When it was changed last.
     pub(super) at: Instant,
-}
-
-impl Merging {
-    /// A case as it is now, before anything is merged into it.
-    pub(super) fn of(data: Value, provenance: Provenance, at: Instant) -> Self {
-        Self { data, provenance, changed: false, steps: 0, at }
-    }
 }
 
 /// One closing as it will be written.
@@ -38,27 +38,40 @@ pub(super) struct Settled<'c> {
     pub(super) ending: Option<Ending>,
     /// Data paths that it wrote.
     pub(super) written: Vec<String>,
+    /// Data paths that it left to the person who set them.
+    pub(super) kept_manual: Vec<String>,
     pub(super) output: Option<(String, Value)>,
+    /// Whether a watched value differs from what the request was made from.
+    pub(super) inputs_changed: bool,
+}
+
+impl<'c> Settled<'c> {
+    fn new(closing: &'c Closing, ending: Option<Ending>) -> Self {
+        let (written, kept_manual) = (Vec::new(), Vec::new());
+        Self { closing, ending, written, kept_manual, output: None, inputs_changed: false }
+    }
+}
+
+/// What one success did to its case.
+#[derive(Default)]
+struct Merged {
+    written: Vec<String>,
+    kept_manual: Vec<String>,
+    output: Option<(String, Value)>,
 }
 
 /// Merges one closing into its case. What does not fit turns the success into a failure.
 pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: CommitLimits) -> Settled<'c> {
     case.steps += 2;
     case.at = case.at.max(closing.at);
-    let Verdict::Ended(ending) = &closing.verdict else {
-        return Settled { closing, ending: None, written: Vec::new(), output: None };
-    };
+    let Verdict::Ended(ending) = &closing.verdict else { return Settled::new(closing, None) };
     let mut ending = ending.clone();
-    let Some(effect) = ending.effect.take() else {
-        return Settled { closing, ending: Some(ending), written: Vec::new(), output: None };
-    };
+    let Some(effect) = ending.effect.take() else { return Settled::new(closing, Some(ending)) };
     match merge(closing, &effect, case, limits) {
-        Ok(written) => Settled {
-            closing,
-            ending: Some(Ending { effect: Some(effect.clone()), ..ending }),
-            written,
-            output: effect.output,
-        },
+        Ok(Merged { written, kept_manual, output }) => {
+            let ending = Ending { effect: Some(effect), ..ending };
+            Settled { written, kept_manual, output, ..Settled::new(closing, Some(ending)) }
+        }
         Err(detail) => {
             let response = closing.attempt.as_ref().and_then(|attempt| attempt.response.as_ref());
             let http_status = response.map(|response| response.status);
@@ -66,7 +79,7 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
             let attempt = closing.attempt.as_ref().map_or(1, |attempt| attempt.number);
             let error = RunError::new(failure, &effect.provider, attempt, closing.at, Follow::Over);
             let failed = Ending { status: RunStatus::Failed, error: Some(error), ..ending };
-            Settled { closing, ending: Some(failed), written: Vec::new(), output: None }
+            Settled::new(closing, Some(failed))
         }
     }
 }
@@ -76,16 +89,35 @@ fn merge(
     effect: &CaseEffect,
     case: &mut Merging,
     limits: CommitLimits,
-) -> Result<Vec<String>, String> {
+) -> Result<Merged, String> {
+    let mut overrides = case.overrides.clone();
+    for target in &effect.clears {
+        overrides.clear(target);
+    }
+    let mut merged = Merged::default();
+    merged.kept_manual.extend(effect.kept.iter().map(ToString::to_string));
+    let mut data = case.data.clone();
+    for Write { target, value, if_empty } in &effect.writes {
+        if overrides.holds(target) {
+            merged.kept_manual.push(target.to_string());
+        } else if !if_empty || is_empty(data::get(&data, target)) {
+            data::set(&mut data, target, value.clone())
+                .map_err(|error| format!("target `{target}`: {error}"))?;
+            merged.written.push(target.to_string());
+        }
+    }
     if let Some((name, value)) = &effect.output {
         check_size(value, limits.output_bytes, &format!("the output variable `{name}`"))?;
-    }
-    let mut data = case.data.clone();
-    for (path, value) in &effect.writes {
-        data::set(&mut data, path, value.clone()).map_err(|error| format!("target `{path}`: {error}"))?;
+        if DataPath::parse_exact(name).is_ok_and(|path| overrides.holds(&path)) {
+            merged.kept_manual.push(name.clone());
+        } else {
+            merged.written.push(name.clone());
+            merged.output = Some((name.clone(), value.clone()));
+        }
     }
     check_size(&data, limits.case_bytes, "the data of the case")?;
     case.data = data;
+    case.overrides = overrides;
     case.changed = true;
     let entry = ProvenanceEntry {
         source: Source::Run,
@@ -96,12 +128,10 @@ fn merge(
         fetched_at: Some(effect.fetched_at),
         cached: Some(false),
     };
-    let mut written: Vec<String> = effect.writes.iter().map(|(path, _)| path.to_string()).collect();
-    written.extend(effect.output.iter().map(|(name, _)| name.clone()));
-    for path in &written {
+    for path in &merged.written {
         case.provenance.set(path, entry.clone());
     }
-    Ok(written)
+    Ok(merged)
 }
 
 fn check_size(value: &Value, limit: usize, what: &str) -> Result<(), String> {

@@ -12,6 +12,9 @@ mod batch;
 /// Reports into cases, in memory.
 mod merge;
 
+/// What a batch fires.
+mod follow;
+
 /// Rows of attempts and their bodies.
 mod attempt_rows;
 /// Rows of cases.
@@ -20,4 +23,4 @@ mod case_rows;
 mod run_rows;
 
 pub(super) use batch::close;
-pub use closing::{CaseEffect, Closing, CommitLimits, Ending, Verdict};
+pub use closing::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};

@@ -2,7 +2,7 @@
 
 use sea_orm::Value;
 
-use super::closing::{Closing, Ending, Verdict};
+use super::closing::{Ending, Verdict};
 use super::merge::Settled;
 use crate::domain::run::{Reason, RunStatus};
 use crate::store::database::Tx;
@@ -16,23 +16,23 @@ pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreEr
     let values = chunk.iter().flat_map(run_values).collect();
     let statement = format!(
         "WITH closed (id, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, written, \
-           error, at, over) AS (VALUES {}) \
+           kept, error, at, over) AS (VALUES {}) \
          UPDATE run SET status = closed.status, reason = closed.reason, missing = closed.missing, \
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
            attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
-           limited = run.limited + closed.limited, written = closed.written, \
+           limited = run.limited + closed.limited, written = closed.written, kept_manual = closed.kept, \
            error = CASE WHEN closed.uncount = 1 AND NOT closed.over THEN run.error ELSE closed.error END, \
            worker_id = NULL, lease_token = NULL, lease_until = NULL, \
            ended_at = CASE WHEN closed.over THEN closed.at END, \
            duration_ms = CASE WHEN closed.over THEN closed.at - started_at END \
          FROM closed WHERE run.id = closed.id",
-        tuples(chunk.len(), 14, 1)
+        tuples(chunk.len(), 15, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())
 }
 
-fn run_values(settled: &Settled<'_>) -> [Value; 14] {
+fn run_values(settled: &Settled<'_>) -> [Value; 15] {
     let closing = settled.closing;
     let id = uuid(closing.run_id.0);
     let at = ms(closing.at);
@@ -48,6 +48,7 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
             int(0),
             int(i64::from(*free)),
             int(i64::from(*limited)),
+            none(),
             none(),
             maybe_json(error.as_ref()),
             at,
@@ -66,6 +67,7 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
             int(0),
             none(),
             none(),
+            none(),
             at,
             Value::from(false),
         ],
@@ -73,7 +75,7 @@ fn run_values(settled: &Settled<'_>) -> [Value; 14] {
     }
 }
 
-fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
+fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 15] {
     let limited = ending.error.as_ref().is_some_and(|error| error.http_status == Some(429));
     // Nobody was asked and nothing went wrong: there was no attempt.
     let uncount = settled.closing.attempt.is_none() && ending.status != RunStatus::Failed;
@@ -89,6 +91,7 @@ fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 14] {
         int(0),
         int(i64::from(limited)),
         json_list(&settled.written),
+        json_list(&settled.kept_manual),
         maybe_json(ending.error.as_ref()),
         ms(settled.closing.at),
         Value::from(true),
@@ -103,22 +106,24 @@ fn none() -> Value {
 pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
     let ended: Vec<_> = chunk
         .iter()
-        .filter_map(|settled| Some((settled.closing, settled.ending.as_ref()?)))
+        .filter_map(|settled| Some((settled, settled.ending.as_ref()?)))
         .filter(|(_, ending)| ending.status != RunStatus::Cancelled)
         .collect();
     if ended.is_empty() {
         return Ok(());
     }
-    let values = ended.iter().flat_map(|(closing, ending)| state_values(closing, ending)).collect();
+    let values = ended.iter().flat_map(|(settled, ending)| state_values(settled, ending)).collect();
     let statement = format!(
         "WITH ended (case_id, field, status, reason, missing, run_id, attempted, succeeded, fetched, cached, error, \
-           good, failed) AS (VALUES {}) \
+           good, failed, inputs, inputs_changed) AS (VALUES {}) \
          INSERT INTO field_state (case_id, field, status, reason, missing, run_id, attempt, attempts_max, \
            last_attempt_at, last_success_at, fetched_at, cached, duration_ms, connection, error, good_run_id, \
-           failed_run_id) \
+           failed_run_id, inputs, inputs_changed, owed) \
          SELECT ended.case_id, ended.field, ended.status, ended.reason, ended.missing, ended.run_id, run.attempt, \
            run.attempts_max, ended.attempted, ended.succeeded, ended.fetched, ended.cached, run.duration_ms, \
-           run.connection, ended.error, ended.good, ended.failed FROM ended JOIN run ON run.id = ended.run_id WHERE TRUE \
+           run.connection, ended.error, ended.good, ended.failed, ended.inputs, ended.inputs_changed, \
+           ended.reason IS 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
+         FROM ended JOIN run ON run.id = ended.run_id WHERE TRUE \
          ON CONFLICT (case_id, field) DO UPDATE SET status = excluded.status, reason = excluded.reason, \
            missing = excluded.missing, run_id = excluded.run_id, attempt = excluded.attempt, \
            attempts_max = excluded.attempts_max, \
@@ -128,18 +133,22 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
            cached = CASE WHEN excluded.fetched_at IS NULL THEN field_state.cached ELSE excluded.cached END, \
            duration_ms = excluded.duration_ms, connection = excluded.connection, error = excluded.error, \
            good_run_id = COALESCE(excluded.good_run_id, field_state.good_run_id), \
-           failed_run_id = COALESCE(excluded.failed_run_id, field_state.failed_run_id)",
-        tuples(ended.len(), 13, 1)
+           failed_run_id = COALESCE(excluded.failed_run_id, field_state.failed_run_id), \
+           inputs_changed = CASE WHEN excluded.inputs IS NULL THEN field_state.inputs_changed ELSE excluded.inputs_changed END, \
+           inputs = COALESCE(excluded.inputs, field_state.inputs), \
+           owed = excluded.reason IS 'missing_input' AND (excluded.owed OR field_state.owed)",
+        tuples(ended.len(), 15, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())
 }
 
-fn state_values(closing: &Closing, ending: &Ending) -> [Value; 13] {
+fn state_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 15] {
+    let closing = settled.closing;
     let succeeded = ending.status == RunStatus::Succeeded;
     let failed = ending.status == RunStatus::Failed;
     [
-        uuid(closing.case_id.0),
+        uuid(closing.case_id().0),
         text(closing.field.as_str()),
         text(ending.status.as_str()),
         maybe_text(ending.reason.map(Reason::as_str)),
@@ -152,5 +161,7 @@ fn state_values(closing: &Closing, ending: &Ending) -> [Value; 13] {
         maybe_json(ending.error.as_ref()),
         maybe_uuid(succeeded.then_some(closing.run_id.0)),
         maybe_uuid(failed.then_some(closing.run_id.0)),
+        maybe_json(ending.effect.as_ref().map(|effect| &effect.inputs)),
+        Value::from(settled.inputs_changed),
     ]
 }

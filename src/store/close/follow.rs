@@ -1,0 +1,186 @@
+//! What the successes of a batch fire, and which data they leave made from older values.
+//!
+//! A mapped write is a change like any other: it fires the fields that watch it, one step
+//! deeper in the chain, in the transaction that writes it. So does an input that arrived while
+//! an attempt was under way that then found it missing.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::closing::{Closing, Rules, Verdict};
+use super::merge::{Merging, Settled};
+use crate::domain::case::Case;
+use crate::domain::clock::SharedRng;
+use crate::domain::firing::FieldInputs;
+use crate::domain::ids::{CaseId, FieldKey, RunId};
+use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
+use crate::domain::trigger::Trigger;
+use crate::domain::watch::Sight;
+use crate::store::cases::{CASE_COLUMNS, case_row};
+use crate::store::database::Tx;
+use crate::store::error::StoreError;
+use crate::store::rows::Columns;
+use crate::store::statement::{CHUNK, list, sql, uuid};
+
+/// What lies around the data of the cases that a batch changes for others to see.
+#[derive(Default)]
+pub(super) struct Surroundings(HashMap<CaseId, Around>);
+
+struct Around {
+    case: Case,
+    outputs: Vec<(String, Value)>,
+    inputs: Vec<FieldInputs>,
+}
+
+/// What follows from a batch.
+#[derive(Default)]
+pub(super) struct Follow {
+    /// Fields that it fires.
+    pub(super) firings: Vec<NewRun>,
+    /// Fields whose `inputs_changed` turns.
+    pub(super) turned: Vec<(CaseId, FieldKey, bool)>,
+}
+
+/// Whether other fields, or the field itself later, could see what this report does.
+pub(super) fn concerns(closing: &Closing, case: &Merging) -> bool {
+    let (Some(rules), Verdict::Ended(ending)) = (&closing.rules, &closing.verdict) else { return false };
+    let moved = case.revision != closing.seen.case.revision;
+    match ending.status {
+        RunStatus::Succeeded => moved || rules.case_type.concerns_others(&closing.field),
+        RunStatus::Skipped => moved && ending.reason == Some(Reason::MissingInput),
+        _ => false,
+    }
+}
+
+impl Surroundings {
+    pub(super) async fn load(tx: &Tx, cases: &[CaseId]) -> Result<Self, StoreError> {
+        let mut found = HashMap::with_capacity(cases.len());
+        let mut inputs = if cases.is_empty() { HashMap::new() } else { tx.field_inputs(cases).await? };
+        for chunk in cases.chunks(CHUNK) {
+            let ids = || chunk.iter().map(|case| uuid(case.0)).collect::<Vec<_>>();
+            let statement = format!(
+                "SELECT {CASE_COLUMNS} FROM cases JOIN case_type ON case_type.id = case_type_id WHERE cases.id IN ({})",
+                list(chunk.len(), 1)
+            );
+            for row in tx.all(sql(statement, ids())).await? {
+                let case = case_row(&row)?.case;
+                let inputs = inputs.remove(&case.id).unwrap_or_default();
+                found.insert(case.id, Around { case, outputs: Vec::new(), inputs });
+            }
+            let statement = format!(
+                "SELECT case_id, name, value FROM case_output WHERE case_id IN ({})",
+                list(chunk.len(), 1)
+            );
+            for row in tx.all(sql(statement, ids())).await? {
+                let mut columns = Columns::of("case_output", &row)?;
+                let output = (columns.get()?, columns.json()?);
+                if let Some(around) = found.get_mut(&CaseId(columns.id())) {
+                    around.outputs.push(output);
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// The data of a case with its output variables, as it is before a report is merged.
+    pub(super) fn before(&self, closing: &Closing, case: &Merging) -> Option<Value> {
+        Some(whole(&case.data, &self.0.get(&closing.case_id())?.outputs))
+    }
+}
+
+fn whole(data: &Value, outputs: &[(String, Value)]) -> Value {
+    let mut data = data.clone();
+    if let Value::Object(members) = &mut data {
+        members.extend(outputs.iter().cloned());
+    }
+    data
+}
+
+impl Follow {
+    /// Adds what one settled report does, now that `case` holds it.
+    pub(super) fn add(
+        &mut self,
+        settled: &mut Settled<'_>,
+        before: &Value,
+        case: &Merging,
+        surroundings: &mut Surroundings,
+        rng: &SharedRng,
+    ) {
+        let closing = settled.closing;
+        let (Some(rules), Some(ending)) = (&closing.rules, &settled.ending) else { return };
+        let Some(around) = surroundings.0.get_mut(&closing.case_id()) else { return };
+        if let Some((name, value)) = &settled.output {
+            around.outputs.retain(|(known, _)| known != name);
+            around.outputs.push((name.clone(), value.clone()));
+        }
+        let data = whole(&case.data, &around.outputs);
+        let root = around.case.root();
+        let before = Sight { data: before, case: &root, params: &rules.params };
+        let after = Sight { data: &data, ..before };
+        match (ending.status, &ending.effect) {
+            (RunStatus::Succeeded, Some(effect)) => {
+                let own = rules.case_type.field(closing.field.as_str()).and_then(|field| field.api_call());
+                settled.inputs_changed = own.is_some_and(|call| call.watch.differs(&effect.inputs, &after));
+                let turned = rules.case_type.turned(&around.inputs, &after);
+                let others = turned.into_iter().filter(|(field, _)| **field != closing.field);
+                for (field, changed) in others {
+                    let state = around.inputs.iter_mut().find(|state| state.field == field.as_str());
+                    if let Some(state) = state {
+                        state.changed = changed;
+                    }
+                    self.turned.push((closing.case_id(), field.clone(), changed));
+                }
+                for fired in rules.case_type.fired(&before, &after, &around.inputs, Some(&closing.field)) {
+                    let depth = closing.depth + 1;
+                    let run = new_run(closing, rules, &around.case, fired.field, fired.trigger, rng);
+                    self.firings.extend(run.map(|run| NewRun {
+                        old: fired.old,
+                        depth,
+                        parent_run_id: Some(closing.run_id),
+                        ..run
+                    }));
+                }
+            }
+            (RunStatus::Skipped, _) => self.firings.extend(late(closing, rules, around, &after, rng)),
+            _ => {}
+        }
+    }
+}
+
+/// The input arrived while the attempt was under way that found it missing: without this the
+/// `on_create` call would never be made.
+fn late(
+    closing: &Closing,
+    rules: &Rules,
+    around: &Around,
+    now: &Sight<'_>,
+    rng: &SharedRng,
+) -> Option<NewRun> {
+    let Verdict::Ended(ending) = &closing.verdict else { return None };
+    let owed =
+        around.inputs.iter().any(|state| state.field == closing.field.as_str() && state.owed.is_some());
+    let root = closing.seen.case.root();
+    let then = Sight { data: &closing.seen.data, case: &root, params: now.params };
+    let call = rules.case_type.field(closing.field.as_str())?.api_call()?;
+    let fires = call.enabled && call.fires_on(Trigger::OnCreate) && (closing.on_create || owed);
+    if !fires || !rules.case_type.arrived(&ending.missing, &then, now, None) {
+        return None;
+    }
+    let run = new_run(closing, rules, &around.case, &closing.field, Trigger::OnCreate, rng)?;
+    Some(NewRun { depth: closing.depth, ..run })
+}
+
+fn new_run(
+    closing: &Closing,
+    rules: &Rules,
+    case: &Case,
+    field: &FieldKey,
+    trigger: Trigger,
+    rng: &SharedRng,
+) -> Option<NewRun> {
+    let call = rules.case_type.field(field.as_str())?.api_call()?;
+    let by = format!("run:{}", closing.run_id);
+    let why = Fired { trigger, priority: Priority::Triggered, by, at: closing.at };
+    Some(NewRun::new(RunId(rng.uuid(closing.at)), case, rules.version, field, call, why))
+}
