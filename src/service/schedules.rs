@@ -10,7 +10,7 @@ use super::plans::Plans;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::{Instant, Rng, SharedClock, SharedRng};
 use crate::domain::ids::ScheduleId;
-use crate::domain::schedule::Schedule;
+use crate::domain::schedule::{Line, Schedule, Zone};
 use crate::store::{CaseTypeRow, NewSchedule, ScheduleFilter, ScheduleRow, Store, StoreError, Tx};
 
 /// Times to come that are shown.
@@ -106,11 +106,14 @@ pub(super) fn next_after(row: &ScheduleRow, at: Instant) -> Option<Instant> {
 /// The line of a row. It was checked when the case type was saved; one that cannot be read any
 /// more must not keep other schedules from ticking.
 fn read(row: &ScheduleRow) -> Option<Schedule> {
-    let line = Schedule::parse(&row.cron, &row.timezone);
-    if line.is_err() {
-        tracing::error!(schedule = %row.id, cron = row.cron, timezone = row.timezone, "the line cannot be read");
+    match (Line::parse(&row.cron), Zone::parse(&row.timezone)) {
+        (Ok(line), Ok(zone)) => Some(Schedule::new(line, zone)),
+        (line, zone) => {
+            let why = line.err().or(zone.err()).unwrap_or_default();
+            tracing::error!(schedule = %row.id, why, "the line of a schedule cannot be read any more");
+            None
+        }
     }
-    line.ok()
 }
 
 /// Brings the schedules of a case type in step with a version of it that is being saved. What

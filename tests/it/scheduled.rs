@@ -621,3 +621,33 @@ async fn a_process_ticks_by_itself() {
     // The 201st is fired by the clock alone.
     upstream.wait_for_calls(201).await;
 }
+
+/// Takes minutes: `DOSSIER_LONG=1 cargo nextest run --release hundred_thousand`. What it costs
+/// those who create cases meanwhile is measured by `benches/tick.rs`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_cases_at_one_tick_are_fired_once_each() {
+    if std::env::var("DOSSIER_LONG").as_deref() != Ok("1") {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    let mut never = field(&app, &every_quarter());
+    never["when"] = json!("1 == 2");
+    app.define(json!([never])).await;
+    let cases = create_many(&app, 100_000, any_case).await;
+    let before = resident();
+    tick_at(&app, "2026-11-21T09:15:00Z").await;
+    let grown = resident().saturating_sub(before);
+    assert_eq!(schedule(&app).await["last_runs"], 100_000);
+    app.drain().await;
+    let fired = fired(&app).await;
+    assert_eq!(fired.len(), cases.len());
+    assert!(fired.values().all(|runs| *runs == 1));
+    assert!(grown < 256, "the tick took {grown} MiB");
+}
+
+/// Resident memory of this process, in MiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
