@@ -21,6 +21,7 @@ use super::parts::{App, AppOptions, default_workspace};
 use super::serve::told_to_stop;
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
+use crate::domain::allow::AllowRule;
 use crate::domain::clock::{Rng as _, SharedClock};
 use crate::domain::ids::SecretName;
 use crate::domain::token;
@@ -93,7 +94,8 @@ impl Running {
         settings.security.master_key = None;
         settings.security.master_key_file = scratch.0.join("master.key");
         settings.security.admin_token = Some(token.clone());
-        settings.network.allow.push(sandbox.to_string());
+        let rule = AllowRule::parse(&sandbox.to_string()).map_err(anyhow::Error::msg)?;
+        settings.network.allow.push(rule);
 
         let options = AppOptions { serves: true, ticks: true };
         let app = App::start(&settings, options, clock, rng, log).await?;

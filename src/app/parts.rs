@@ -16,7 +16,7 @@ use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
 use crate::engine::{Engine, EngineSettings, Worker};
-use crate::outbound::{AllowRule, Outbound, OutboundSettings};
+use crate::outbound::{Outbound, OutboundSettings};
 use crate::schedule::{Cron, Sweeper, ticks};
 use crate::service::{Services, Vault, master_keys_in_use};
 use crate::store::{CommitLimits, Store, StoreSettings};
@@ -190,18 +190,10 @@ impl App {
 }
 
 fn outbound(settings: &Settings, clock: &SharedClock) -> anyhow::Result<Outbound> {
-    let mut allow = Vec::with_capacity(settings.network.allow.len());
-    let mut problems = Vec::new();
-    for rule in &settings.network.allow {
-        match AllowRule::parse(rule) {
-            Ok(rule) => allow.push(rule),
-            Err(why) => problems.push(format!("network.allow `{rule}`: {why}")),
-        }
-    }
-    if !problems.is_empty() {
-        bail!(problems.join("\n"));
-    }
-    let settings = OutboundSettings { allow, response_bytes: settings.limits.response_bytes };
+    let settings = OutboundSettings {
+        allow: settings.network.allow.clone(),
+        response_bytes: settings.limits.response_bytes,
+    };
     Outbound::new(settings, clock.clone()).map_err(|failed| anyhow::anyhow!(failed.detail))
 }
 

@@ -83,8 +83,9 @@ impl Reader {
         text.map(SecretText::from)
     }
 
-    /// A list of texts, comma-separated in the environment; `check` says what is wrong with one.
-    pub fn list(&mut self, key: &'static str, check: impl Fn(&str) -> Result<(), String>) -> Vec<String> {
+    /// A list of texts, comma-separated in the environment, each read by `parse`, which says what is
+    /// wrong with one.
+    pub fn list<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let Some(Raw { value, origin }) = self.sources.values.remove(key) else { return Vec::new() };
         let items = match value {
             ValueKind::String(text) => Ok(text.split(',').map(str::to_owned).collect()),
@@ -103,12 +104,16 @@ impl Reader {
         });
         let items: Vec<String> =
             items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
-        for message in items.iter().filter_map(|item| check(item).err()) {
-            self.problem(key, &origin, &message);
+        let mut parsed = Vec::with_capacity(items.len());
+        for item in &items {
+            match parse(item) {
+                Ok(item) => parsed.push(item),
+                Err(message) => self.problem(key, &origin, &message),
+            }
         }
         let shown = items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ");
         self.effective.push(Effective { key, shown: Some(format!("[{shown}]")), origin });
-        items
+        parsed
     }
 
     /// All problems; what nobody has taken is unknown.

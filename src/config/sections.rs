@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tracing::Level;
 
+use crate::domain::allow::AllowRule;
 use crate::domain::secret::SecretText;
 
 /// Where we listen and how we stop.
@@ -49,8 +50,8 @@ pub struct Security {
 /// Where calls may go.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// Exceptions from "public addresses only"; the network guard knows what they mean.
-    pub allow: Vec<String>,
+    /// Exceptions from "public addresses only".
+    pub allow: Vec<AllowRule>,
 }
 
 /// How much is done at once.

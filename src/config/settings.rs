@@ -13,6 +13,7 @@ use super::sections::{
 };
 use super::size;
 use super::sources::Sources;
+use crate::domain::allow::AllowRule;
 use crate::domain::sealing::MasterKey;
 
 /// All settings, and where each came from.
@@ -52,7 +53,7 @@ impl Settings {
             server: server(&mut from),
             database: database(&mut from),
             security: security(&mut from),
-            network: Network { allow: from.list("network.allow", check_allowed) },
+            network: Network { allow: from.list("network.allow", AllowRule::parse) },
             workers: Workers { concurrency: narrow(from.number("workers.concurrency", 1..=65_536)) },
             limits: limits(&mut from),
             cache: Cache { max_bytes: from.size("cache.max_bytes", 0..=64 * GIB) },
@@ -163,17 +164,6 @@ fn check_token(token: &str) -> Result<(), String> {
     Err("cannot be used; use 8 to 256 visible ASCII characters, without blanks".to_owned())
 }
 
-/// Only what no rule can look like; the guard that applies the rules reads them in full.
-fn check_allowed(rule: &str) -> Result<(), String> {
-    if rule.contains("://") || rule.contains(|c: char| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER)
-    {
-        return Err(format!(
-            "`{rule}` cannot be used; use a range like 10.0.0.0/8 or a host like intranet.example:8443"
-        ));
-    }
-    Ok(())
-}
-
 fn limits(from: &mut Reader) -> Limits {
     let mut size = |key| narrow(from.size(key, 1..=GIB));
     Limits {
@@ -246,6 +236,10 @@ mod tests {
         Settings::load(file.map(|_| path.as_path()), vars(pairs))
     }
 
+    fn allowed(settings: &Settings) -> Vec<String> {
+        settings.network.allow.iter().map(ToString::to_string).collect()
+    }
+
     /// The problems as `key: message`.
     fn problems(file: Option<&str>, pairs: &[(&str, &str)]) -> Vec<String> {
         let InvalidSettings(problems) = load(file, pairs).unwrap_err();
@@ -287,10 +281,10 @@ mod tests {
         let settings = load(Some(file), &vars).unwrap();
         assert_eq!(settings.server.listen.to_string(), "[::1]:2");
         assert_eq!(settings.server.drain_seconds, 5);
-        assert_eq!(settings.network.allow, ["127.0.0.1:9000", "[::1]:9000", "intranet.example"]);
+        assert_eq!(allowed(&settings), ["127.0.0.1/32:9000", "[::1/128]:9000", "intranet.example"]);
         assert_eq!(settings.limits.response_bytes, 65_536);
         assert_eq!(settings.workers.concurrency, 512);
-        assert_eq!(load(Some(file), &[]).unwrap().network.allow, ["10.0.0.0/8"]);
+        assert_eq!(allowed(&load(Some(file), &[]).unwrap()), ["10.0.0.0/8"]);
         assert!(load(Some(file), &[("DOSSIER__NETWORK__ALLOW", "")]).unwrap().network.allow.is_empty());
     }
 
@@ -338,7 +332,11 @@ mod tests {
             ("SECURITY__ADMIN_TOKEN", "hushhus", "8 to 256"),
             ("SECURITY__ADMIN_TOKEN", "confidential token", "8 to 256"),
             ("SECURITY__ADMIN_TOKEN", "confidentiäl", "8 to 256"),
-            ("NETWORK__ALLOW", "10.0.0.0/8,http://x", "`http://x`"),
+            ("NETWORK__ALLOW", "10.0.0.0/8,http://x", "`http://x` holds a scheme"),
+            ("NETWORK__ALLOW", "*.intranet.example", "neither an address nor a host name"),
+            ("NETWORK__ALLOW", "10.0.0.0/33", "not an IP network in CIDR form"),
+            ("NETWORK__ALLOW", "intranet.example:http", "a port that is not a number"),
+            ("NETWORK__ALLOW", "intra net", "neither an address nor a host name"),
             ("WORKERS__CONCURRENCY", "0", "from 1 to 65536"),
             ("WORKERS__CONCURRENCY", "65537", "from 1 to 65536"),
             ("LIMITS__RESPONSE_BYTES", "0", "from 1 bytes to 1 GiB"),
@@ -367,14 +365,20 @@ mod tests {
     #[test]
     fn all_problems_are_listed_at_once() {
         let file = "[server]\nlisten = 5\nlistne = 6\n[workers]\nconcurrency = true\n[nothing]\n";
-        let vars = [("DOSSIER__LOG__LEVEL", "loud"), ("DOSSIER__ADMIN_TOKEN", "confidential")];
+        let vars = [
+            ("DOSSIER__LOG__LEVEL", "loud"),
+            ("DOSSIER__ADMIN_TOKEN", "confidential"),
+            ("DOSSIER__NETWORK__ALLOW", "127.0.0.1:0,intranet.example,a..b"),
+        ];
         let found = problems(Some(file), &vars);
-        assert_eq!(found.len(), 6, "{found:#?}");
+        assert_eq!(found.len(), 8, "{found:#?}");
         let text = found.join("\n");
         for expected in [
             "server.listen: `5`",
             "workers.concurrency: `true`",
             "log.level: `loud`",
+            "network.allow: `127.0.0.1:0` has a port",
+            "network.allow: `a..b` is neither",
             "server.listne: is not a setting; did you mean server.listen?",
             "nothing: is not a setting",
             "admin_token: is not a setting; did you mean DOSSIER__SECURITY__ADMIN_TOKEN?",

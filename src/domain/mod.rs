@@ -36,6 +36,12 @@ pub mod data;
 /// Which values of a case a field looks at.
 pub mod watch;
 
+/// When a scheduled field is due.
+pub mod schedule;
+
+/// What may be called although the network guard would refuse it.
+pub mod allow;
+
 /// What a provider answered.
 pub mod answer;
 

@@ -18,11 +18,12 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Client, Method, Request, Response};
 use url::{Host, Url};
 
-use super::allow::{AllowRule, Guard};
+use super::allow::Guard;
 use super::connect::{Call, DialLayer};
 use super::exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 use super::resolve::{GuardedResolver, LookUp, System};
 use super::{body, classify, redirect};
+use crate::domain::allow::AllowRule;
 use crate::domain::clock::SharedClock;
 
 const USER_AGENT: &str = concat!("dossier/", env!("CARGO_PKG_VERSION"));

@@ -19,7 +19,7 @@
 /// Which addresses are globally routable.
 mod guard;
 
-/// Exceptions from the guard: `network.allow`.
+/// The guard with its exceptions: `network.allow`.
 mod allow;
 
 /// What is sent, what comes back, and what can go wrong.
@@ -46,7 +46,6 @@ mod classify;
 /// When the provider wants to be asked again.
 mod retry_after;
 
-pub use allow::AllowRule;
 pub use client::{Outbound, OutboundSettings};
 pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 pub use guard::{Verdict, judge};

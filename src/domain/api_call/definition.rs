@@ -6,12 +6,11 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::domain::case_type::Context;
-use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
 use crate::domain::mapping::{ErrorMapping, Mapping};
-use crate::domain::problem::{code, join};
+use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::{WatchPath, WatchSet};
@@ -20,6 +19,7 @@ use super::compiler::Compiler;
 use super::config;
 use super::doubts;
 use super::request::Request;
+use super::triggers::{LONGEST_AGE, ask_for_watch, read_schedule, read_triggers, read_watch, schedule_form};
 
 /// Members that stand at the field, beside `api_config`.
 pub const FIELD_MEMBERS: [&str; 9] =
@@ -27,8 +27,6 @@ pub const FIELD_MEMBERS: [&str; 9] =
 
 /// Retries after the first attempt when the definition does not say.
 const RETRIES: u32 = 3;
-/// Ten years: longer is a slip of the keyboard.
-const LONGEST_CACHE_SECONDS: u64 = 315_360_000;
 
 /// A field that fetches, compiled.
 #[derive(Debug)]
@@ -37,6 +35,8 @@ pub struct ApiCall {
     pub triggers: Vec<Trigger>,
     /// False: never runs, shown as disabled.
     pub enabled: bool,
+    /// When it is due by itself; there exactly when `scheduled` is among the triggers.
+    pub schedule: Option<Schedule>,
     /// The condition under which it runs; none: always.
     pub when: Option<Expression>,
     /// Retries after the first attempt, 0 to 10.
@@ -71,6 +71,8 @@ pub struct ApiCall {
     pub pinnable: Vec<DataPath>,
     /// What its `when` reads of the data before a change.
     pub old: OldUse,
+    /// The paths of `watch` as they were given; empty when they are inferred.
+    watch_given: Vec<WatchPath>,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
 }
@@ -81,14 +83,14 @@ impl ApiCall {
         let outputs = context.outputs_without(own_output(field));
         let mut compiler = Compiler::new(context, &outputs);
         let triggers = read_triggers(field);
-        field.later("watch");
-        field.later("schedule");
+        let watch_given = read_watch(field, context).unwrap_or_default();
+        let schedule = read_schedule(field, triggers.as_deref());
         let when = compiler.when(field);
         let condition = std::mem::take(&mut compiler.references);
         let retry =
             field.whole("retry", 0..=10).and_then(|retry| u32::try_from(retry).ok()).unwrap_or(RETRIES);
         let timeout_ms = field.whole("timeout", 1..=300_000);
-        let cache_duration = read_cache_duration(field);
+        let cache_duration = field.whole("cache_duration", 0..=LONGEST_AGE).unwrap_or(0);
         let enabled = field.flag("enabled").unwrap_or(true);
         let config = config::read(field, &mut compiler, &outputs)?;
         let Compiler { mut references, secrets, .. } = compiler;
@@ -96,14 +98,18 @@ impl ApiCall {
         let read: Vec<_> = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
         let pinnable = own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect();
         references.extend(condition);
-        let inferred = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs));
-        let inferred = inferred.filter(|path| !own.iter().any(|target| path.lies_in(target)));
+        ask_for_watch(field, triggers.as_deref().unwrap_or_default(), &references);
         let needs = references.iter().filter_map(|path| WatchPath::referenced(path, &outputs)).collect();
-        let watch = WatchSet::new(inferred, own.clone());
+        let watch = if watch_given.is_empty() {
+            inferred(&references, &outputs, own.clone())
+        } else {
+            WatchSet::new(watch_given.iter().cloned(), own.clone())
+        };
         let old = when.as_ref().map(|when| OldUse::of_references(when.references())).unwrap_or_default();
         let call = Self {
             triggers: triggers?,
             enabled,
+            schedule,
             when,
             retry,
             timeout_ms,
@@ -121,10 +127,10 @@ impl ApiCall {
             targets: own,
             pinnable,
             old,
+            watch_given,
             normal: config.normal,
         };
-        let at = field.at("api_config");
-        doubts::look(&call, &secrets, &at, context, field.findings);
+        doubts::look(&call, &secrets, context, field);
         Some(call)
     }
 
@@ -135,6 +141,15 @@ impl ApiCall {
             "trigger".into(),
             self.triggers.iter().map(|trigger| Value::from(trigger.as_str())).collect(),
         );
+        if !self.watch_given.is_empty() {
+            form.insert(
+                "watch".into(),
+                self.watch_given.iter().map(|path| Value::from(path.to_string())).collect(),
+            );
+        }
+        if let Some(schedule) = &self.schedule {
+            form.insert("schedule".into(), schedule_form(schedule));
+        }
         if let Some(when) = &self.when {
             form.insert("when".into(), when.source().into());
         }
@@ -153,14 +168,27 @@ impl ApiCall {
     /// How long an answer counts as fresh: what its schedule says, else how long it may be
     /// shared; none: for ever.
     pub fn fresh_for(&self) -> Option<TimeDelta> {
-        let seconds = Some(self.cache_duration).filter(|seconds| *seconds > 0)?;
+        let shared = Some(self.cache_duration).filter(|seconds| *seconds > 0);
+        let seconds = self.schedule.as_ref().and_then(|schedule| schedule.older_than).or(shared)?;
         TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
+    }
+
+    /// Every place in `data` that it writes: targets, and the output variable.
+    pub fn writes(&self) -> Vec<DataPath> {
+        own_targets(&self.mapping, self.output_variable.as_deref())
     }
 
     /// True when this trigger fires the field.
     pub fn fires_on(&self, trigger: Trigger) -> bool {
         self.triggers.contains(&trigger)
     }
+}
+
+/// What request and `when` refer to, less what the field writes itself.
+fn inferred(references: &BTreeSet<String>, outputs: &[String], own: Vec<DataPath>) -> WatchSet {
+    let paths = references.iter().filter_map(|path| WatchPath::inferred(path, outputs));
+    let foreign: Vec<_> = paths.filter(|path| !own.iter().any(|target| path.lies_in(target))).collect();
+    WatchSet::new(foreign, own)
 }
 
 /// Every place in `data` that the field writes.
@@ -172,69 +200,4 @@ fn own_targets(mapping: &Mapping, output_variable: Option<&str>) -> Vec<DataPath
 /// The field's own output variable, which its own templates cannot read.
 fn own_output<'v>(field: &mut Reader<'v, '_>) -> Option<&'v str> {
     field.get("api_config")?.get("output_variable")?.as_str()
-}
-
-/// A trigger or a list of them; twice the same counts once.
-fn read_triggers(field: &mut Reader<'_, '_>) -> Option<Vec<Trigger>> {
-    let at = field.at("trigger");
-    let listed = match field.get("trigger") {
-        None => return Some(vec![Trigger::OnCreate]),
-        Some(text @ Value::String(_)) => vec![(at, text)],
-        Some(Value::Array(items)) => items.iter().enumerate().map(|(n, item)| (join(&at, n), item)).collect(),
-        Some(other) => {
-            field.wrong_type("trigger", "a text or an array of texts", other);
-            return None;
-        }
-    };
-    if listed.is_empty() {
-        let message = "is empty: leave it out, or give `[\"manual\"]` for a field that only runs when asked";
-        field.problem("trigger", code::OUT_OF_RANGE, message);
-        return None;
-    }
-    let mut triggers = Vec::new();
-    let count = listed.len();
-    let mut good = 0;
-    for (pointer, value) in listed {
-        if let Some(trigger) = read_trigger(value, pointer, field) {
-            good += 1;
-            if !triggers.contains(&trigger) {
-                triggers.push(trigger);
-            }
-        }
-    }
-    (good == count).then_some(triggers)
-}
-
-fn read_trigger(value: &Value, pointer: String, field: &mut Reader<'_, '_>) -> Option<Trigger> {
-    let findings = &mut *field.findings;
-    let Value::String(word) = value else {
-        findings.problem(pointer, code::WRONG_TYPE, "expected a text such as `on_create`");
-        return None;
-    };
-    match Trigger::parse(word) {
-        Some(trigger @ (Trigger::OnCreate | Trigger::Manual)) => Some(trigger),
-        _ if LATER_TRIGGERS.contains(&word.as_str()) => {
-            let message =
-                format!("the trigger `{word}` comes with a later version: use `on_create` or `manual`");
-            findings.problem(pointer, code::NOT_SUPPORTED_YET, message);
-            None
-        }
-        _ => {
-            let known: Vec<_> = Trigger::ALL.iter().map(|trigger| trigger.as_str()).collect();
-            findings.problem(pointer, code::INVALID, unknown_word(word, "a trigger", &known));
-            None
-        }
-    }
-}
-
-/// Triggers of the contract that have no source of events yet.
-const LATER_TRIGGERS: [&str; 4] = ["on_update", "scheduled", "webhook", "workflow"];
-
-fn read_cache_duration(field: &mut Reader<'_, '_>) -> u64 {
-    let seconds = field.whole("cache_duration", 0..=LONGEST_CACHE_SECONDS).unwrap_or(0);
-    if seconds > 0 {
-        let message = "caching comes with a later version: leave it out or give 0";
-        field.problem("cache_duration", code::NOT_SUPPORTED_YET, message);
-    }
-    seconds
 }

@@ -7,22 +7,61 @@ use std::collections::BTreeMap;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::Findings;
+use crate::domain::case_type::reader::Reader;
+use crate::domain::firing::OldUse;
 use crate::domain::problem::join;
 use crate::domain::secret::{HostRule, allows};
+use crate::domain::trigger::Trigger;
 
 use super::address::origin;
 use super::definition::ApiCall;
+use super::method::Method;
 use super::request::Request;
 
-/// Looks at one field. `at` is the pointer of its `api_config`; `secrets` says where each
-/// secret is used.
+/// Looks at one field. `secrets` says where each secret is used.
 pub fn look(
     call: &ApiCall,
     secrets: &BTreeMap<String, String>,
-    at: &str,
     context: &Context<'_>,
-    findings: &mut Findings,
+    field: &mut Reader<'_, '_>,
 ) {
+    doubt_triggers(call, field);
+    doubt_cache(call, field);
+    let at = &field.at("api_config");
+    doubt_request(call, at, field.findings);
+    doubt_headers(&call.request, at, field.findings);
+    doubt_hosts(&call.request, secrets, context, field.findings);
+}
+
+/// Triggers that cannot fire, and what only one of them brings.
+fn doubt_triggers(call: &ApiCall, field: &mut Reader<'_, '_>) {
+    let on_update = call.fires_on(Trigger::OnUpdate);
+    if on_update && call.watch.paths().is_empty() {
+        let message =
+            "nothing to watch: never fires by a change; refer to a value of `data`, or list some in `watch`";
+        field.doubt("trigger", message);
+    }
+    if !on_update && call.old != OldUse::Nothing {
+        let message = "`old` is there only when `on_update` fires the field: add it to `trigger`, else `old` is \
+                       always missing";
+        field.doubt("when", message);
+    }
+}
+
+/// A cached answer instead of a call that was meant to do something.
+fn doubt_cache(call: &ApiCall, field: &mut Reader<'_, '_>) {
+    let method = call.request.method;
+    if call.cache_duration > 0 && !matches!(method, Method::Get | Method::Head) {
+        let message = format!(
+            "caching the answers of {} means that a call may not be made at all: see that its only purpose is its \
+             answer, or set `cache_duration` to 0",
+            method.as_str()
+        );
+        field.doubt("cache_duration", message);
+    }
+}
+
+fn doubt_request(call: &ApiCall, at: &str, findings: &mut Findings) {
     let request = &call.request;
     let keyed = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
     if !request.method.is_idempotent() && call.retry > 0 && !keyed {
@@ -38,20 +77,24 @@ pub fn look(
             format!("many servers ignore or refuse a body of a {} request", request.method.as_str());
         findings.doubt(join(at, "body"), message);
     }
-    doubt_headers(request, at, findings);
-    doubt_hosts(request, secrets, context, findings);
 }
 
-/// Two sources for one header.
+/// Two sources for one header, and a credential that everybody can read.
 fn doubt_headers(request: &Request, at: &str, findings: &mut Findings) {
     let set_by_auth = match &request.auth {
-        Auth::Bearer { .. } | Auth::Basic { .. } => "authorization",
-        Auth::ApiKey { key, place: KeyPlace::Header, .. } => key,
-        _ => return,
+        Auth::Bearer { .. } | Auth::Basic { .. } => Some("authorization"),
+        Auth::ApiKey { key, place: KeyPlace::Header, .. } => Some(key.as_str()),
+        _ => None,
     };
-    if let Some((name, _)) = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(set_by_auth)) {
-        let pointer = join(&join(at, "headers"), name);
-        findings.doubt(pointer, "`auth` sets this header as well: keep one of the two");
+    for (name, value) in &request.headers {
+        let pointer = || join(&join(at, "headers"), name);
+        if set_by_auth.is_some_and(|set| name.eq_ignore_ascii_case(set)) {
+            findings.doubt(pointer(), "`auth` sets this header as well: keep one of the two");
+        } else if name.eq_ignore_ascii_case("authorization") && value.literal().is_some() {
+            let message = "whoever may read this case type can read this credential: make it a secret, and name it \
+                           in `auth`, such as `{\"type\": \"bearer\", \"token\": \"{secret.my_token}\"}`";
+            findings.doubt(pointer(), message);
+        }
     }
 }
 

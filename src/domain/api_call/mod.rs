@@ -1,6 +1,7 @@
 //! The configuration of an API Call field: when it runs, what it sends, what it keeps.
 //!
-//! `definition.rs` reads what stands at the field itself, `config.rs` what stands inside
+//! `definition.rs` reads what stands at the field itself, `triggers.rs` the part of it that says
+//! what fires it, `config.rs` what stands inside
 //! `api_config`; `request.rs`, `headers.rs` and `body.rs` read the request in it. `compiler.rs`
 //! compiles templates and looks up the names they use, `address.rs` tells where a url goes, and
 //! `doubts.rs` warns of what is legal but probably not meant.
@@ -14,6 +15,7 @@ mod doubts;
 mod headers;
 mod method;
 mod request;
+mod triggers;
 
 pub use body::BodyTemplate;
 pub use compiler::Compiler;

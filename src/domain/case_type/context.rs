@@ -23,6 +23,9 @@ pub struct Context<'k> {
     pub params: Map<String, Value>,
     /// Keys of the sections.
     pub sections: BTreeSet<String>,
+    /// Members of `data` that plain fields, targets and output variables name, where others are
+    /// refused (`additional_data` is false).
+    pub named: Option<BTreeSet<String>>,
     /// Output variables of all fields, as far as they are well-formed.
     pub outputs: Vec<String>,
 }

@@ -12,6 +12,7 @@ use crate::domain::ids::{CaseTypeKey, FieldKey, KEY_RULE, is_key};
 use crate::domain::problem::{Problem, code, join};
 
 use super::context::{Context, Known};
+use super::cycles;
 use super::findings::{Findings, short};
 use super::names;
 use super::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
@@ -130,7 +131,10 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
     let at = reader.at("fields");
     reader.finish(|_| None);
 
-    let context = context(known, &sections, &params, definitions);
+    let context = Context {
+        named: (!additional_data).then(|| names::named(definitions)),
+        ..context(known, &sections, &params, definitions)
+    };
     let fields = read_fields(definitions, &at, &context, findings);
     names::compare(definitions, &at, findings);
     let key = key?;
@@ -147,6 +151,9 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
     };
     case_type.mapped = mapped(&case_type);
     case_type.outputs = case_type.api_calls().filter_map(|(_, call)| call.output_variable.clone()).collect();
+    if findings.problems.is_empty() {
+        cycles::doubt(&case_type.fields, &at, findings);
+    }
     Some(case_type)
 }
 
@@ -254,6 +261,7 @@ fn context<'k>(
         known,
         params: all,
         sections: sections.iter().map(|section| section.key.clone()).collect(),
+        named: None,
         outputs: outputs
             .into_iter()
             .filter(|name| output_variable_problem(name).is_none())

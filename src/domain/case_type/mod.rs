@@ -5,11 +5,12 @@
 //! with every problem and its JSON pointer, or it holds together. Nothing here knows the
 //! database, the network or the time.
 //!
-//! Start with `definition.rs`; `names.rs` compares the fields with each other, `check.rs` checks
-//! the data of cases.
+//! Start with `definition.rs`; `names.rs` compares the fields with each other, `cycles.rs` finds
+//! those that fire each other in a circle, `check.rs` checks the data of cases.
 
 mod check;
 mod context;
+mod cycles;
 mod definition;
 pub mod findings;
 mod names;

@@ -4,7 +4,7 @@
 //! another. The raw definitions are compared, not the compiled fields, so that a field with
 //! another problem still takes part and all problems come out at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,6 +40,13 @@ pub fn compare(definitions: &[Value], at: &str, findings: &mut Findings) {
             report(first, second, findings);
         }
     }
+}
+
+/// The members of `data` that fields name: keys of plain fields, first words of targets, output
+/// variables.
+pub fn named(definitions: &[Value]) -> BTreeSet<String> {
+    let written = claims(definitions, "").into_iter().filter_map(|claim| claim.words.into_iter().next());
+    plain_fields(definitions).into_keys().map(str::to_owned).chain(written).collect()
 }
 
 /// The output variable of a raw definition.

@@ -59,6 +59,11 @@ impl<'v, 'f> Reader<'v, 'f> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
+    /// Notes a doubt about a member.
+    pub fn doubt(&mut self, name: &str, message: impl Into<String>) {
+        self.findings.doubt(join(&self.pointer, name), message);
+    }
+
     /// Reports that a member is missing.
     pub fn missing(&mut self, name: &'static str, remedy: &str) {
         self.problem(name, code::REQUIRED, format!("`{name}` is missing: {remedy}"));
