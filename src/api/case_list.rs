@@ -97,11 +97,7 @@ fn field(query: &mut Query, key: String, value: &str) -> Option<(String, String,
         query.refuse(&name, "`field.` and the key of a field");
         return None;
     }
-    if word == STALE && reason.is_none() {
-        query.later(&format!("{name}={STALE}"));
-        return None;
-    }
-    let known = FieldStatus::parse(word).is_some() || word == CACHED;
+    let known = FieldStatus::parse(word).is_some() || [CACHED, STALE].contains(&word);
     if !known {
         let words = FieldStatus::ALL.iter().map(|status| status.as_str()).chain([CACHED, STALE]);
         query.refuse(
@@ -165,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_later_versions_filter_by_is_told_apart_from_what_is_wrong() {
-        for later in ["q=acme", "data.city=Gent", "field.vat_check=stale"] {
+        for later in ["q=acme", "data.city=Gent"] {
             let error = read(later).map(|_| ()).unwrap_err();
             assert!(error.starts_with("422 not_supported_yet: "), "{later}: {error}");
         }

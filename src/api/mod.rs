@@ -26,6 +26,7 @@ mod intake;
 /// What lists have in common.
 mod list;
 
+mod cache;
 mod case_list;
 mod case_types;
 mod cases;

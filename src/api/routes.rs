@@ -13,11 +13,12 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
-use super::{case_types, cases, fields, health, openapi, runs, schedules, secrets, tokens};
+use super::{cache, case_types, cases, fields, health, openapi, runs, schedules, secrets, tokens};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     let v1 = web::scope("/v1")
+        .service(at("/cache").delete(cache::purge))
         .service(at("/case-types").get(case_types::list).post(case_types::create))
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
         .service(at("/cases").get(cases::list).post(cases::create))

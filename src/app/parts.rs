@@ -130,7 +130,10 @@ impl App {
             outbound,
             clock.clone(),
             rng,
-            EngineSettings { concurrency: settings.workers.concurrency },
+            EngineSettings {
+                concurrency: settings.workers.concurrency,
+                cache_bytes: settings.cache.max_bytes,
+            },
         );
         let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
         let cron = Cron::new(services.schedules.clone(), stop.clone());

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{SubsecRound as _, Utc};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use uuid::Uuid;
 
 use crate::domain::clock::{Clock, Instant, Rng};
 
@@ -35,27 +37,53 @@ async fn sleep_until(clock: SystemClock, at: Instant) {
     }
 }
 
-/// The random source of the operating system.
-#[derive(Debug, Clone)]
-pub struct SystemRng(SystemRandom);
+/// The random source of the operating system. Ids that it makes for one millisecond count up, so
+/// that what is made in one go keeps its order.
+#[derive(Debug)]
+pub struct SystemRng {
+    source: SystemRandom,
+    /// The millisecond of the last id, and its counter.
+    last: Mutex<(i64, u16)>,
+}
+
+/// Highest value of the counter: 12 bits, the whole of `rand_a`.
+const MAX_COUNT: u16 = 0x0fff;
 
 impl Default for SystemRng {
     fn default() -> Self {
-        Self(SystemRandom::new())
+        Self { source: SystemRandom::new(), last: Mutex::new((i64::MIN, 0)) }
     }
 }
 
 impl SystemRng {
     /// The source.
     pub fn new() -> Self {
-        Self(SystemRandom::new())
+        Self::default()
+    }
+
+    /// The next count within this millisecond; it begins anywhere in the lower half.
+    fn count(&self, millis: i64, random: u16) -> u16 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = last.0 != millis || last.1 == MAX_COUNT;
+        *last = (millis, if fresh { random & (MAX_COUNT >> 1) } else { last.1 + 1 });
+        last.1
     }
 }
 
 impl Rng for SystemRng {
     #[expect(clippy::expect_used, reason = "keys and tokens without randomness would be worse than a crash")]
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the operating system gives random numbers");
+        self.source.fill(bytes).expect("the operating system gives random numbers");
+    }
+
+    /// A UUIDv7 whose `rand_a` counts (RFC 9562, section 6.2, method 1).
+    fn uuid(&self, at: Instant) -> Uuid {
+        let mut bytes = [0; 10];
+        self.fill(&mut bytes);
+        let count = self.count(at.timestamp_millis(), u16::from_be_bytes([bytes[0], bytes[1]]));
+        bytes[..2].copy_from_slice(&count.to_be_bytes());
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 }
 
@@ -74,6 +102,15 @@ mod tests {
             assert!(clock.now() >= at);
         }
         assert_eq!(near.timestamp_subsec_nanos() % 1_000_000, 0);
+    }
+
+    #[test]
+    fn ids_of_one_millisecond_keep_their_order() {
+        let (rng, at) = (SystemRng::default(), SystemClock.now());
+        let ids: Vec<_> = (0..1000).map(|_| rng.uuid(at)).collect();
+        assert!(ids.is_sorted() && ids.iter().all(|id| id.get_version_num() == 7));
+        let later: Vec<_> = (0..1000).map(|_| rng.uuid(at + TimeDelta::milliseconds(1))).collect();
+        assert!(later.is_sorted() && ids.last() < later.first());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::answer_cache::{AnswerCache, CacheCounts};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
@@ -17,6 +18,8 @@ use crate::store::{Store, StoreError};
 pub struct EngineSettings {
     /// Calls in flight.
     pub concurrency: usize,
+    /// Memory for cached answers.
+    pub cache_bytes: u64,
 }
 
 /// What the steps share.
@@ -37,6 +40,8 @@ pub struct Engine {
     pub worker: WorkerId,
     /// Limits.
     pub settings: EngineSettings,
+    /// Answers of providers.
+    pub(super) cache: AnswerCache,
     /// How often each run was handed back in a row.
     pub(super) handed_back: HandedBack,
 }
@@ -53,13 +58,19 @@ impl Engine {
         settings: EngineSettings,
     ) -> Arc<Self> {
         let worker = WorkerId(rng.uuid(clock.now()));
+        let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         let handed_back = HandedBack::default();
-        Arc::new(Self { store, plans, secrets, outbound, clock, rng, worker, settings, handed_back })
+        Arc::new(Self { store, plans, secrets, outbound, clock, rng, worker, settings, cache, handed_back })
+    }
+
+    /// How often the cache was looked into, and what came of it.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.cache.counts()
     }
 }
 
 /// Our own trouble before anything was sent.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The database.
     #[error(transparent)]
@@ -69,8 +80,8 @@ pub enum EngineError {
     Service(#[from] ServiceError),
 }
 
-/// Why a run does not produce data now.
-#[derive(Debug)]
+/// Why a run does not produce data now. Cloned for each run that shared the call.
+#[derive(Debug, Clone)]
 pub(super) enum Stop {
     /// It went wrong.
     Failed(Box<Failure>),
@@ -107,6 +118,10 @@ pub(super) struct Trace {
     pub(super) phases: Option<PhaseTimes>,
     /// Some of the request left and no complete answer came.
     pub(super) unknown: bool,
+    /// The run waited for the call of another run, which failed; it sent nothing itself.
+    pub(super) followed: bool,
+    /// The run that fetched the answer, when it was not this one.
+    pub(super) cached_from: Option<RunId>,
 }
 
 impl Trace {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::context::{Engine, Stop, Trace};
-use super::judge::excerpt;
+use super::ask::Fetched;
+use super::context::{Stop, Trace};
 use super::prepare::Prepared;
-use super::send::Received;
 use crate::domain::answer::Answer;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::mapping::{Mapped, MappingError, Write};
@@ -15,46 +14,39 @@ use crate::store::{CaseEffect, ClaimedRun};
 
 /// Maps a success into what the case gets.
 pub(super) async fn map(
-    engine: &Engine,
     run: &ClaimedRun,
     prepared: &Arc<Prepared>,
-    received: Received,
+    fetched: Arc<Fetched>,
     trace: &Trace,
 ) -> Result<CaseEffect, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let status = received.answer.status;
-    let excerpt = excerpt(&received.answer);
-    let (answer, mapped) = apply(prepared, call.mapping.needs_thread(), received.answer).await;
-    let Mapped { writes, kept } =
-        mapped.map_err(|failure| Failure { http_status: Some(status), body_excerpt: excerpt, ..failure })?;
+    let answer = &fetched.answer;
+    let mapped = apply(prepared, call.mapping.needs_thread(), &fetched).await;
+    let Mapped { writes, kept } = mapped.map_err(|failure| Failure {
+        http_status: Some(answer.status),
+        body_excerpt: answer.text.clone(),
+        ..failure
+    })?;
     let output = call.output_variable.clone().map(|name| (name, (*answer.body_value()).clone()));
-    let fetched_at = engine.clock.now();
     let clears = if run.overwrite { call.targets.clone() } else { Vec::new() };
     let root = run.case.case.root();
     let seen = Sight { data: &prepared.data, case: &root, params: &prepared.plan.params };
     let inputs = call.watch.fingerprints(&seen);
-    let provider = trace.provider().to_owned();
+    let (fetched_at, provider) = (fetched.at, trace.provider().to_owned());
     Ok(CaseEffect { writes, kept, clears, inputs, output, fetched_at, provider })
 }
 
 type Outcome = Result<Mapped, Failure>;
 
 /// Patterns over large answers may take a while: they go to a thread of their own.
-async fn apply(prepared: &Arc<Prepared>, in_thread: bool, answer: Answer) -> (Answer, Outcome) {
+async fn apply(prepared: &Arc<Prepared>, in_thread: bool, fetched: &Arc<Fetched>) -> Outcome {
     if !in_thread {
-        let writes = values(prepared, &answer);
-        return (answer, writes);
+        return values(prepared, &fetched.answer);
     }
-    let shared = prepared.clone();
-    let kept = Answer {
-        status: answer.status,
-        headers: answer.headers.clone(),
-        body: answer.body.clone(),
-        text: None,
-    };
-    match tokio::task::spawn_blocking(move || values(&shared, &answer)).await {
-        Ok(writes) => (kept, writes),
-        Err(_) => (kept, Err(Failure::new(FailureCode::Internal, "the mapping panicked"))),
+    let (prepared, fetched) = (prepared.clone(), fetched.clone());
+    match tokio::task::spawn_blocking(move || values(&prepared, &fetched.answer)).await {
+        Ok(writes) => writes,
+        Err(_) => Err(Failure::new(FailureCode::Internal, "the mapping panicked")),
     }
 }
 

@@ -24,20 +24,31 @@ mod prepare;
 /// 4. Templates into a request, or skipped.
 mod render;
 
-/// 5. Credentials onto the request.
+/// 5. An answer in the cache? One call for all who want the same.
+mod cached;
+
+/// What step 5 keeps, and by which key.
+mod answer_cache;
+mod cache_key;
+
+/// 6. To the provider and back, in the three steps that follow.
+mod ask;
+
+/// 7. Credentials onto the request.
 mod authorize;
 
-/// 6. One exchange; what went wrong with it, as a failure.
+/// 8. One exchange; what went wrong with it, as a failure.
 mod send;
 
-/// 7. Is the answer a success?
+/// 9. Is the answer a success?
 mod judge;
 
-/// 8. The answer into values.
+/// 10. The answer into values.
 mod map;
 
-/// 9. One commit: data, provenance, state, run, attempt.
+/// 11. One commit: data, provenance, state, run, attempt.
 mod record;
 
+pub use answer_cache::CacheCounts;
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::{Engine, EngineError, Stop, Trace};
-use super::{authorize, judge, map, prepare, record, render, send};
+use super::{cached, map, prepare, record, render};
 use crate::store::{CaseEffect, ClaimedRun};
 
 /// One attempt of one run.
@@ -16,8 +16,6 @@ pub(super) async fn attempt(engine: &Engine, run: ClaimedRun) -> Result<(), Engi
 async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<CaseEffect, Stop> {
     let prepared = Arc::new(prepare::prepare(engine, run).await?);
     let request = render::render(&prepared, trace)?;
-    let signed = authorize::authorize(&prepared, request, trace)?;
-    let answer = send::send(engine, &prepared, signed, trace).await?;
-    judge::judge(&prepared, &answer)?;
-    map::map(engine, run, &prepared, answer, trace).await
+    let fetched = cached::answer(engine, run, &prepared, request, trace).await?;
+    map::map(run, &prepared, fetched, trace).await
 }

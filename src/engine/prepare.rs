@@ -42,6 +42,11 @@ impl Prepared {
     pub(super) fn call(&self) -> Option<&ApiCall> {
         self.plan.case_type.field(&self.field).and_then(|field| field.api_call())
     }
+
+    /// Seconds for which an answer may be kept and shared; 0: not at all.
+    pub(super) fn cache_seconds(&self) -> u64 {
+        self.call().map_or(0, |call| call.cache_duration)
+    }
 }
 
 /// Gathers it, or says why there is nothing to do.

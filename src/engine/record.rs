@@ -23,7 +23,8 @@ pub(super) async fn record(
     outcome: Result<CaseEffect, Stop>,
 ) -> Result<(), EngineError> {
     let at = engine.clock.now();
-    let verdict = match outcome {
+    let cached_from = trace.cached_from;
+    let mut verdict = match outcome {
         Ok(effect) => Verdict::Ended(Ending { effect: Some(effect), ..ending(RunStatus::Succeeded) }),
         Err(Stop::Skipped(reason, missing)) => {
             Verdict::Ended(Ending { reason: Some(reason), missing, ..ending(RunStatus::Skipped) })
@@ -37,6 +38,9 @@ pub(super) async fn record(
         }
     };
     engine.handed_back.forget(run.id);
+    if let Verdict::Ended(ending) = &mut verdict {
+        ending.cached_from = cached_from;
+    }
     let attempt = attempt(&run, trace, &verdict, at);
     commit(engine, closing(run, at, attempt, verdict)).await
 }
@@ -79,7 +83,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
 }
 
 const fn ending(status: RunStatus) -> Ending {
-    Ending { status, reason: None, missing: Vec::new(), error: None, effect: None }
+    Ending { status, reason: None, missing: Vec::new(), error: None, effect: None, cached_from: None }
 }
 
 fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
@@ -137,9 +141,12 @@ fn renamed(failure: Failure, limited: bool) -> Failure {
     if limited { Failure { code: FailureCode::RateLimited, ..failure } } else { failure }
 }
 
-/// What the history keeps; nothing when no request was put together.
+/// What the history keeps; nothing when no request was put together. A run that waited in vain
+/// for the call of another one has an attempt without a request.
 fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Option<Attempt> {
-    trace.request.as_ref()?;
+    if trace.request.is_none() && !trace.followed {
+        return None;
+    }
     let unknown = trace.unknown;
     let (outcome, error, next) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None, None),

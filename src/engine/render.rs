@@ -99,7 +99,7 @@ pub(super) fn render(prepared: &Prepared, trace: &mut Trace) -> Result<Rendered,
 }
 
 /// What `auth` reads; it is put on the request later, but misses its values with the rest.
-fn credentials(auth: &Auth) -> Vec<&Template> {
+pub(super) fn credentials(auth: &Auth) -> Vec<&Template> {
     match auth {
         Auth::Inherited | Auth::None => Vec::new(),
         Auth::Bearer { token } => vec![token],

@@ -167,8 +167,12 @@ impl Worker {
             }
         }
         let rest: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
-        for (id, (run, task)) in rest {
+        // All before the first is given back: a run that waits for the call of another one would
+        // make it itself when only the other is stopped.
+        for (_, (_, task)) in &rest {
             task.abort();
+        }
+        for (id, (run, _)) in rest {
             if let Err(error) = record::give_back(&self.engine, &run).await {
                 tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
             }

@@ -33,19 +33,27 @@ pub struct CaseQuery {
 }
 
 impl CaseQuery {
-    pub(super) async fn filter(self, plans: &Plans, actor: &Actor) -> Result<CaseFilter, ServiceError> {
+    pub(super) async fn filter(
+        self,
+        plans: &Plans,
+        actor: &Actor,
+        now: Instant,
+    ) -> Result<CaseFilter, ServiceError> {
         let mut fields = Vec::with_capacity(self.fields.len());
         for (field, word, reason) in &self.fields {
             let word = field_word(word, reason.as_deref())?;
-            let (mut enabled_in, mut disabled_in) = (Vec::new(), Vec::new());
+            let (mut enabled_in, mut disabled_in, mut expired) = (Vec::new(), Vec::new(), Vec::new());
             for plan in plans.all_current(actor.workspace).await? {
                 match plan.case_type.field(field).and_then(|field| field.api_call()) {
-                    Some(call) if call.enabled => enabled_in.push(plan.id),
+                    Some(call) if call.enabled => {
+                        enabled_in.push(plan.id);
+                        expired.extend(call.fresh_for().map(|fresh| (plan.id, now - fresh)));
+                    }
                     Some(_) => disabled_in.push(plan.id),
                     None => {}
                 }
             }
-            fields.push(FieldFilter { field: field.clone(), word, enabled_in, disabled_in });
+            fields.push(FieldFilter { field: field.clone(), word, enabled_in, disabled_in, expired });
         }
         Ok(CaseFilter {
             case_type: self.case_type,
@@ -69,6 +77,7 @@ fn field_word(word: &str, reason: Option<&str>) -> Result<FieldWord, ServiceErro
         ("running", None) => FieldWord::Running,
         ("disabled", None) => FieldWord::Disabled,
         ("cached", None) => FieldWord::Cached,
+        ("stale", None) => FieldWord::Stale,
         ("succeeded", None) => FieldWord::Ended("succeeded", None),
         ("queued", None) => FieldWord::Queued(None),
         ("queued", Some(waiting)) => {

@@ -128,7 +128,7 @@ impl Cases {
         query: CaseQuery,
         page: PageRequest,
     ) -> Result<Page<CaseView>, ServiceError> {
-        let filter = query.filter(&self.plans, actor).await?;
+        let filter = query.filter(&self.plans, actor, self.clock.now()).await?;
         let order = filter.order();
         let after = match page.after::<(String, Value, CaseId)>()? {
             Some((of, ..)) if of != order => return Err(ServiceError::BadCursor),

@@ -52,6 +52,9 @@ mod runs;
 mod schedules;
 mod ticks;
 
+/// Cached answers, forgotten.
+mod cache;
+
 /// All of them together.
 mod services;
 
@@ -61,6 +64,7 @@ mod tests;
 
 pub use access::Access;
 pub use actor::Actor;
+pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
 pub use case_types::{CaseTypeView, CaseTypes};
 pub use cases::Cases;

@@ -1,6 +1,7 @@
 //! All use cases, as the doors get them.
 
 use super::access::Access;
+use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::fields::Fields;
@@ -31,6 +32,8 @@ pub struct Services {
     pub runs: Runs,
     /// Schedules and their ticks.
     pub schedules: Schedules,
+    /// Cached answers.
+    pub cache: CachedAnswers,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -54,8 +57,9 @@ impl Services {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
-            plans,
+            plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
+            cache: CachedAnswers { store: store.clone(), plans },
             runs: Runs { store: store.clone() },
             schedules,
             cases,

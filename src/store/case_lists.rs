@@ -30,6 +30,8 @@ pub enum FieldWord {
     Disabled,
     /// Fields whose data came from the cache.
     Cached,
+    /// Fields whose data has expired, or was made from values that are now others.
+    Stale,
 }
 
 /// A condition on one field of a case.
@@ -43,6 +45,8 @@ pub struct FieldFilter {
     pub enabled_in: Vec<CaseTypeId>,
     /// The case types that have it switched off.
     pub disabled_in: Vec<CaseTypeId>,
+    /// Case types where data of this age or older has expired.
+    pub expired: Vec<(CaseTypeId, Instant)>,
 }
 
 /// The order of a list.
@@ -161,6 +165,14 @@ impl Condition {
                 format!("NOT {} AND {}", live(""), state(&more))
             }
             FieldWord::Cached => state(" AND state.cached"),
+            FieldWord::Stale => {
+                let expired = filter.expired.iter().map(|(case_type, at)| {
+                    let (case_type, at) = (self.bind(uuid(case_type.0)), self.bind(ms(*at)));
+                    format!(" OR case_type_id = {case_type} AND state.fetched_at <= {at}")
+                });
+                let expired: String = expired.collect();
+                state(&format!(" AND (state.inputs_changed{expired})"))
+            }
             FieldWord::Disabled => return,
         };
         self.parts.push(format!("{types} AND {part}"));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::database::Tx;
 use super::error::StoreError;
-use super::firings;
+use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};
 use crate::domain::case::{Case, Provenance};
 use crate::domain::run::NewRun;
@@ -43,7 +43,7 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
     }
     let accepted = || cases.iter().filter(|new| created.contains(&new.case.id.0));
     let first_runs: Vec<&NewRun> = accepted().flat_map(|new| &new.runs).collect();
-    firings::insert(tx, &first_runs).await?;
+    run_inserts::insert(tx, &first_runs).await?;
     for new in accepted() {
         for (name, value) in &new.outputs {
             super::cases::put_output(tx, new.case.id, name, value).await?;

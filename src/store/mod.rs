@@ -8,6 +8,7 @@
 //!
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
+mod cache_purges;
 mod case_lists;
 mod case_types;
 mod cases;
@@ -20,6 +21,7 @@ mod error;
 mod field_inputs;
 mod firings;
 mod rows;
+mod run_inserts;
 mod run_lists;
 mod runs;
 mod schedules;
@@ -32,6 +34,7 @@ mod tokens;
 mod workspaces;
 mod writer;
 
+pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};

@@ -144,8 +144,9 @@ impl Desk {
         };
         let (commit, finish) = work(&tx).await;
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
-        finish(done.map_err(StoreError::from));
+        // First, so that whoever has the answer has been preceded by the wake-up.
         self.signals.wake();
+        finish(done.map_err(StoreError::from));
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<Closed>)>) {

@@ -377,7 +377,6 @@ async fn what_a_later_step_brings_is_refused_by_name() {
         (json!({"trigger": ["on_create", "scheduled"], "schedule": schedule}), json!({})),
         (json!({"trigger": "webhook"}), json!({})),
         (json!({"trigger": "workflow"}), json!({})),
-        (json!({"cache_duration": 3600}), json!({})),
         (json!({}), json!({"connection": "vies"})),
         (json!({}), json!({"connection": "vies", "url": "/check"})),
         (json!({}), json!({"connection": "vies", "endpoint": "check"})),
@@ -459,7 +458,7 @@ async fn each_role_may_do_its_part_and_no_more() {
 }
 
 /// An admin token of another workspace on the same database.
-async fn stranger(app: &TestApp) -> String {
+pub async fn stranger(app: &TestApp) -> String {
     let options = AppOptions { serves: false, ticks: false };
     let rng = Arc::new(SystemRng::default());
     let second = App::start(&app.settings, options, app.clock.clone(), rng, &LogRedactor::default()).await;

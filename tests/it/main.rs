@@ -7,6 +7,9 @@
 mod app;
 
 #[cfg(test)]
+mod cache;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
@@ -29,6 +32,15 @@ mod httpbin;
 
 #[cfg(test)]
 mod layers;
+
+#[cfg(test)]
+mod model;
+
+#[cfg(test)]
+mod on_update;
+
+#[cfg(test)]
+mod overrides;
 
 #[cfg(test)]
 mod process;

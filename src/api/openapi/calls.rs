@@ -1,13 +1,12 @@
 //! Every call of the API, in the order of `routes.rs`.
 
-use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
-use utoipa::openapi::{HttpMethod, Ref, RefOr, Required};
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::shapes::{is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
 use crate::api::present::run::{RunDetail, RunView};
 use crate::api::present::schedule::ScheduleAnswer;
@@ -21,10 +20,27 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
+    [cache(), case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn cache() -> Vec<Call> {
+    let call = call(
+        HttpMethod::Delete,
+        "/v1/cache",
+        "purge_cache",
+        "Forgets the cached answers of a field, of a case type, of a connection, or all.",
+    );
+    vec![
+        call.needs(Builder)
+            .query("case_type", "Only those of fields of this case type.", key())
+            .query("field", "Only those of this field; needs `case_type`.", key())
+            .query("connection", "Only those of this connection.", key())
+            .answers_nothing(204, "No run is answered with them any more.", &[])
+            .refuses(404),
+    ]
 }
 
 fn case_types() -> Vec<Call> {
@@ -128,7 +144,7 @@ fn case_filters(call: Call) -> Call {
         .query("updated_since", "Changed at this time or later.", words::Time::schema())
         .query(
             "field.{key}",
-            "State of the field `key`: `<status>[:<reason>]` or `cached`. May be given for several fields.",
+            "State of the field `key`: `<status>[:<reason>]`, `cached` or `stale`. May be given for several fields.",
             text(),
         )
         .query("sort", "With `-` for descending order.", sort)
@@ -266,33 +282,4 @@ fn service() -> Vec<Call> {
             .answers(200, "OpenAPI 3.1.", any(), &[])
             .refuses(400),
     ]
-}
-
-fn is<T: ToSchema>() -> RefOr<Schema> {
-    Ref::from_schema_name(T::name()).into()
-}
-
-/// What `list.rs` answers.
-fn list<T: ToSchema>() -> ObjectBuilder {
-    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
-    ObjectBuilder::new()
-        .property("items", ArrayBuilder::new().items(is::<T>()))
-        .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
-        .property("total", number())
-        .property("total_at_least", number())
-        .required("items")
-        .required("next_cursor")
-}
-
-fn flag() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Boolean)
-}
-
-fn uuid() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
-}
-
-fn key() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z][a-z0-9_]{0,63}$"))
 }

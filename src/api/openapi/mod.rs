@@ -6,6 +6,9 @@ mod call;
 /// All calls.
 mod calls;
 
+/// Shapes that calls have in common.
+mod shapes;
+
 /// Bodies that are sent to us.
 mod bodies;
 

@@ -492,7 +492,6 @@ mod tests {
             (json!({"trigger": "webhook"}), "/trigger", NOT_SUPPORTED_YET),
             (json!({"watch": ["a"]}), "/watch", NOT_SUPPORTED_YET),
             (json!({"schedule": {"cron": "* * * * *"}}), "/schedule", NOT_SUPPORTED_YET),
-            (json!({"cache_duration": 60}), "/cache_duration", NOT_SUPPORTED_YET),
             (json!({"cache_duration": -1}), "/cache_duration", OUT_OF_RANGE),
             (json!({"retry": 11}), "/retry", OUT_OF_RANGE),
             (json!({"retry": 1.5}), "/retry", OUT_OF_RANGE),

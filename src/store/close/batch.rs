@@ -28,11 +28,12 @@ pub(crate) async fn close(
 ) -> Result<Vec<Closed>, StoreError> {
     let (held, mut merging) = held_runs(tx, closings).await?;
     let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &held, &merging)).collect();
-    let ours = || closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
-    let mut surroundings = Surroundings::load(tx, &concerned(ours().map(|(c, _)| &**c), &merging)).await?;
+    let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
+    let ours: Vec<&Closing> = recorded.map(|(closing, _)| &**closing).collect();
+    let mut surroundings = Surroundings::load(tx, &concerned(&ours, &merging)).await?;
     let mut finished = Vec::with_capacity(closings.len());
     let mut follow = Follow::default();
-    for (closing, _) in ours() {
+    for closing in ours {
         let Some(case) = merging.get_mut(&closing.case_id().0) else { continue };
         let before = surroundings.before(closing, case);
         let mut done = settle(closing, case, limits);
@@ -71,11 +72,17 @@ fn check(closing: &Closing, held: &HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Me
     }
 }
 
-fn concerned<'c>(closings: impl Iterator<Item = &'c Closing>, cases: &HashMap<Uuid, Merging>) -> Vec<CaseId> {
-    let concerned = closings.filter(|closing| {
-        cases.get(&closing.case_id().0).is_some_and(|case| follow::concerns(closing, case))
-    });
-    let mut ids: Vec<_> = concerned.map(Closing::case_id).collect();
+/// The cases around which more must be known.
+fn concerned(closings: &[&Closing], cases: &HashMap<Uuid, Merging>) -> Vec<CaseId> {
+    let mut reports: HashMap<CaseId, usize> = HashMap::new();
+    for closing in closings {
+        *reports.entry(closing.case_id()).or_default() += 1;
+    }
+    let concerns = |closing: &&&Closing| {
+        let together = reports.get(&closing.case_id()).is_some_and(|count| *count > 1);
+        cases.get(&closing.case_id().0).is_some_and(|case| follow::concerns(closing, case, together))
+    };
+    let mut ids: Vec<_> = closings.iter().filter(concerns).map(|closing| closing.case_id()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

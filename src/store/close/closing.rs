@@ -120,6 +120,8 @@ pub struct Ending {
     pub error: Option<RunError>,
     /// What it writes into the case.
     pub effect: Option<CaseEffect>,
+    /// The run that fetched the answer, when it was not this one.
+    pub cached_from: Option<RunId>,
 }
 
 /// What a run writes into its case.

@@ -42,10 +42,11 @@ pub(super) struct Follow {
     pub(super) turned: Vec<(CaseId, FieldKey, bool)>,
 }
 
-/// Whether other fields, or the field itself later, could see what this report does.
-pub(super) fn concerns(closing: &Closing, case: &Merging) -> bool {
+/// Whether other fields, or the field itself later, could see what this report does. `together`:
+/// the batch reports more than one run of the case.
+pub(super) fn concerns(closing: &Closing, case: &Merging, together: bool) -> bool {
     let (Some(rules), Verdict::Ended(ending)) = (&closing.rules, &closing.verdict) else { return false };
-    let moved = case.revision != closing.seen.case.revision;
+    let moved = together || case.revision != closing.seen.case.revision;
     match ending.status {
         RunStatus::Succeeded => moved || rules.case_type.concerns_others(&closing.field),
         RunStatus::Skipped => moved && ending.reason == Some(Reason::MissingInput),
@@ -145,7 +146,26 @@ impl Follow {
             (RunStatus::Skipped, _) => self.firings.extend(late(closing, rules, around, &after, rng)),
             _ => {}
         }
+        remember(settled, around);
     }
+}
+
+/// What the next report of the same case in this batch must know of this one.
+fn remember(settled: &Settled<'_>, around: &mut Around) {
+    let Some(ending) = &settled.ending else { return };
+    let field = settled.closing.field.as_str();
+    let mut state = match around.inputs.iter().position(|state| state.field == field) {
+        Some(at) => around.inputs.swap_remove(at),
+        None => FieldInputs { field: field.to_owned(), ..FieldInputs::default() },
+    };
+    let owes =
+        ending.reason == Some(Reason::MissingInput) && (settled.closing.on_create || state.owed.is_some());
+    state.owed = owes.then(|| ending.missing.clone());
+    if let Some(effect) = &ending.effect {
+        state.seen.clone_from(&effect.inputs);
+        state.changed = settled.inputs_changed;
+    }
+    around.inputs.push(state);
 }
 
 /// The input arrived while the attempt was under way that found it missing: without this the

@@ -67,7 +67,7 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
     let Verdict::Ended(ending) = &closing.verdict else { return Settled::new(closing, None) };
     let mut ending = ending.clone();
     let Some(effect) = ending.effect.take() else { return Settled::new(closing, Some(ending)) };
-    match merge(closing, &effect, case, limits) {
+    match merge(closing, &effect, ending.cached_from.is_some(), case, limits) {
         Ok(Merged { written, kept_manual, output }) => {
             let ending = Ending { effect: Some(effect), ..ending };
             Settled { written, kept_manual, output, ..Settled::new(closing, Some(ending)) }
@@ -87,6 +87,7 @@ pub(super) fn settle<'c>(closing: &'c Closing, case: &mut Merging, limits: Commi
 fn merge(
     closing: &Closing,
     effect: &CaseEffect,
+    cached: bool,
     case: &mut Merging,
     limits: CommitLimits,
 ) -> Result<Merged, String> {
@@ -126,7 +127,7 @@ fn merge(
         field: Some(closing.field.to_string()),
         at: closing.at,
         fetched_at: Some(effect.fetched_at),
-        cached: Some(false),
+        cached: Some(cached),
     };
     for path in &merged.written {
         case.provenance.set(path, entry.clone());

@@ -4,102 +4,135 @@ use sea_orm::Value;
 
 use super::closing::{Ending, Verdict};
 use super::merge::Settled;
-use crate::domain::run::{Reason, RunStatus};
+use crate::domain::clock::Instant;
+use crate::domain::failure::RunError;
+use crate::domain::ids::RunId;
+use crate::domain::run::{Reason, RunStatus, WaitingFor};
 use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{
     int, json_list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
 };
 
+/// What a report changes about its run.
+struct Change<'s> {
+    status: RunStatus,
+    reason: Option<Reason>,
+    missing: &'s [String],
+    waiting_for: Option<WaitingFor>,
+    due_at: Option<Instant>,
+    not_before: Option<Instant>,
+    /// The attempt does not count.
+    uncount: bool,
+    /// The attempt used up no retry.
+    free: bool,
+    /// The provider answered 429.
+    limited: bool,
+    error: Option<&'s RunError>,
+    /// What went wrong before stays.
+    keep_error: bool,
+    cached_from: Option<RunId>,
+}
+
+impl Change<'_> {
+    const fn to(status: RunStatus) -> Self {
+        Self {
+            status,
+            reason: None,
+            missing: &[],
+            waiting_for: None,
+            due_at: None,
+            not_before: None,
+            uncount: false,
+            free: false,
+            limited: false,
+            error: None,
+            keep_error: false,
+            cached_from: None,
+        }
+    }
+}
+
+fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
+    match &settled.closing.verdict {
+        Verdict::Again { due_at, not_before, waiting_for, free, limited, error } => Change {
+            waiting_for: Some(*waiting_for),
+            due_at: Some(*due_at),
+            not_before: *not_before,
+            free: *free,
+            limited: *limited,
+            error: error.as_ref(),
+            ..Change::to(RunStatus::Queued)
+        },
+        Verdict::HandBack { due_at } => Change {
+            waiting_for: Some(WaitingFor::Worker),
+            due_at: Some(*due_at),
+            uncount: true,
+            keep_error: true,
+            ..Change::to(RunStatus::Queued)
+        },
+        Verdict::Ended(asked) => {
+            let ending = settled.ending.as_ref().unwrap_or(asked);
+            let attempt = settled.closing.attempt.as_ref();
+            Change {
+                reason: ending.reason,
+                missing: &ending.missing,
+                // Nobody was asked and nothing went wrong: there was no attempt.
+                uncount: attempt.is_none() && ending.status != RunStatus::Failed,
+                limited: ending.error.as_ref().is_some_and(|error| error.http_status == Some(429)),
+                error: ending.error.as_ref(),
+                cached_from: ending.cached_from,
+                ..Change::to(ending.status)
+            }
+        }
+    }
+}
+
+const COLUMNS: usize = 18;
+
 /// What became of each run.
 pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
     let values = chunk.iter().flat_map(run_values).collect();
     let statement = format!(
-        "WITH closed (id, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, written, \
-           kept, error, at, over) AS (VALUES {}) \
+        "WITH closed (id, at, over, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, \
+           written, kept_manual, error, keep_error, cached, cached_from) AS (VALUES {}) \
          UPDATE run SET status = closed.status, reason = closed.reason, missing = closed.missing, \
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
            attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
-           limited = run.limited + closed.limited, written = closed.written, kept_manual = closed.kept, \
-           error = CASE WHEN closed.uncount = 1 AND NOT closed.over THEN run.error ELSE closed.error END, \
-           worker_id = NULL, lease_token = NULL, lease_until = NULL, \
+           limited = run.limited + closed.limited, written = closed.written, kept_manual = closed.kept_manual, \
+           error = CASE WHEN closed.keep_error THEN run.error ELSE closed.error END, cached = closed.cached, \
+           cached_from = closed.cached_from, worker_id = NULL, lease_token = NULL, lease_until = NULL, \
            ended_at = CASE WHEN closed.over THEN closed.at END, \
            duration_ms = CASE WHEN closed.over THEN closed.at - started_at END \
          FROM closed WHERE run.id = closed.id",
-        tuples(chunk.len(), 15, 1)
+        tuples(chunk.len(), COLUMNS, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())
 }
 
-fn run_values(settled: &Settled<'_>) -> [Value; 15] {
-    let closing = settled.closing;
-    let id = uuid(closing.run_id.0);
-    let at = ms(closing.at);
-    match (&closing.verdict, &settled.ending) {
-        (Verdict::Again { due_at, not_before, waiting_for, free, limited, error }, _) => [
-            id,
-            text("queued"),
-            none(),
-            none(),
-            text(waiting_for.as_str()),
-            ms(*due_at),
-            maybe_ms(*not_before),
-            int(0),
-            int(i64::from(*free)),
-            int(i64::from(*limited)),
-            none(),
-            none(),
-            maybe_json(error.as_ref()),
-            at,
-            Value::from(false),
-        ],
-        (Verdict::HandBack { due_at }, _) => [
-            id,
-            text("queued"),
-            none(),
-            none(),
-            text("worker"),
-            ms(*due_at),
-            maybe_ms(None),
-            int(1),
-            int(0),
-            int(0),
-            none(),
-            none(),
-            none(),
-            at,
-            Value::from(false),
-        ],
-        (Verdict::Ended(asked), ending) => ended_values(settled, ending.as_ref().unwrap_or(asked)),
-    }
-}
-
-fn ended_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 15] {
-    let limited = ending.error.as_ref().is_some_and(|error| error.http_status == Some(429));
-    // Nobody was asked and nothing went wrong: there was no attempt.
-    let uncount = settled.closing.attempt.is_none() && ending.status != RunStatus::Failed;
+fn run_values(settled: &Settled<'_>) -> [Value; COLUMNS] {
+    let change = change(settled);
     [
         uuid(settled.closing.run_id.0),
-        text(ending.status.as_str()),
-        maybe_text(ending.reason.map(Reason::as_str)),
-        json_list(&ending.missing),
-        none(),
-        maybe_ms(None),
-        maybe_ms(None),
-        int(i64::from(uncount)),
-        int(0),
-        int(i64::from(limited)),
+        ms(settled.closing.at),
+        Value::from(change.status.is_ended()),
+        text(change.status.as_str()),
+        maybe_text(change.reason.map(Reason::as_str)),
+        json_list(change.missing),
+        maybe_text(change.waiting_for.map(WaitingFor::as_str)),
+        maybe_ms(change.due_at),
+        maybe_ms(change.not_before),
+        int(i64::from(change.uncount)),
+        int(i64::from(change.free)),
+        int(i64::from(change.limited)),
         json_list(&settled.written),
         json_list(&settled.kept_manual),
-        maybe_json(ending.error.as_ref()),
-        ms(settled.closing.at),
-        Value::from(true),
+        maybe_json(change.error),
+        Value::from(change.keep_error),
+        Value::from(change.cached_from.is_some()),
+        maybe_uuid(change.cached_from.map(|id| id.0)),
     ]
-}
-
-fn none() -> Value {
-    maybe_text(None::<String>)
 }
 
 /// Ended runs leave what their field shows; a cancelled one shows again what was there before.
@@ -157,7 +190,7 @@ fn state_values(settled: &Settled<'_>, ending: &Ending) -> [Value; 15] {
         maybe_ms(closing.attempt.as_ref().map(|attempt| attempt.started_at)),
         maybe_ms(succeeded.then_some(closing.at)),
         maybe_ms(ending.effect.as_ref().map(|effect| effect.fetched_at)),
-        Value::from(false),
+        Value::from(ending.cached_from.is_some()),
         maybe_json(ending.error.as_ref()),
         maybe_uuid(succeeded.then_some(closing.run_id.0)),
         maybe_uuid(failed.then_some(closing.run_id.0)),

@@ -1,0 +1,38 @@
+//! The way to the provider and back: credentials on, one exchange, a verdict on its answer.
+//!
+//! What comes out is a success. It belongs to no field yet: every run that may share it maps it
+//! for itself.
+
+use super::context::{Engine, Stop, Trace};
+use super::prepare::Prepared;
+use super::render::Rendered;
+use super::{authorize, judge, send};
+use crate::domain::answer::Answer;
+use crate::domain::clock::Instant;
+use crate::domain::ids::RunId;
+
+/// A success of a provider, redacted.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// The answer. Of its text only the beginning is kept: nothing but an error quotes it.
+    pub(super) answer: Answer,
+    /// When it was complete.
+    pub(super) at: Instant,
+    /// The run that fetched it.
+    pub(super) by: RunId,
+}
+
+/// Asks the provider.
+pub(super) async fn ask(
+    engine: &Engine,
+    by: RunId,
+    prepared: &Prepared,
+    request: Rendered,
+    trace: &mut Trace,
+) -> Result<Fetched, Stop> {
+    let signed = authorize::authorize(prepared, request, trace)?;
+    let received = send::send(engine, prepared, signed, trace).await?;
+    judge::judge(prepared, &received)?;
+    let text = judge::excerpt(&received.answer);
+    Ok(Fetched { answer: Answer { text, ..received.answer }, at: engine.clock.now(), by })
+}
