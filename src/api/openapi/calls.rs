@@ -6,7 +6,7 @@ use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
-use super::shapes::{is, key, list, uuid};
+use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
 use crate::api::present::run::{RunDetail, RunView};
 use crate::api::present::schedule::ScheduleAnswer;

@@ -24,7 +24,8 @@ pub fn list<T: ToSchema>() -> ObjectBuilder {
         .required("next_cursor")
 }
 
-fn flag() -> ObjectBuilder {
+/// True or false.
+pub fn flag() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
