@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{BytesMut, Data};
+use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use serde_json::Value;
@@ -77,12 +77,19 @@ fn required(body: Option<Value>) -> Result<Value, ApiError> {
     body.ok_or_else(|| ApiError::new(Code::MalformedJson, "The body is empty; send a JSON object."))
 }
 
+/// The whole body as it was sent.
+pub(super) async fn whole(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
+    Ok(collect(request.headers(), payload, limit(request)).await?.freeze())
+}
+
+fn limit(request: &HttpRequest) -> usize {
+    let settings = request.app_data::<Data<ApiSettings>>();
+    settings.map_or_else(ApiSettings::default, |settings| ***settings).request_bytes
+}
+
 /// The body as JSON; none when it is empty, whatever its type.
 fn read(request: &HttpRequest, payload: &mut Payload, types: &'static [&str]) -> Reading<Option<Value>> {
-    let limit = request
-        .app_data::<Data<ApiSettings>>()
-        .map_or_else(ApiSettings::default, |settings| ***settings)
-        .request_bytes;
+    let limit = limit(request);
     let headers = request.headers().clone();
     let payload = payload.take();
     Box::pin(async move {

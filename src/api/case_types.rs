@@ -6,13 +6,14 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::body::JsonBody;
 use super::error::ApiError;
-use super::extract::{Builder, Caller, Viewer};
+use super::extract::{Builder, Caller, IfMatch, Viewer};
 use super::list;
+use super::once::IdempotencyKey;
 use super::present::case_type;
 use super::query::{NoParameters, Params};
 use crate::domain::ids::CaseTypeKey;
 use crate::domain::problem::code;
-use crate::service::{PageRequest, ServiceError, Services};
+use crate::service::{CaseTypeView, PageRequest, ServiceError, Services};
 
 /// The case types of the workspace, by key.
 pub async fn list(
@@ -32,7 +33,18 @@ pub async fn get(
     _: Params<NoParameters>,
 ) -> Result<HttpResponse, ApiError> {
     let found = services.case_types.get(&caller, &path).await?;
-    Ok(HttpResponse::Ok().json(case_type::view(found)))
+    Ok(present(HttpResponse::Ok(), found))
+}
+
+/// The versions of a case type, newest first, each as it was saved.
+pub async fn versions(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    path: Path<CaseTypeKey>,
+    page: Params<PageRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.case_types.versions(&caller, &path, page.0).await?;
+    Ok(list::answer(page, case_type::version))
 }
 
 /// Saves a new case type.
@@ -40,11 +52,11 @@ pub async fn create(
     services: Data<Services>,
     caller: Caller<Builder>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
-    let made = services.case_types.create(&caller, &body.0).await?;
-    let mut answer = created(made.row.key.as_str());
-    Ok(answer.json(case_type::view(made)))
+    let made = services.case_types.create(&caller, &body.0, key.0).await?;
+    Ok(present(created(made.row.key.as_str()), made))
 }
 
 /// Saves a case type under its key: 201 when it is new, 200 when it is a new version.
@@ -53,14 +65,15 @@ pub async fn put(
     caller: Caller<Builder>,
     path: Path<String>,
     _: Params<NoParameters>,
+    expected: IfMatch,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let key = path.parse::<CaseTypeKey>().map_err(|error| {
         ServiceError::invalid("/key", code::INVALID, format!("the key in the URL: {error}"))
     })?;
-    let (saved, is_new) = services.case_types.put(&caller, &key, &body.0).await?;
-    let mut answer = if is_new { created(key.as_str()) } else { HttpResponse::Ok() };
-    Ok(answer.json(case_type::view(saved)))
+    let (saved, is_new) = services.case_types.put(&caller, &key, &body.0, expected.0).await?;
+    let answer = if is_new { created(key.as_str()) } else { HttpResponse::Ok() };
+    Ok(present(answer, saved))
 }
 
 /// Removes a case type that no case uses.
@@ -69,9 +82,16 @@ pub async fn delete(
     caller: Caller<Builder>,
     path: Path<CaseTypeKey>,
     _: Params<NoParameters>,
+    expected: IfMatch,
 ) -> Result<HttpResponse, ApiError> {
-    services.case_types.delete(&caller, &path).await?;
+    services.case_types.delete(&caller, &path, expected.0).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// A case type with its `ETag`.
+pub(super) fn present(mut answer: HttpResponseBuilder, shown: CaseTypeView) -> HttpResponse {
+    let tag = format!("\"{}\"", shown.row.version);
+    answer.insert_header((header::ETAG, tag)).json(case_type::view(shown))
 }
 
 fn created(key: &str) -> HttpResponseBuilder {

@@ -10,8 +10,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use super::body::{JsonBody, MergePatch};
 use super::case_list::CaseList;
 use super::error::ApiError;
-use super::extract::{Caller, Operator, Viewer, Wait};
+use super::extract::{Caller, IfMatch, Operator, Viewer, Wait};
 use super::list;
+use super::once::IdempotencyKey;
 use super::present::case::CaseAnswer;
 use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::case::Case;
@@ -36,9 +37,10 @@ pub async fn create(
     caller: Caller<Operator>,
     _: Params<NoParameters>,
     wait: Wait,
+    key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
-    let (mut case, runs) = services.cases.create(&caller, &body.0).await?;
+    let (mut case, runs) = services.cases.create(&caller, &body.0, key.0).await?;
     let id = case.case.id;
     if let Some(until) = wait.until(&*services.clock) {
         services.cases.wait_for_runs(&caller, id, &runs, until).await?;
@@ -81,9 +83,11 @@ pub async fn patch(
     caller: Caller<Operator>,
     path: Path<CaseId>,
     parameters: Params<PatchParameters>,
+    expected: IfMatch,
     body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
-    let case = services.cases.patch(&caller, *path, &body.0, parameters.0.overrides).await?;
+    let pins = parameters.0.overrides;
+    let case = services.cases.patch(&caller, *path, &body.0, pins, expected.0).await?;
     Ok(present(HttpResponse::Ok(), case))
 }
 
@@ -93,10 +97,11 @@ pub async fn clear_override(
     caller: Caller<Operator>,
     path: Path<(CaseId, String)>,
     _: Params<NoParameters>,
+    expected: IfMatch,
 ) -> Result<HttpResponse, ApiError> {
     let (case, target) = path.into_inner();
     let target = DataPath::parse(&target).map_err(|_| ServiceError::NotFound("override"))?;
-    services.cases.clear_override(&caller, case, &target).await?;
+    services.cases.clear_override(&caller, case, &target, expected.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -106,8 +111,9 @@ pub async fn delete(
     caller: Caller<Operator>,
     path: Path<CaseId>,
     _: Params<NoParameters>,
+    expected: IfMatch,
 ) -> Result<HttpResponse, ApiError> {
-    services.cases.delete(&caller, *path).await?;
+    services.cases.delete(&caller, *path, expected.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -123,7 +129,8 @@ impl Parameters for PatchParameters {
     }
 }
 
-fn present(mut answer: HttpResponseBuilder, case: CaseView) -> HttpResponse {
+/// A case with its `ETag`.
+pub(super) fn present(mut answer: HttpResponseBuilder, case: CaseView) -> HttpResponse {
     answer.insert_header((header::ETAG, etag(&case.case))).json(CaseAnswer::from(case))
 }
 

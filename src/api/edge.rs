@@ -56,9 +56,19 @@ pub async fn edge(
     }
 }
 
-/// Empty only where [`tracing`] does not go around it.
+/// Characters of an id that somebody else gave.
+const LONGEST_ID: usize = 128;
+
+/// The id that the caller gave, so that its logs and ours can be laid side by side; else one of
+/// our own. Empty only where [`tracing`] does not go around it.
 fn request_id(request: &ServiceRequest) -> String {
-    request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
+    let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = given
+        .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    given.map_or_else(
+        || request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
+        str::to_owned,
+    )
 }
 
 fn finish(mut answer: ServiceResponse, id: &str) -> ServiceResponse {
@@ -82,6 +92,9 @@ fn refusal(error: ApiError, id: &str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
     use actix_web::http::Method;
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, init_service, read_body_json, try_call_service};
@@ -95,14 +108,17 @@ mod tests {
     }
 
     async fn answer(method: Method) -> (u16, Value) {
+        answer_to(TestRequest::with_uri("/").method(method)).await
+    }
+
+    async fn answer_to(request: TestRequest) -> (u16, Value) {
         let resource = web::resource("/")
             .route(web::get().to(HttpResponse::Ok))
             .route(web::put().to(broken))
             .route(web::post().to(|_: web::Data<u8>| async { "nobody hands this in" }))
             .route(web::patch().to(|_: web::Json<u8>| async { "this is no JSON" }));
         let app = init_service(App::new().service(resource.wrap(from_fn(edge)).wrap(tracing()))).await;
-        let request = TestRequest::with_uri("/").method(method).to_request();
-        match try_call_service(&app, request).await {
+        match try_call_service(&app, request.to_request()).await {
             Ok(answer) => {
                 assert!(answer.headers().contains_key(X_REQUEST_ID));
                 let status = answer.status().as_u16();
@@ -126,6 +142,49 @@ mod tests {
             assert_eq!((status, body["code"].as_str()), (500, Some("internal")), "{body}");
             assert!(body["request_id"].as_str().is_some_and(|id| id.len() == 36), "{body}");
             assert!(!body.to_string().contains("purpose") && !body.to_string().contains("Data"), "{body}");
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_failing_request_is_found_in_the_log_by_its_id() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let longest = "x".repeat(128);
+        for (given, kept) in [
+            ("edge-7~!", true),
+            (&longest, true),
+            (&format!("{longest}x"), false),
+            ("a b", false),
+            ("", false),
+        ] {
+            let put = TestRequest::with_uri("/").method(Method::PUT).insert_header((X_REQUEST_ID, given));
+            let (status, body) = answer_to(put).await;
+            let id = body["request_id"].as_str().unwrap();
+            assert_eq!((status, id == given), (500, kept), "{body}");
+            if !kept {
+                assert_eq!(id.parse::<uuid::Uuid>().unwrap().get_version_num(), 7, "{id}");
+            }
+            let log = String::from_utf8(std::mem::take(&mut *lines.0.lock().unwrap())).unwrap();
+            let failure = log.lines().find(|line| line.contains("a request failed")).unwrap();
+            let failure: Value = serde_json::from_str(failure).unwrap();
+            assert_eq!(failure["span"]["request_id"], id, "{failure}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Everything that the API refuses, and the one table of its codes and statuses.
+//! Everything that the API refuses; its codes and statuses stand in `code.rs`.
 //!
 //! Answers are RFC 9457 problems. A handler's error becomes one here; the request's id is added
 //! at the edge (`edge.rs`), which is also where trouble of ours is logged: what a client reads
@@ -11,6 +11,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+pub use super::code::Code;
+use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
 use crate::service::ServiceError;
@@ -22,65 +24,26 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The header that names a request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header that says that an answer repeats an earlier one.
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 /// Seconds after which somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
-
-macro_rules! codes {
-    ($($variant:ident = $status:literal $word:literal,)*) => {
-        /// Stable names of everything that the API refuses.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code { $($variant,)* }
-
-        impl Code {
-            /// All codes, by status.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The spelling in answers.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// The status that goes with it.
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$variant => $status,)* }
-            }
-        }
-    };
-}
-
-codes! {
-    MalformedJson = 400 "malformed_json",
-    MalformedRequest = 400 "malformed_request",
-    Unauthorized = 401 "unauthorized",
-    Forbidden = 403 "forbidden",
-    NotFound = 404 "not_found",
-    MethodNotAllowed = 405 "method_not_allowed",
-    AlreadyExists = 409 "already_exists",
-    InUse = 409 "in_use",
-    InProgress = 409 "in_progress",
-    FieldDisabled = 409 "field_disabled",
-    RunEnded = 409 "run_ended",
-    VersionMismatch = 412 "version_mismatch",
-    TooLarge = 413 "too_large",
-    UnsupportedMediaType = 415 "unsupported_media_type",
-    Invalid = 422 "invalid",
-    NotSupportedYet = 422 "not_supported_yet",
-    IdempotencyMismatch = 422 "idempotency_mismatch",
-    FilterTooWide = 422 "filter_too_wide",
-    TooManyRequests = 429 "too_many_requests",
-    Internal = 500 "internal",
-    Unavailable = 503 "unavailable",
-}
 
 /// Which code a refusal of the services has.
 fn code_of(error: &ServiceError) -> Code {
     match error {
         ServiceError::NotFound(_) => Code::NotFound,
         ServiceError::Invalid(problems) => code_of_problems(problems),
-        ServiceError::AlreadyExists(_) | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
+        ServiceError::AlreadyExists(_)
+        | ServiceError::Repeated(_)
+        | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
         ServiceError::InUse { .. } => Code::InUse,
         ServiceError::FieldDisabled(_) => Code::FieldDisabled,
         ServiceError::InProgress(_) => Code::InProgress,
+        ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
+        ServiceError::KeyReused => Code::IdempotencyMismatch,
+        ServiceError::RunEnded(_) => Code::RunEnded,
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
@@ -95,14 +58,29 @@ fn code_of_problems(problems: &[Problem]) -> Code {
     if later { Code::NotSupportedYet } else { Code::Invalid }
 }
 
+/// What some refusals say beside their sentence.
+#[derive(Debug, Clone)]
+enum More {
+    Nothing,
+    /// Who uses it.
+    Users(Vec<String>),
+    /// What has changed since.
+    Changed(Vec<String>),
+    /// The methods that the URL takes.
+    Allow(Box<str>),
+    /// That an earlier request was refused like this.
+    Replayed,
+    /// What an earlier request came to: this is no refusal, but a replay.
+    Repeated(Box<Kept>),
+}
+
 /// A refusal, on its way to the client.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     code: Code,
     detail: Box<str>,
     errors: Vec<Problem>,
-    users: Vec<String>,
-    allow: Option<Box<str>>,
+    more: More,
     request_id: Option<Box<str>>,
     cause: Option<Box<str>>,
 }
@@ -114,8 +92,7 @@ impl ApiError {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            users: Vec::new(),
-            allow: None,
+            more: More::Nothing,
             request_id: None,
             cause: None,
         }
@@ -171,13 +148,29 @@ impl ApiError {
     /// A method that the URL does not take, and those that it does: `GET, HEAD`.
     pub fn wrong_method(allowed: &str) -> Self {
         let detail = format!("This URL does not take that method; it takes {allowed}.");
-        Self { allow: Some(allowed.into()), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { more: More::Allow(allowed.into()), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// Names the request that is refused.
     #[must_use]
     pub fn of_request(self, id: &str) -> Self {
         Self { request_id: Some(id.into()), ..self }
+    }
+
+    /// Says that an earlier request with the same key was answered like this.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        Self { more: More::Replayed, ..self }
+    }
+
+    /// What an earlier request with the same key came to, to be answered in place of this.
+    pub fn repeated(&self) -> Option<&Kept> {
+        if let More::Repeated(kept) = &self.more { Some(kept) } else { None }
+    }
+
+    /// Its stable name.
+    pub const fn code(&self) -> Code {
+        self.code
     }
 
     /// Why it is our trouble, for the log.
@@ -197,10 +190,24 @@ impl From<ServiceError> for ApiError {
                 let detail = ServiceError::Invalid(errors.clone()).to_string();
                 Self { errors, ..Self::new(code, detail) }
             }
-            ServiceError::InUse { detail, users } => Self { users, ..Self::new(code, detail) },
+            ServiceError::InUse { detail, users } => {
+                Self { more: More::Users(users), ..Self::new(code, detail) }
+            }
+            ServiceError::VersionMismatch { detail, changed } => {
+                Self { more: More::Changed(changed), ..Self::new(code, detail) }
+            }
+            ServiceError::Repeated(kept) => {
+                let detail = "A request with this key has done it before.";
+                Self { more: More::Repeated(kept), ..Self::new(code, detail) }
+            }
+            ServiceError::KeyReused => Self::new(
+                code,
+                "This `Idempotency-Key` was used before, with another body; send another request under a new key.",
+            ),
             ServiceError::AlreadyExists(detail)
             | ServiceError::FieldDisabled(detail)
             | ServiceError::InProgress(detail)
+            | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),
@@ -231,6 +238,8 @@ struct View<'a> {
     errors: &'a [Problem],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     users: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<&'a [String]>,
 }
 
 impl fmt::Display for ApiError {
@@ -247,8 +256,14 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut answer = HttpResponse::build(status);
-        if let Some(allow) = &self.allow {
-            answer.insert_header((header::ALLOW, &**allow));
+        match &self.more {
+            More::Allow(methods) => {
+                answer.insert_header((header::ALLOW, &**methods));
+            }
+            More::Replayed => {
+                answer.insert_header((IDEMPOTENT_REPLAYED, "true"));
+            }
+            _ => {}
         }
         if let Some(id) = &self.request_id {
             answer.insert_header((X_REQUEST_ID, &**id));
@@ -276,7 +291,8 @@ impl ApiError {
             code: self.code.as_str(),
             request_id: self.request_id.as_deref(),
             errors: &self.errors,
-            users: &self.users,
+            users: if let More::Users(users) = &self.more { users } else { &[] },
+            changed: if let More::Changed(paths) = &self.more { Some(paths) } else { None },
         };
         serde_json::to_string(&view).unwrap_or_default()
     }
@@ -312,6 +328,8 @@ mod tests {
             (ServiceError::FieldDisabled("x".into()), 409, "field_disabled"),
             (ServiceError::InProgress("x".into()), 409, "in_progress"),
             (ServiceError::TooLarge("x".into()), 413, "too_large"),
+            (ServiceError::KeyReused, 422, "idempotency_mismatch"),
+            (ServiceError::Repeated(Box::new(Kept::created("/x".into()))), 409, "already_exists"),
             (ServiceError::Forbidden { needed: Role::Builder }, 403, "forbidden"),
             (ServiceError::BadCursor, 400, "malformed_request"),
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
@@ -358,6 +376,32 @@ mod tests {
         let in_use = ServiceError::InUse { detail: "Two fields use it.".into(), users: vec!["a.b".into()] };
         let (status, body) = problem(in_use);
         assert_eq!((status, &body["users"]), (409, &json!(["a.b"])));
+    }
+
+    #[test]
+    fn who_comes_too_late_is_told_what_has_changed() {
+        for changed in [vec![], vec!["title".to_owned()]] {
+            let late = ServiceError::VersionMismatch { detail: "Late.".into(), changed: changed.clone() };
+            let (status, body) = problem(late);
+            assert_eq!(
+                (status, &body["code"], &body["changed"]),
+                (412, &json!("version_mismatch"), &json!(changed))
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_not_refused_for_good() {
+        let stays: Vec<_> = Code::ALL.iter().filter(|code| code.stays()).map(|code| code.as_str()).collect();
+        for passing in
+            ["unauthorized", "forbidden", "in_progress", "idempotency_mismatch", "too_many_requests"]
+        {
+            assert!(!stays.contains(&passing), "{passing}");
+        }
+        assert!(!stays.contains(&"internal") && !stays.contains(&"unavailable"));
+        assert!(
+            stays.contains(&"invalid") && stays.contains(&"already_exists") && stays.contains(&"not_found")
+        );
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Who calls, and how long they wait.
 //!
 //! Every call under `/v1` is authenticated before anything else of it is read; a handler names
-//! the role that it needs in its signature, as `Caller<Operator>`. Headers that the contract
-//! promises for a later version are refused here, because to ignore a precondition would be to
-//! break a promise silently.
+//! the role that it needs in its signature, as `Caller<Operator>`. A precondition that a call does
+//! not heed is refused here.
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -13,13 +12,15 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponseBuilder};
 
 use super::error::{ApiError, Code};
 use crate::domain::clock::{Clock, Instant};
+use crate::domain::expected::Expected;
 use crate::domain::token::Role;
 use crate::service::{Actor, Services};
 
@@ -56,14 +57,36 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
-    if request.headers().contains_key(header::IF_MATCH) {
-        return Err(ApiError::not_supported_yet("The header `If-Match` is"));
+/// Whether the handler of this URL asks for [`IfMatch`]. To ignore a precondition elsewhere would
+/// be to break a promise silently.
+fn heeds_if_match(method: &Method, pattern: &str) -> bool {
+    match pattern {
+        "/v1/cases/{id}" => [Method::PATCH, Method::DELETE].contains(method),
+        "/v1/case-types/{key}" => [Method::PUT, Method::DELETE].contains(method),
+        _ => method == Method::DELETE && pattern.starts_with("/v1/cases/{id}/overrides/"),
     }
-    if request.method() == Method::POST && request.headers().contains_key("idempotency-key") {
-        return Err(ApiError::not_supported_yet("The header `Idempotency-Key` is"));
+}
+
+fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
+    let pattern = request.match_pattern().unwrap_or_default();
+    if request.headers().contains_key(header::IF_MATCH) && !heeds_if_match(request.method(), &pattern) {
+        return Err(ApiError::not_supported_yet("The header `If-Match` is for this call"));
     }
     Ok(())
+}
+
+/// `If-Match`: the versions that a change is meant for.
+pub struct IfMatch(pub Expected);
+
+impl FromRequest for IfMatch {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // A header that is no text is a tag of somebody else.
+        let headers = request.headers().get_all(header::IF_MATCH);
+        ready(Ok(Self(Expected::parse(headers.map(|value| value.to_str().unwrap_or_default())))))
+    }
 }
 
 /// A role that a handler asks for.
@@ -146,6 +169,11 @@ impl Wait {
         }
     }
 
+    /// What the headers of a request ask for.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self::parse(headers.get_all("prefer").filter_map(|value| value.to_str().ok()))
+    }
+
     /// What is no preference of ours, or nonsense, is ignored, as RFC 7240 wants it. The first wins.
     fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
         let preferences = headers.into_iter().flat_map(|header| header.split(','));
@@ -169,8 +197,7 @@ impl FromRequest for Wait {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
-        ready(Ok(Self::parse(headers)))
+        ready(Ok(Self::of(request.headers())))
     }
 }
 
@@ -221,20 +248,28 @@ mod tests {
     }
 
     #[test]
-    fn promises_of_later_versions_are_refused() {
-        let cases = [
-            (TestRequest::patch().insert_header(("if-match", "\"1.1\"")), true),
-            (TestRequest::delete().insert_header(("if-match", "*")), true),
-            (TestRequest::post().insert_header(("idempotency-key", "k")), true),
-            (TestRequest::put().insert_header(("idempotency-key", "k")), false),
-            (TestRequest::post(), false),
+    fn a_precondition_is_heeded_or_refused() {
+        let heeded = [
+            (Method::PATCH, "/v1/cases/{id}"),
+            (Method::DELETE, "/v1/cases/{id}"),
+            (Method::PUT, "/v1/case-types/{key}"),
+            (Method::DELETE, "/v1/case-types/{key}"),
+            (Method::DELETE, "/v1/cases/{id}/overrides/{path}"),
         ];
-        for (request, refused) in cases {
-            let refusal = refuse_what_comes_later(&request.to_srv_request());
-            assert_eq!(refusal.is_err(), refused);
-            if let Err(error) = refusal {
-                assert!(error.to_string().starts_with("422 not_supported_yet: "), "{error}");
-            }
+        for (method, pattern) in heeded {
+            assert!(heeds_if_match(&method, pattern), "{method} {pattern}");
         }
+        let refused = [
+            (Method::GET, "/v1/cases/{id}"),
+            (Method::POST, "/v1/cases"),
+            (Method::DELETE, "/v1/secrets/{name}"),
+            (Method::GET, "/v1/case-types/{key}"),
+        ];
+        for (method, pattern) in refused {
+            assert!(!heeds_if_match(&method, pattern), "{method} {pattern}");
+        }
+        let request = TestRequest::post().insert_header(("if-match", "*")).to_srv_request();
+        let error = refuse_what_comes_later(&request).unwrap_err().to_string();
+        assert!(error.starts_with("422 not_supported_yet: "), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::body::OptionalJson;
 use super::error::ApiError;
 use super::extract::{Caller, Operator, Wait};
+use super::once::IdempotencyKey;
 use super::present::run::RunView;
 use super::query::{NoParameters, Params};
 use crate::domain::case_type::findings::Findings;
@@ -25,10 +26,11 @@ pub async fn refresh(
     path: Path<(CaseId, FieldKey)>,
     _: Params<NoParameters>,
     wait: Wait,
+    key: IdempotencyKey,
     body: OptionalJson,
 ) -> Result<HttpResponse, ApiError> {
     let (case, field) = path.into_inner();
-    let request = read(body.0.as_ref(), Several::No)?;
+    let request = RefreshRequest { once: key.0, ..read(body.0.as_ref(), Several::No)? };
     let run = services.fields.refresh(&caller, case, &field, request).await?;
     let runs = waited(&services, &caller, case, vec![run], wait).await?;
     let mut answer = accepted_or_done(wait, &runs);
@@ -45,9 +47,10 @@ pub async fn refresh_all(
     path: Path<CaseId>,
     _: Params<NoParameters>,
     wait: Wait,
+    key: IdempotencyKey,
     body: OptionalJson,
 ) -> Result<HttpResponse, ApiError> {
-    let request = read(body.0.as_ref(), Several::Yes)?;
+    let request = RefreshRequest { once: key.0, ..read(body.0.as_ref(), Several::Yes)? };
     let runs = services.fields.refresh_all(&caller, *path, request).await?;
     let runs = waited(&services, &caller, *path, runs, wait).await?;
     let views: Vec<RunView> = runs.iter().map(RunView::from).collect();
@@ -99,6 +102,7 @@ fn read(body: Option<&Value>, several: Several) -> Result<RefreshRequest, Servic
             force: reader.flag("force").unwrap_or(false),
             overwrite: reader.flag("overwrite").unwrap_or(false),
             fields: if several == Several::Yes { named(&mut reader) } else { None },
+            once: None,
         };
         reader.finish(|_| None);
         request

@@ -11,10 +11,15 @@ mod routes;
 mod edge;
 
 /// Refusals: statuses and codes.
+mod code;
 mod error;
 
 /// Who calls, and how long they wait.
 mod extract;
+
+/// Requests that are sent twice.
+mod once;
+mod replay;
 
 /// Query strings.
 mod query;

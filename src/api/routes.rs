@@ -13,6 +13,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
+use super::once::once;
 use super::{cache, case_types, cases, fields, health, openapi, runs, schedules, secrets, tokens};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -21,6 +22,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/cache").delete(cache::purge))
         .service(at("/case-types").get(case_types::list).post(case_types::create))
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
+        .service(at("/case-types/{key}/versions").get(case_types::versions))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
@@ -28,7 +30,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
+        .service(at("/runs/{id}/retry").post(runs::retry))
+        .service(at("/runs/{id}/cancel").post(runs::cancel))
         .service(at("/schedules").get(schedules::list))
+        .service(at("/schedules/{id}").get(schedules::get))
         .service(at("/schedules/{id}/run").post(schedules::run))
         .service(at("/schedules/{id}/pause").post(schedules::pause))
         .service(at("/schedules/{id}/resume").post(schedules::resume))
@@ -44,7 +49,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .default_service(web::to(nothing_here));
     let document = at("/openapi.json").get(openapi::document).resource();
 
-    cfg.service(v1.wrap(from_fn(authenticate)).wrap(from_fn(edge)).wrap(tracing()))
+    cfg.service(v1.wrap(from_fn(once)).wrap(from_fn(authenticate)).wrap(from_fn(edge)).wrap(tracing()))
         .service(health.wrap(from_fn(edge)).wrap(tracing()))
         .service(document.wrap(from_fn(edge)).wrap(tracing()))
         .default_service(web::to(nothing_here).wrap(from_fn(edge)).wrap(tracing()));

@@ -1,18 +1,23 @@
 //! Runs: what was fetched when, why, and with what outcome.
 
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::{Data, Path};
+use serde_json::Value;
 
+use super::body::OptionalJson;
 use super::error::ApiError;
-use super::extract::{Caller, Viewer};
+use super::extract::{Caller, Operator, Viewer};
 use super::list;
 use super::present::run::{RunDetail, RunView};
 use super::query::{NoParameters, Parameters, Params, Query};
+use crate::domain::case_type::findings::Findings;
+use crate::domain::case_type::reader::Reader;
 use crate::domain::failure::FailureCode;
 use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::RunStatus;
 use crate::domain::trigger::Trigger;
-use crate::service::{PageRequest, Services};
+use crate::service::{PageRequest, ServiceError, Services};
 use crate::store::RunFilter;
 
 /// Which runs are listed.
@@ -63,9 +68,63 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(RunDetail::new(&run, attempts)))
 }
 
+/// Repeats a run that has ended. Answers 202 and the run to follow.
+pub async fn retry(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<RunId>,
+    _: Params<NoParameters>,
+    body: OptionalJson,
+) -> Result<HttpResponse, ApiError> {
+    let new_key = read_new_key(body.0.as_ref())?;
+    let run = services.runs.retry(&caller, *path, new_key).await?;
+    let location = (header::LOCATION, format!("/v1/runs/{}", run.id));
+    Ok(HttpResponse::Accepted().insert_header(location).json(RunView::from(&run)))
+}
+
+/// Cancels a run that waits or works.
+pub async fn cancel(
+    services: Data<Services>,
+    caller: Caller<Operator>,
+    path: Path<RunId>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    let run = services.runs.cancel(&caller, *path).await?;
+    Ok(HttpResponse::Ok().json(RunView::from(&run)))
+}
+
+/// Whether the repeated run gets a key of its own in any case.
+fn read_new_key(body: Option<&Value>) -> Result<bool, ServiceError> {
+    let Some(body) = body else { return Ok(false) };
+    let mut findings = Findings::default();
+    let new_key = Reader::open(body, "", &mut findings).map(|mut reader| {
+        let new_key = reader.flag("new_key").unwrap_or(false);
+        reader.finish(|_| None);
+        new_key
+    });
+    match new_key {
+        Some(new_key) if findings.problems.is_empty() => Ok(new_key),
+        _ => Err(ServiceError::Invalid(findings.problems)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_retry_needs_no_body_and_takes_no_other_member() {
+        for (body, expected) in
+            [(None, false), (Some(json!({})), false), (Some(json!({"new_key": true})), true)]
+        {
+            assert_eq!(read_new_key(body.as_ref()).unwrap(), expected);
+        }
+        for wrong in [json!([]), json!({"new_key": "yes"}), json!({"newkey": true})] {
+            assert!(matches!(read_new_key(Some(&wrong)), Err(ServiceError::Invalid(_))), "{wrong}");
+        }
+    }
 
     #[test]
     fn filters_are_read_and_wrong_ones_refused() {

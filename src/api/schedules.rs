@@ -1,11 +1,13 @@
 //! Schedules: when the fields that have one run next, and what their last tick did.
 
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::{Data, Path};
 
 use super::error::ApiError;
 use super::extract::{Builder, Caller, Operator, Viewer};
 use super::list;
+use super::once::IdempotencyKey;
 use super::present::schedule::ScheduleAnswer;
 use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::ids::ScheduleId;
@@ -38,15 +40,28 @@ pub async fn list(
     Ok(list::answer(page, |schedule| ScheduleAnswer::from(&schedule)))
 }
 
+/// One schedule.
+pub async fn get(
+    services: Data<Services>,
+    caller: Caller<Viewer>,
+    path: Path<ScheduleId>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    let schedule = services.schedules.get(&caller, *path).await?;
+    Ok(HttpResponse::Ok().json(ScheduleAnswer::from(&schedule)))
+}
+
 /// Fires all matching cases now. Answers 202: pages of cases follow.
 pub async fn run(
     services: Data<Services>,
     caller: Caller<Operator>,
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let schedule = services.schedules.run(&caller, *path).await?;
-    Ok(HttpResponse::Accepted().json(ScheduleAnswer::from(&schedule)))
+    let schedule = services.schedules.run(&caller, *path, key.0).await?;
+    let location = (header::LOCATION, format!("/v1/schedules/{}", schedule.row.id));
+    Ok(HttpResponse::Accepted().insert_header(location).json(ScheduleAnswer::from(&schedule)))
 }
 
 /// Holds a schedule until it is resumed.
@@ -55,8 +70,9 @@ pub async fn pause(
     caller: Caller<Builder>,
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let schedule = services.schedules.pause(&caller, *path).await?;
+    let schedule = services.schedules.pause(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(ScheduleAnswer::from(&schedule)))
 }
 
@@ -66,7 +82,8 @@ pub async fn resume(
     caller: Caller<Builder>,
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let schedule = services.schedules.resume(&caller, *path).await?;
+    let schedule = services.schedules.resume(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(ScheduleAnswer::from(&schedule)))
 }

@@ -7,6 +7,7 @@ use actix_web::web::{Data, Path};
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::extract::{Admin, Caller};
+use super::once::IdempotencyKey;
 use super::present::token::{NewTokenView, TokenView};
 use super::query::{NoParameters, Params};
 use super::{intake, list};
@@ -28,10 +29,11 @@ pub async fn create(
     services: Data<Services>,
     caller: Caller<Admin>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let request = intake::new_token(&body.0)?;
-    let (row, token) = services.access.create(&caller, request).await?;
+    let (row, token) = services.access.create(&caller, request, key.0).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("/v1/tokens/{}", row.id)))
         .insert_header((header::CACHE_CONTROL, "no-store"))

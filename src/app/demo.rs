@@ -127,11 +127,11 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Ve
         services.secrets.put(&actor, name, put).await?;
     }
     for case_type in demo.case_types {
-        services.case_types.create(&actor, &case_type).await?;
+        services.case_types.create(&actor, &case_type, None).await?;
     }
     let mut cases = Vec::with_capacity(demo.cases.len());
     for demo in demo.cases {
-        let (view, _) = services.cases.create(&actor, &demo.case).await?;
+        let (view, _) = services.cases.create(&actor, &demo.case, None).await?;
         let reference = view.case.reference.unwrap_or_default();
         cases.push(Made { reference, id: view.case.id.to_string(), shows: demo.shows });
     }

@@ -24,7 +24,7 @@ pub(super) fn listen(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
-            .app_data(ApiSettings { request_bytes })
+            .app_data(web::Data::new(ApiSettings { request_bytes }))
             .configure(api::configure)
     })
     .workers(THREADS)

@@ -17,7 +17,7 @@ use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
 use crate::engine::{Engine, EngineSettings, Worker};
 use crate::outbound::{Outbound, OutboundSettings};
-use crate::schedule::{Cron, Sweeper, ticks};
+use crate::schedule::{Cron, Retention, RetentionDays, Sweeper, ticks};
 use crate::service::{Services, Vault, master_keys_in_use};
 use crate::store::{CommitLimits, Store, StoreSettings};
 use crate::telemetry::LogRedactor;
@@ -135,7 +135,14 @@ impl App {
                 cache_bytes: settings.cache.max_bytes,
             },
         );
-        let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
+        let days =
+            RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
+        let sweeper = Sweeper {
+            store: services.store.clone(),
+            clock: clock.clone(),
+            worker: engine.worker,
+            retention: Retention::new(days),
+        };
         let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
         tasks.spawn(worker.clone().work(stop.clone()));

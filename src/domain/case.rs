@@ -199,6 +199,9 @@ impl Provenance {
 }
 
 /// Merges `patch` into `target` as RFC 7396 says: null removes, objects merge, all else replaces.
+///
+/// One thing more: null where null already is changes nothing, so that a case which holds a
+/// null can be sent back as it was read. For templates null and missing are the same.
 pub fn merge_patch(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -210,7 +213,9 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
     let Value::Object(members) = target else { return };
     for (name, value) in patch {
         if value.is_null() {
-            members.shift_remove(name);
+            if members.get(name).is_some_and(|held| !held.is_null()) {
+                members.shift_remove(name);
+            }
         } else {
             merge_patch(members.entry(name.clone()).or_insert(Value::Null), value);
         }
@@ -253,6 +258,36 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
     }
 }
 
+/// What differs between two states of a case, as dotted paths, sorted: `data.vat_number`, `title`.
+pub fn changed_paths(
+    before: (&Case, &Map<String, Value>),
+    after: (&Case, &Map<String, Value>),
+) -> Vec<String> {
+    let members = [
+        ("assignee", before.0.assignee != after.0.assignee),
+        ("custom_status", before.0.custom_status != after.0.custom_status),
+        ("reference", before.0.reference != after.0.reference),
+        ("status", before.0.status != after.0.status),
+        ("title", before.0.title != after.0.title),
+    ];
+    let mut paths: Vec<String> = leaf_changes(before.1, after.1)
+        .into_iter()
+        .map(|(LeafChange::Set(path) | LeafChange::Removed(path))| format!("data.{path}"))
+        .chain(members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()))
+        .collect();
+    paths.sort();
+    paths.dedup();
+    // Where an object took the place of something else, its leaves say enough.
+    let below = |path: &str| format!("{path}.");
+    let all = paths.clone();
+    paths.retain(|path| {
+        let below = below(path);
+        let next = all.partition_point(|known| known.as_str() < below.as_str());
+        !all.get(next).is_some_and(|known| known.starts_with(&below))
+    });
+    paths
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +315,11 @@ mod tests {
             (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
             (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
             (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (
+                json!({"e": null, "f": {"g": null}}),
+                json!({"e": null, "f": {"g": null, "h": null}}),
+                json!({"e": null, "f": {"g": null}}),
+            ),
             (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
         ];
         for (mut target, patch, expected) in table {
@@ -324,5 +364,38 @@ mod tests {
             leaf_changes(&old, &new),
             [removed("b.d"), set("b.c"), set("e"), removed("f"), set("f.g")]
         );
+    }
+
+    fn case() -> Case {
+        let id = uuid::Uuid::nil();
+        Case {
+            id: CaseId(id),
+            workspace: WorkspaceId(id),
+            case_type_id: CaseTypeId(id),
+            case_type: "test".parse().unwrap(),
+            reference: None,
+            title: None,
+            status: CaseStatus::InProgress,
+            custom_status: None,
+            assignee: None,
+            version: 1,
+            revision: 1,
+            created_at: at(),
+            updated_at: at(),
+        }
+    }
+
+    #[test]
+    fn a_change_names_each_leaf_once_and_in_order() {
+        let old = object(json!({"a": 1, "b": {"c": 1}, "same": true, "list": [1]}));
+        let new =
+            object(json!({"a": {"x": 1, "y": {"z": 2}}, "b": {}, "same": true, "list": [1, 2], "a1": 0}));
+        let before = case();
+        let after = Case { title: Some("Acme".into()), status: CaseStatus::Closed, ..case() };
+        assert_eq!(
+            changed_paths((&before, &old), (&after, &new)),
+            ["data.a.x", "data.a.y.z", "data.a1", "data.b.c", "data.list", "status", "title"]
+        );
+        assert!(changed_paths((&before, &old), (&before, &old)).is_empty());
     }
 }

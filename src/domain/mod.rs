@@ -63,6 +63,12 @@ pub mod run;
 /// Cases.
 pub mod case;
 
+/// What a conditional request expects.
+pub mod expected;
+
+/// Requests that may be sent twice.
+pub mod once;
+
 /// Which fields a change fires.
 pub mod firing;
 

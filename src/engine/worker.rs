@@ -29,6 +29,28 @@ const POLL: Duration = Duration::from_millis(250);
 /// Most runs in one claim.
 const CLAIM: usize = 128;
 
+/// The place that a run takes while it is worked on. However that ends, also when it is aborted,
+/// dropping this gives the place back and wakes who waits for one.
+struct Place {
+    worker: Arc<Worker>,
+    run: RunId,
+    token: LeaseToken,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.worker.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // The run may have been claimed anew in the meantime.
+        if held.get(&self.run).is_some_and(|(run, _)| run.token == self.token) {
+            held.remove(&self.run);
+        }
+        drop(held);
+        drop(self.permit.take());
+        self.worker.freed.notify_one();
+    }
+}
+
 /// The working part of a process.
 pub struct Worker {
     engine: Arc<Engine>,
@@ -105,15 +127,15 @@ impl Worker {
 
     async fn begin(self: &Arc<Self>, run: ClaimedRun) {
         let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
-        let id = run.id;
-        let (worker, kept) = (self.clone(), run.clone());
+        let (id, kept) = (run.id, run.clone());
+        let place = Place { worker: self.clone(), run: id, token: run.token, permit: Some(permit) };
         // The entry is made under the lock, so the task cannot remove it before it is there.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = self.tasks.spawn(async move { worker.attempt(run, permit).await });
+        let task = self.tasks.spawn(async move { place.worker.attempt(run).await });
         held.insert(id, (kept, task.abort_handle()));
     }
 
-    async fn attempt(self: Arc<Self>, run: ClaimedRun, permit: OwnedSemaphorePermit) {
+    async fn attempt(&self, run: ClaimedRun) {
         let id = run.id;
         let kept = run.clone();
         let attempt = AssertUnwindSafe(Box::pin(pipeline::attempt(&self.engine, run))).catch_unwind().await;
@@ -124,12 +146,9 @@ impl Worker {
         if let Err(error) = done {
             tracing::error!(run = %id, %error, "the run could not be recorded; it is claimed again when its lease ends");
         }
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        drop(permit);
-        self.freed.notify_one();
     }
 
-    /// Renews the holds of this worker until `stop`.
+    /// Renews the holds of this worker until `stop`, and lets go of runs that are no longer its own.
     pub async fn keep_leases(self: Arc<Self>, stop: CancellationToken) {
         let (engine, clock) = (&self.engine, &self.engine.clock);
         loop {
@@ -137,21 +156,38 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = clock.sleep_until(clock.now() + RENEW) => {}
             }
-            let held: Vec<RunId> =
-                self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+            let held = self.held();
             if held.is_empty() {
                 continue;
             }
             let (worker, until) = (engine.worker, clock.now() + LEASE);
+            let runs: Vec<RunId> = held.keys().copied().collect();
             let renewed = engine
                 .store
-                .write(move |tx| Box::pin(async move { tx.renew_leases(worker, &held, until).await }));
+                .write(move |tx| Box::pin(async move { tx.renew_leases(worker, &runs, until).await }));
             match renewed.await {
-                Ok(lost) if lost.is_empty() => {}
-                Ok(lost) => {
-                    tracing::debug!(count = lost.len(), "runs ended or were lost while leases were renewed");
-                }
+                Ok(lost) => self.let_go(&lost, &held),
                 Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+            }
+        }
+    }
+
+    fn held(&self) -> HashMap<RunId, LeaseToken> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().map(|(id, (run, _))| (*id, run.token)).collect()
+    }
+
+    /// Aborts the attempts of runs that were cancelled or taken over. What was held when the
+    /// leases were renewed says which attempt is meant.
+    fn let_go(&self, lost: &[RunId], tokens: &HashMap<RunId, LeaseToken>) {
+        for id in lost {
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let meant = held.get(id).filter(|(run, _)| tokens.get(id) == Some(&run.token));
+            let task = meant.map(|(_, task)| task.clone());
+            drop(held);
+            if let Some(task) = task {
+                tracing::debug!(run = %id, "the run is no longer ours; its attempt is aborted");
+                task.abort();
             }
         }
     }

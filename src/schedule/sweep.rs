@@ -1,14 +1,20 @@
-//! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut.
+//! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
+//! was kept long enough goes: old runs, and old keys of repeated requests.
 //!
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
 
+use super::retention::Retention;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::WorkerId;
+use crate::domain::once::KEPT_FOR;
 use crate::store::{Store, StoreError};
 
 /// Answers cut in one tick.
 const CUTS: u32 = 200;
+
+/// Keys of repeated requests forgotten in one tick.
+const KEYS: u32 = 1_000;
 
 /// What a tick needs. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +25,8 @@ pub struct Sweeper {
     pub clock: SharedClock,
     /// The worker of this process, which never loses what it still works on.
     pub worker: WorkerId,
+    /// What goes when it is old.
+    pub retention: Retention,
 }
 
 impl Sweeper {
@@ -31,6 +39,10 @@ impl Sweeper {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }
         self.store.write(move |tx| Box::pin(async move { tx.cut_old_bodies(CUTS).await })).await?;
+        self.store
+            .write(move |tx| Box::pin(async move { tx.forget_old_keys(now - KEPT_FOR, KEYS).await }))
+            .await?;
+        self.retention.step(&self.store, now).await?;
         Ok(released)
     }
 }

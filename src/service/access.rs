@@ -12,9 +12,11 @@ use serde_json::Map;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
+use super::once;
 use super::page::{Page, PageRequest};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
+use crate::domain::once::{Kept, Once};
 use crate::domain::secret::SecretText;
 use crate::domain::token::{self, Role, TokenHash};
 use crate::store::{NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
@@ -121,8 +123,9 @@ impl Access {
         &self,
         actor: &Actor,
         request: NewTokenRequest,
+        once: Option<Once>,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
-        self.create_in(actor.workspace, request).await
+        self.insert(actor.workspace, request, once).await
     }
 
     /// As [`Access::create`], for the command line, which acts for nobody.
@@ -131,6 +134,15 @@ impl Access {
         workspace: WorkspaceId,
         request: NewTokenRequest,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
+        self.insert(workspace, request, None).await
+    }
+
+    async fn insert(
+        &self,
+        workspace: WorkspaceId,
+        request: NewTokenRequest,
+        once: Option<Once>,
+    ) -> Result<(TokenRow, SecretText), ServiceError> {
         let problems = request.problems(self.clock.now());
         if !problems.is_empty() {
             return Err(ServiceError::Invalid(problems));
@@ -138,9 +150,15 @@ impl Access {
         let text = token::generate(&*self.rng);
         let new = self.new_token(workspace, request, text.expose());
         let row = new.row.clone();
-        let insert: Result<(), StoreError> =
-            self.store.write(move |tx| Box::pin(async move { tx.insert_token(&new).await })).await;
-        insert?;
+        let insert = self.store.write(move |tx| {
+            Box::pin(async move {
+                once::first(tx, once.as_ref()).await?;
+                tx.insert_token(&new).await?;
+                let kept = Kept::created(format!("/v1/tokens/{}", new.row.id));
+                once::keep(tx, once.as_ref(), kept).await
+            })
+        });
+        insert.await?;
         Ok((row, text))
     }
 

@@ -6,17 +6,22 @@
 use serde_json::{Map, Value};
 
 use super::actor::Actor;
+use super::case_type_edit;
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
+use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::{Plans, compile};
+use super::precondition;
 use super::schedules;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::expected::Expected;
+use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
+use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion, Store, Tx};
 
 /// A case type as it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +32,17 @@ pub struct CaseTypeView {
     pub definition: Value,
     /// What is doubtful in it; only a save looks.
     pub warnings: Vec<Problem>,
+}
+
+/// A case type as one of its versions said it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseTypeVersionView {
+    /// What is kept of that version; its definition is not for showing.
+    pub row: CaseTypeRow,
+    /// The definition with credentials as `[hidden]`.
+    pub definition: Value,
+    /// Who made it, e.g. `token:ops`.
+    pub by: String,
 }
 
 /// The case types of all workspaces. Cheap to clone.
@@ -46,12 +62,31 @@ struct Save {
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<CaseTypeKey>,
+    /// What the caller knows of it.
+    expected: Expected,
+    /// The key of the request, if it has one.
+    once: Option<Once>,
+}
+
+impl Save {
+    fn new(actor: &Actor, body: &Value) -> Self {
+        Self {
+            workspace: actor.workspace,
+            by: actor.by(),
+            body: body.clone(),
+            key: None,
+            expected: Expected::Anything,
+            once: None,
+        }
+    }
 }
 
 struct Saved {
     row: CaseTypeRow,
     warnings: Vec<Problem>,
     created: bool,
+    /// The cases whose runs it ended.
+    touched: Vec<CaseId>,
 }
 
 impl CaseTypes {
@@ -81,37 +116,73 @@ impl CaseTypes {
         row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
     }
 
-    /// Makes a case type.
-    pub async fn create(&self, actor: &Actor, body: &Value) -> Result<CaseTypeView, ServiceError> {
-        let saved = self.save(actor, None, body).await?;
+    /// The versions of the case type with this key, newest first.
+    pub async fn versions(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        page: PageRequest,
+    ) -> Result<Page<CaseTypeVersionView>, ServiceError> {
+        let before = page.after::<i64>()?;
+        let tx = self.store.read().await?;
+        let current = tx.find_case_type(actor.workspace, key).await?;
+        let id = current.ok_or(ServiceError::NotFound("case type"))?.id;
+        let mut found = tx.list_versions(id, before, page.limit + 1).await?;
+        let counted = if page.count { Some(tx.count_versions(id, page.most_counted()).await?) } else { None };
+        let next = page.cut(&mut found, |version| version.row.version);
+        let view = |version: CaseTypeVersion| {
+            let definition = shown(&version.row);
+            CaseTypeVersionView { row: version.row, definition, by: version.by }
+        };
+        Ok(Page::new(found.into_iter().map(view).collect(), next, counted))
+    }
+
+    /// Makes a case type. With a key it is made once.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        body: &Value,
+        once: Option<Once>,
+    ) -> Result<CaseTypeView, ServiceError> {
+        let new = Save { once, ..Save::new(actor, body) };
+        let saved = self.save(new).await?;
         Ok(view(saved.row, saved.warnings))
     }
 
-    /// Makes or replaces a case type; `true`: it is new.
+    /// Makes or replaces a case type, if it is as expected; `true`: it is new.
     pub async fn put(
         &self,
         actor: &Actor,
         key: &CaseTypeKey,
         body: &Value,
+        expected: Expected,
     ) -> Result<(CaseTypeView, bool), ServiceError> {
-        let saved = self.save(actor, Some(key.clone()), body).await?;
+        let replaced = Save { key: Some(key.clone()), expected, ..Save::new(actor, body) };
+        let saved = self.save(replaced).await?;
         Ok((view(saved.row, saved.warnings), saved.created))
     }
 
-    async fn save(
-        &self,
-        actor: &Actor,
-        key: Option<CaseTypeKey>,
-        body: &Value,
-    ) -> Result<Saved, ServiceError> {
-        let save = Save { workspace: actor.workspace, by: actor.by(), body: body.clone(), key };
+    async fn save(&self, save: Save) -> Result<Saved, ServiceError> {
         let this = self.clone();
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
+        self.store.signals().changed(saved.touched.iter().copied());
         Ok(saved)
     }
 
     async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        let asked = save.once.clone();
+        once::first(tx, asked.as_ref()).await?;
+        let saved = self.write_first(tx, save).await?;
+        once::keep(tx, asked.as_ref(), Kept::created(format!("/v1/case-types/{}", saved.row.key))).await?;
+        Ok(saved)
+    }
+
+    async fn write_first(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        if let Some(key) = &save.key {
+            let before = tx.find_case_type(save.workspace, key).await?;
+            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
+        }
         let known = known(tx, save.workspace).await?;
         let Parsed { case_type, warnings } = parse(&save, &known)?;
         let before = tx.find_case_type(save.workspace, &case_type.key).await?;
@@ -125,10 +196,9 @@ impl CaseTypes {
         }
         let definition = self.sealed(&case_type, before.as_ref(), &save)?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
-            return Ok(Saved { row: row.clone(), warnings, created: false });
+            return Ok(Saved { row: row.clone(), warnings, created: false, touched: Vec::new() });
         }
-        let key = case_type.key.clone();
-        let saved = self.add_version(tx, key, before, definition, save, warnings).await?;
+        let saved = self.add_version(tx, &case_type, before, definition, save, warnings).await?;
         schedules::follow(tx, &saved.row, &case_type, saved.row.updated_at, &*self.rng).await?;
         Ok(saved)
     }
@@ -154,7 +224,7 @@ impl CaseTypes {
     async fn add_version(
         &self,
         tx: &Tx,
-        key: CaseTypeKey,
+        case_type: &CaseType,
         before: Option<CaseTypeRow>,
         definition: Value,
         save: Save,
@@ -165,35 +235,48 @@ impl CaseTypes {
         let row = CaseTypeRow {
             id: before.as_ref().map_or_else(|| CaseTypeId(self.rng.uuid(now)), |row| row.id),
             workspace: save.workspace,
-            key,
+            key: case_type.key.clone(),
             version: before.as_ref().map_or(1, |row| row.version + 1),
             definition,
             created_at: before.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,
         };
         let new = NewCaseTypeVersion { row, by: save.by };
-        if created {
-            tx.insert_case_type(&new).await?;
-        } else {
+        let touched = if let Some(before) = before {
             tx.add_case_type_version(&new).await?;
-        }
-        Ok(Saved { row: new.row, warnings, created })
+            case_type_edit::apply(tx, &before, case_type, now).await?
+        } else {
+            tx.insert_case_type(&new).await?;
+            Vec::new()
+        };
+        Ok(Saved { row: new.row, warnings, created, touched })
     }
 
-    /// Deletes a case type that has no cases.
-    pub async fn delete(&self, actor: &Actor, key: &CaseTypeKey) -> Result<(), ServiceError> {
+    /// Deletes a case type that has no cases, if it is as expected.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        expected: Expected,
+    ) -> Result<(), ServiceError> {
         let (workspace, wanted) = (actor.workspace, key.clone());
-        let row =
-            self.store.write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted).await })).await?;
+        let row = self
+            .store
+            .write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted, &expected).await }))
+            .await?;
         self.plans.removed(&row).await;
         Ok(())
     }
 }
 
 fn view(row: CaseTypeRow, warnings: Vec<Problem>) -> CaseTypeView {
+    CaseTypeView { definition: shown(&row), row, warnings }
+}
+
+fn shown(row: &CaseTypeRow) -> Value {
     let mut definition = row.definition.clone();
     credentials::hide(&mut definition);
-    CaseTypeView { row, definition, warnings }
+    definition
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.
@@ -225,8 +308,14 @@ async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
     Ok(Known { secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(), params })
 }
 
-async fn remove(tx: &Tx, workspace: WorkspaceId, key: &CaseTypeKey) -> Result<CaseTypeRow, ServiceError> {
+async fn remove(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    key: &CaseTypeKey,
+    expected: &Expected,
+) -> Result<CaseTypeRow, ServiceError> {
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
+    precondition::check_case_type(tx, Some(&row), expected).await?;
     let cases = tx.count_cases_of_type(row.id).await?;
     if cases > 0 {
         let users = if cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };

@@ -14,12 +14,15 @@ use super::change::{self, Patch};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::{Plan, Plans};
+use super::precondition;
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::data::DataPath;
+use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
+use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
 use crate::domain::run::{Fired, NewRun, Priority};
 use crate::domain::trigger::Trigger;
@@ -36,20 +39,28 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// Creates a case from a request body; answers it with the runs that it queued.
-    pub async fn create(&self, actor: &Actor, body: &Value) -> Result<(CaseView, Vec<RunId>), ServiceError> {
+    /// Creates a case from a request body; answers it with the runs that it queued. With a key
+    /// it is created once.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        body: &Value,
+        once: Option<Once>,
+    ) -> Result<(CaseView, Vec<RunId>), ServiceError> {
         let body = CaseBody::read(body)?;
         let Some(key) = body.case_type.clone() else {
             let message = "`case_type` is missing: name the type of the case";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::REQUIRED, message)]));
         };
         let plan = self.plan_for(actor, &key).await?;
-        let new = self.new_case(actor, &plan, body)?;
+        let mut new = self.new_case(actor, &plan, body)?;
         let (id, reference) = (new.case.id, new.case.reference.clone());
-        let runs = new.runs.iter().map(|run| run.id).collect();
+        let runs: Vec<RunId> = new.runs.iter().map(|run| run.id).collect();
+        new.once = once.map(|once| (once, Kept::created(format!("/v1/cases/{id}")).with_runs(runs.clone())));
         match self.store.create_case(new).await? {
             CreateOutcome::Created => Ok((self.get(actor, id).await?, runs)),
             CreateOutcome::ReferenceTaken => Err(reference_taken(reference.as_deref())),
+            CreateOutcome::Replayed(repeat) => Err(repeat.into()),
         }
     }
 
@@ -91,7 +102,7 @@ impl Cases {
             updated_at: now,
         };
         let runs = self.first_runs(&case, plan, &by);
-        Ok(NewCase { case, data, outputs, provenance, runs })
+        Ok(NewCase { case, data, outputs, provenance, runs, once: None })
     }
 
     /// One run for every field that fires on creation.
@@ -152,14 +163,15 @@ impl Cases {
         Ok(Page::new(items, next, counted))
     }
 
-    /// Changes a case by a merge patch (RFC 7396) of its members, and fires what the change
-    /// fires. `pins`: mapped targets that it changes become overrides.
+    /// Changes a case, if it is as expected, by a merge patch (RFC 7396) of its members, and fires
+    /// what the change fires. `pins`: mapped targets that it changes become overrides.
     pub async fn patch(
         &self,
         actor: &Actor,
         id: CaseId,
         body: &Value,
         pins: bool,
+        expected: Expected,
     ) -> Result<CaseView, ServiceError> {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
@@ -171,8 +183,15 @@ impl Cases {
         let reference = body.reference.clone().flatten();
         let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides };
         let this = self.clone();
-        let written =
-            self.store.write(move |tx| Box::pin(async move { change::patch(tx, &this, patch).await })).await;
+        let written = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    precondition::check_case(tx, patch.actor.workspace, id, &expected).await?;
+                    change::patch(tx, &this, patch).await
+                })
+            })
+            .await;
         match written {
             Err(ServiceError::Store(crate::store::StoreError::Duplicate(_))) => {
                 Err(reference_taken(reference.as_deref()))
@@ -182,28 +201,36 @@ impl Cases {
         }
     }
 
-    /// Gives an overridden target back to the runs of its field.
+    /// Gives an overridden target back to the runs of its field, if the case is as expected.
     pub async fn clear_override(
         &self,
         actor: &Actor,
         id: CaseId,
         path: &DataPath,
+        expected: Expected,
     ) -> Result<(), ServiceError> {
-        let (workspace, path, now) = (actor.workspace, path.clone(), self.clock.now());
+        let (actor, path, now) = (actor.clone(), path.clone(), self.clock.now());
         self.store
             .write(move |tx| {
-                Box::pin(async move { change::clear_override(tx, workspace, id, &path, now).await })
+                Box::pin(async move {
+                    precondition::check_case(tx, actor.workspace, id, &expected).await?;
+                    change::clear_override(tx, &actor, id, &path, now).await
+                })
             })
             .await
     }
 
-    /// Deletes a case; runs that wait are cancelled, an answer in flight is dropped.
-    pub async fn delete(&self, actor: &Actor, id: CaseId) -> Result<(), ServiceError> {
+    /// Deletes a case, if it is as expected; runs that wait are cancelled, an answer in flight is
+    /// dropped.
+    pub async fn delete(&self, actor: &Actor, id: CaseId, expected: Expected) -> Result<(), ServiceError> {
         let (workspace, now) = (actor.workspace, self.clock.now());
         let found = self
             .store
             .write(move |tx| {
-                Box::pin(async move { Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?) })
+                Box::pin(async move {
+                    precondition::check_case(tx, workspace, id, &expected).await?;
+                    Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?)
+                })
             })
             .await?;
         self.store.signals().changed([id]);

@@ -7,11 +7,13 @@ use super::case_body::CaseBody;
 use super::cases::Cases;
 use super::error::ServiceError;
 use super::plans::Plan;
-use crate::domain::case::{Case, LeafChange, Provenance, ProvenanceEntry, Source, leaf_changes, merge_patch};
+use crate::domain::case::{
+    Case, LeafChange, Provenance, ProvenanceEntry, Source, changed_paths, leaf_changes, merge_patch,
+};
 use crate::domain::case_type::Origin;
 use crate::domain::clock::Instant;
 use crate::domain::data::DataPath;
-use crate::domain::ids::{CaseId, RunId, WorkspaceId};
+use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::{Fired, NewRun, Priority};
 use crate::domain::watch::Sight;
 use crate::store::{CaseRow, CaseUpdate, CommitLimits, Tx};
@@ -50,11 +52,13 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
     let mut provenance = row.provenance;
     trace(&mut provenance, &old, &new, &ProvenanceEntry::by(Source::Api, &actor.by(), now));
+    let paths = changed_paths((&row.case, &old), (&case, &new));
     let removed_outputs = names.iter().filter(|name| !new.contains_key(*name)).cloned().collect();
     let (mut set_outputs, data) = split_outputs(new, &plan, &names);
     set_outputs.retain(|(name, value)| old.get(name) != Some(value));
     check_sizes(&data, &set_outputs, cases.limits)?;
     let update = CaseUpdate { case: case.clone(), data, provenance, overrides, set_outputs, removed_outputs };
+    tx.note_change(&case, &actor.by(), &paths).await?;
     tx.update_case(&update).await?;
     let change = Change { before: (&row.case, &Value::Object(old)), after: (&case, &after) };
     fire(tx, cases, &plan, &actor, &change).await
@@ -63,18 +67,19 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
 /// Takes one override away; the value stays until a run writes it again.
 pub(super) async fn clear_override(
     tx: &Tx,
-    workspace: WorkspaceId,
+    actor: &Actor,
     id: CaseId,
     path: &DataPath,
     now: Instant,
 ) -> Result<(), ServiceError> {
-    let row = tx.find_case(workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
+    let row = tx.find_case(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
     let CaseRow { case, data, provenance, mut overrides, .. } = row;
     if !overrides.clear(path) {
         return Err(ServiceError::NotFound("override"));
     }
     let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
     let (set_outputs, removed_outputs) = (Vec::new(), Vec::new());
+    tx.note_change(&case, &actor.by(), &[format!("data.{path}")]).await?;
     tx.update_case(&CaseUpdate { case, data, provenance, overrides, set_outputs, removed_outputs }).await?;
     Ok(())
 }

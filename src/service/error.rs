@@ -1,5 +1,6 @@
 //! Why a use case was refused. The doors turn each into a status and a code.
 
+use crate::domain::once::Kept;
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
 use crate::store::StoreError;
@@ -30,6 +31,23 @@ pub enum ServiceError {
     /// Something is under way that must end first.
     #[error("{0}")]
     InProgress(String),
+    /// It is no longer as the caller knows it.
+    #[error("{detail}")]
+    VersionMismatch {
+        /// What happened and what to do.
+        detail: String,
+        /// Dotted paths of what was changed since, sorted, as far as known.
+        changed: Vec<String>,
+    },
+    /// No trouble: a request with the same key has done it before, and this is what it came to.
+    #[error("a request with this key has done it before")]
+    Repeated(Box<Kept>),
+    /// The key was used before, by a request with another body.
+    #[error("the key was used before, with another body: use a new key for another request")]
+    KeyReused,
+    /// What would have been stopped is over.
+    #[error("{0}")]
+    RunEnded(String),
     /// More than may be kept.
     #[error("{0}")]
     TooLarge(String),

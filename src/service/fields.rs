@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 use super::actor::Actor;
 use super::cases::Cases;
 use super::error::ServiceError;
+use super::once;
 use super::plans::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
+use crate::domain::once::{Kept, Once};
 use crate::domain::run::{Fired, NewRun, Priority, Run};
 use crate::domain::trigger::Trigger;
 
@@ -23,6 +25,8 @@ pub struct RefreshRequest {
     pub overwrite: bool,
     /// Which fields, for a refresh of the case.
     pub fields: Option<Vec<FieldKey>>,
+    /// The key of the request, if it has one.
+    pub once: Option<Once>,
 }
 
 /// Use cases around fields.
@@ -41,7 +45,11 @@ impl Fields {
         request: RefreshRequest,
     ) -> Result<Run, ServiceError> {
         let request = RefreshRequest { fields: Some(vec![field.clone()]), ..request };
-        let mut runs = self.refresh_all(actor, case, request).await?;
+        let kept = |runs: Vec<RunId>| match runs[..] {
+            [run] => Kept::accepted(run),
+            _ => Kept::accepted_all(runs),
+        };
+        let mut runs = self.queue(actor, case, request, kept).await?;
         runs.pop().ok_or(ServiceError::NotFound("run"))
     }
 
@@ -52,6 +60,16 @@ impl Fields {
         actor: &Actor,
         case: CaseId,
         request: RefreshRequest,
+    ) -> Result<Vec<Run>, ServiceError> {
+        self.queue(actor, case, request, Kept::accepted_all).await
+    }
+
+    async fn queue(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        request: RefreshRequest,
+        kept: fn(Vec<RunId>) -> Kept,
     ) -> Result<Vec<Run>, ServiceError> {
         let view = self.cases.get(actor, case).await?;
         let plan = self
@@ -64,11 +82,12 @@ impl Fields {
             .into_iter()
             .map(|(key, call)| self.manual_run(actor, &view.case, &plan, key, call, &request))
             .collect::<Vec<_>>();
-        let (workspace, now) = (actor.workspace, self.cases.clock.now());
+        let (workspace, now, once) = (actor.workspace, self.cases.clock.now(), request.once);
         self.cases
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    once::first(tx, once.as_ref()).await?;
                     if tx.find_case(workspace, case).await?.is_none() {
                         return Err(ServiceError::NotFound("case"));
                     }
@@ -77,6 +96,8 @@ impl Fields {
                         runs.extend(tx.find_run(workspace, followed.run()).await?);
                     }
                     tx.touch_case(case, now).await?;
+                    let ids = runs.iter().map(|run: &Run| run.id).collect();
+                    once::keep(tx, once.as_ref(), kept(ids)).await?;
                     Ok::<_, ServiceError>(runs)
                 })
             })

@@ -15,6 +15,10 @@ mod error;
 /// Parts of lists.
 mod page;
 
+/// Changes that expect a version, and requests that are sent twice.
+mod once;
+mod precondition;
+
 /// The holder of the master key.
 mod vault;
 
@@ -33,6 +37,7 @@ mod credentials;
 mod plans;
 
 /// Case types, saved.
+mod case_type_edit;
 mod case_types;
 
 /// Cases.
@@ -46,6 +51,7 @@ mod views;
 mod fields;
 
 /// Runs.
+mod run_actions;
 mod runs;
 
 /// Schedules and their ticks.
@@ -66,11 +72,12 @@ pub use access::Access;
 pub use actor::Actor;
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
-pub use case_types::{CaseTypeView, CaseTypes};
+pub use case_types::{CaseTypeVersionView, CaseTypeView, CaseTypes};
 pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;
+pub use once::Keys;
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;

@@ -1,16 +1,17 @@
 //! The run history.
 
 use super::actor::Actor;
+use super::cases::Cases;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Attempt, Run};
-use crate::store::{RunFilter, Store};
+use crate::store::RunFilter;
 
 /// Use cases around runs.
 #[derive(Clone)]
 pub struct Runs {
-    pub(super) store: Store,
+    pub(super) cases: Cases,
 }
 
 impl Runs {
@@ -22,7 +23,7 @@ impl Runs {
         page: PageRequest,
     ) -> Result<Page<Run>, ServiceError> {
         let before = page.after::<RunId>()?;
-        let tx = self.store.read().await?;
+        let tx = self.cases.store.read().await?;
         let mut found = tx.list_runs(actor.workspace, &filter, before, page.limit + 1).await?;
         let counted = if page.count {
             Some(tx.count_runs(actor.workspace, &filter, page.most_counted()).await?)
@@ -35,7 +36,7 @@ impl Runs {
 
     /// One run with its attempts.
     pub async fn get(&self, actor: &Actor, id: RunId) -> Result<(Run, Vec<Attempt>), ServiceError> {
-        let tx = self.store.read().await?;
+        let tx = self.cases.store.read().await?;
         let run = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
         let attempts = tx.attempts(id).await?;
         Ok((run, attempts))

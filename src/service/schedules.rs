@@ -5,11 +5,13 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::{Instant, Rng, SharedClock, SharedRng};
 use crate::domain::ids::ScheduleId;
+use crate::domain::once::{Kept, Once};
 use crate::domain::schedule::{Line, Schedule, Zone};
 use crate::store::{CaseTypeRow, NewSchedule, ScheduleFilter, ScheduleRow, Store, StoreError, Tx};
 
@@ -61,12 +63,19 @@ impl Schedules {
     }
 
     /// Holds a schedule. A tick under way ends where it is; runs that it has queued stay.
-    pub async fn pause(&self, actor: &Actor, id: ScheduleId) -> Result<ScheduleView, ServiceError> {
+    pub async fn pause(
+        &self,
+        actor: &Actor,
+        id: ScheduleId,
+        once: Option<Once>,
+    ) -> Result<ScheduleView, ServiceError> {
         let actor = actor.clone();
         let row = self.store.write(move |tx| {
             Box::pin(async move {
+                once::first(tx, once.as_ref()).await?;
                 find(tx, &actor, id).await?;
                 tx.pause_schedule(id).await?;
+                once::keep(tx, once.as_ref(), Kept::done(place(id))).await?;
                 find(tx, &actor, id).await
             })
         });
@@ -74,12 +83,19 @@ impl Schedules {
     }
 
     /// Lets a schedule go on from now: what it missed while it was paused is not made up.
-    pub async fn resume(&self, actor: &Actor, id: ScheduleId) -> Result<ScheduleView, ServiceError> {
+    pub async fn resume(
+        &self,
+        actor: &Actor,
+        id: ScheduleId,
+        once: Option<Once>,
+    ) -> Result<ScheduleView, ServiceError> {
         let (actor, now) = (actor.clone(), self.clock.now());
         let row = self.store.write(move |tx| {
             Box::pin(async move {
+                once::first(tx, once.as_ref()).await?;
                 let row = find(tx, &actor, id).await?;
                 tx.resume_schedule(id, next_after(&row, now)).await?;
+                once::keep(tx, once.as_ref(), Kept::done(place(id))).await?;
                 find(tx, &actor, id).await
             })
         });
@@ -91,6 +107,11 @@ impl Schedules {
         let next = if row.paused { Vec::new() } else { times(&row).unwrap_or_default() };
         ScheduleView { row, next }
     }
+}
+
+/// Where a schedule stands, for answers to a repeated request.
+pub(super) fn place(id: ScheduleId) -> String {
+    format!("/v1/schedules/{id}")
 }
 
 /// A schedule of the actor's workspace.

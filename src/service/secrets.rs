@@ -220,8 +220,34 @@ async fn remove(
             format!("the secret `{name}` is used by {}; take it out of their fields first", users.join(", "));
         return Err(ServiceError::InUse { detail, users });
     }
+    let users = users_under_way(tx, plans, workspace, name).await?;
+    if !users.is_empty() {
+        let detail = format!(
+            "runs under way of {} keep an older version that uses the secret `{name}`: wait for their end or cancel \
+             them first; a new value can be set at any time",
+            users.join(", ")
+        );
+        return Err(ServiceError::InUse { detail, users });
+    }
     tx.delete_secret(workspace, name).await?;
     Ok(())
+}
+
+/// The case types of which a begun run keeps a version that uses the secret.
+async fn users_under_way(
+    tx: &Tx,
+    plans: &Plans,
+    workspace: WorkspaceId,
+    name: &SecretName,
+) -> Result<Vec<String>, ServiceError> {
+    let mut users = BTreeSet::new();
+    for (id, version) in tx.versions_under_way(workspace).await? {
+        let plan = plans.version_in(tx, id, version).await?;
+        users.extend(
+            plan.filter(|plan| plan.secrets().contains(name.as_str())).map(|plan| plan.key.to_string()),
+        );
+    }
+    Ok(users.into_iter().collect())
 }
 
 /// The case types of a workspace by the secrets that they use.

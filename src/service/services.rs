@@ -5,6 +5,7 @@ use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::fields::Fields;
+use super::once::Keys;
 use super::plans::Plans;
 use super::runs::Runs;
 use super::schedules::Schedules;
@@ -34,6 +35,8 @@ pub struct Services {
     pub schedules: Schedules,
     /// Cached answers.
     pub cache: CachedAnswers,
+    /// Requests that may be sent twice.
+    pub keys: Keys,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// Time.
@@ -60,8 +63,9 @@ impl Services {
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
-            runs: Runs { store: store.clone() },
+            runs: Runs { cases: cases.clone() },
             schedules,
+            keys: Keys { store: store.clone() },
             cases,
             store,
             clock,

@@ -8,11 +8,13 @@ use chrono::TimeDelta;
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::once;
 use super::plans::Plan;
-use super::schedules::{ScheduleView, Schedules, find, next_after};
+use super::schedules::{ScheduleView, Schedules, find, next_after, place};
 use crate::domain::api_call::ApiCall;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{FieldKey, RunId, ScheduleId};
+use crate::domain::once::{Kept, Once};
 use crate::domain::run::{Fired, NewRun, Priority};
 use crate::domain::schedule::Schedule;
 use crate::domain::trigger::Trigger;
@@ -36,9 +38,21 @@ pub enum Progress {
 impl Schedules {
     /// Begins a tick for all matching cases now, also when the schedule is paused; its times
     /// stay. The first page of cases is fired at once, the rest as with any other tick.
-    pub async fn run(&self, actor: &Actor, id: ScheduleId) -> Result<ScheduleView, ServiceError> {
+    pub async fn run(
+        &self,
+        actor: &Actor,
+        id: ScheduleId,
+        once: Option<Once>,
+    ) -> Result<ScheduleView, ServiceError> {
         let (this, actor) = (self.clone(), actor.clone());
-        let row = self.store.write(move |tx| Box::pin(async move { this.run_in(tx, &actor, id).await }));
+        let row = self.store.write(move |tx| {
+            Box::pin(async move {
+                once::first(tx, once.as_ref()).await?;
+                let row = this.run_in(tx, &actor, id).await?;
+                once::keep(tx, once.as_ref(), Kept { status: 202, ..Kept::done(place(id)) }).await?;
+                Ok::<_, ServiceError>(row)
+            })
+        });
         Ok(self.view(row.await?))
     }
 

@@ -41,12 +41,24 @@ pub struct NewCaseTypeVersion {
     pub by: String,
 }
 
+/// A version of a case type, as it was saved.
+#[derive(Debug, Clone)]
+pub struct CaseTypeVersion {
+    /// The case type in this version.
+    pub row: CaseTypeRow,
+    /// Who made it, e.g. `token:ops`.
+    pub by: String,
+}
+
 const SELECT: &str = "SELECT t.id, t.workspace_id, t.key, v.version, v.definition, t.created_at, v.created_at \
                       FROM case_type t JOIN case_type_version v ON v.case_type_id = t.id";
 const CURRENT: &str = "v.version = t.version";
 
 fn case_type(row: &QueryResult) -> Result<CaseTypeRow, StoreError> {
-    let mut columns = Columns::of("case_type", row)?;
+    read(&mut Columns::of("case_type", row)?)
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<CaseTypeRow, StoreError> {
     Ok(CaseTypeRow {
         id: CaseTypeId(columns.id()),
         workspace: WorkspaceId(columns.get()?),
@@ -87,6 +99,30 @@ impl Tx {
         let statement =
             sql(format!("{SELECT} WHERE t.id = $1 AND v.version = $2"), vec![uuid(id.0), int(version)]);
         self.one(statement).await?.as_ref().map(case_type).transpose()
+    }
+
+    /// The versions of a case type, newest first, those before `before` only.
+    pub async fn list_versions(
+        &self,
+        id: CaseTypeId,
+        before: Option<i64>,
+        limit: u64,
+    ) -> Result<Vec<CaseTypeVersion>, StoreError> {
+        let statement = "SELECT t.id, t.workspace_id, t.key, v.version, v.definition, t.created_at, v.created_at, \
+             v.created_by FROM case_type t JOIN case_type_version v ON v.case_type_id = t.id \
+             WHERE t.id = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![uuid(id.0), int(before.unwrap_or(i64::MAX)), int(limit)];
+        let version = |row: &QueryResult| {
+            let mut columns = Columns::of("case_type_version", row)?;
+            Ok(CaseTypeVersion { row: read(&mut columns)?, by: columns.get()? })
+        };
+        self.all(sql(statement, values)).await?.iter().map(version).collect()
+    }
+
+    /// Versions of a case type, counted up to `most`.
+    pub async fn count_versions(&self, id: CaseTypeId, most: u64) -> Result<u64, StoreError> {
+        self.count_up_to("case_type_version WHERE case_type_id = $1", id.0, most).await
     }
 
     /// The case types of a workspace by key, in their current versions, those after `after` only.
@@ -130,6 +166,20 @@ impl Tx {
     pub async fn current_version(&self, id: CaseTypeId) -> Result<Option<i64>, StoreError> {
         let row = self.one(sql("SELECT version FROM case_type WHERE id = $1", vec![uuid(id.0)])).await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
+    /// The versions that begun runs keep, each once.
+    pub async fn versions_under_way(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<(CaseTypeId, i64)>, StoreError> {
+        let statement = "SELECT DISTINCT case_type_id, case_type_version FROM run \
+             WHERE workspace_id = $1 AND begun AND status IN ('queued', 'running')";
+        let version = |row: &QueryResult| {
+            let mut columns = Columns::of("run", row)?;
+            Ok((CaseTypeId(columns.id()), columns.get()?))
+        };
+        self.all(sql(statement, vec![uuid(workspace.0)])).await?.iter().map(version).collect()
     }
 
     /// Case types of a workspace, counted up to `most`.

@@ -195,13 +195,10 @@ impl Tx {
         if self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0)])).await? == 0 {
             return Ok(false);
         }
-        let cancelled = "UPDATE run SET status = 'cancelled', reason = $1, ended_at = $2, waiting_for = NULL, \
-             due_at = NULL, lease_token = NULL, lease_until = NULL, worker_id = NULL, error = $3, \
-             duration_ms = $2 - started_at WHERE case_id = $4 AND status IN ('queued', 'running')";
         let error = RunError::cancelled("The case was deleted, so the run was cancelled.", 0, at);
-        let values = vec![text(Reason::CaseDeleted.as_str()), ms(at), json(&error), uuid(id.0)];
-        self.execute(sql(cancelled, values)).await?;
-        let emptied = "UPDATE run SET input = NULL, old = NULL, missing = NULL, \
+        self.cancel_all(id, Reason::CaseDeleted, &error).await?;
+        let emptied = "UPDATE run SET input = NULL, old = NULL, missing = NULL, joined = NULL, written = NULL, \
+             kept_manual = NULL, fingerprint = NULL, \
              error = CASE WHEN reason = 'case_deleted' THEN error END WHERE case_id = $1";
         self.execute(sql(emptied, vec![uuid(id.0)])).await?;
         for statement in [

@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::database::Tx;
 use super::error::StoreError;
+use super::once;
 use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};
 use crate::domain::case::{Case, Provenance};
+use crate::domain::once::{Kept, Once, Repeat};
 use crate::domain::run::NewRun;
 
 /// A case to create.
@@ -25,43 +27,74 @@ pub struct NewCase {
     pub provenance: Provenance,
     /// The runs that its creation fires.
     pub runs: Vec<NewRun>,
+    /// The key of the request, if it has one, and what is kept under it; its location is the
+    /// case's own.
+    pub once: Option<(Once, Kept)>,
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateOutcome {
     /// It is there, and its runs wait.
     Created,
     /// Another case of the workspace has that reference; nothing was written.
     ReferenceTaken,
+    /// A request with its key was there before; nothing was written.
+    Replayed(Repeat),
 }
 
+/// Of several requests with one key the first that makes its case counts; when its reference is
+/// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
+    let mut outcomes: Vec<Option<CreateOutcome>> = vec![None; cases.len()];
+    while outcomes.contains(&None) {
+        let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
+        let open: Vec<_> = open.into_iter().filter(|(at, _)| outcomes[*at].is_none()).collect();
+        let keys: Vec<_> =
+            open.iter().filter_map(|(_, new)| new.once.as_ref()).map(|(once, kept)| (once, kept)).collect();
+        let entered = once::enter(tx, &keys).await?;
+        let may = |new: &NewCase| {
+            new.once
+                .as_ref()
+                .is_none_or(|(_, kept)| kept.location.as_ref().is_some_and(|at| entered.contains(at)))
+        };
+        let (first, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, new)| may(new));
+        let created = create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>()).await?;
+        for (at, new) in first {
+            let made = created.contains(&new.case.id.0);
+            outcomes[at] = Some(if made { CreateOutcome::Created } else { CreateOutcome::ReferenceTaken });
+        }
+        for (at, new) in later {
+            if let Some((once, _)) = &new.once {
+                outcomes[at] = tx.find_once(once).await?.map(CreateOutcome::Replayed);
+            }
+        }
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Creates cases whose keys are their own by now; answers the ids of those that are there.
+async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, StoreError> {
     let mut created = HashSet::with_capacity(cases.len());
     for chunk in cases.chunks(CHUNK) {
         created.extend(insert_cases(tx, chunk).await?);
     }
-    let accepted = || cases.iter().filter(|new| created.contains(&new.case.id.0));
-    let first_runs: Vec<&NewRun> = accepted().flat_map(|new| &new.runs).collect();
+    let (accepted, refused): (Vec<&NewCase>, Vec<&NewCase>) =
+        cases.iter().partition(|new| created.contains(&new.case.id.0));
+    let first_runs: Vec<&NewRun> = accepted.iter().flat_map(|new| &new.runs).collect();
     run_inserts::insert(tx, &first_runs).await?;
-    for new in accepted() {
+    for new in accepted {
         for (name, value) in &new.outputs {
             super::cases::put_output(tx, new.case.id, name, value).await?;
         }
     }
-    Ok(cases
-        .iter()
-        .map(|new| {
-            if created.contains(&new.case.id.0) {
-                CreateOutcome::Created
-            } else {
-                CreateOutcome::ReferenceTaken
-            }
-        })
-        .collect())
+    for (once, _) in refused.iter().filter_map(|new| new.once.as_ref()) {
+        once::leave(tx, once).await?;
+    }
+    Ok(created)
 }
 
-async fn insert_cases(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Uuid>, StoreError> {
+async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreError> {
     let mut values = Vec::with_capacity(cases.len() * 14);
     for new in cases {
         let case = &new.case;

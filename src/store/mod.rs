@@ -9,6 +9,8 @@
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod cache_purges;
+mod cancels;
+mod case_changes;
 mod case_lists;
 mod case_types;
 mod cases;
@@ -20,6 +22,9 @@ mod database;
 mod error;
 mod field_inputs;
 mod firings;
+mod once;
+mod retention;
+mod retries;
 mod rows;
 mod run_inserts;
 mod run_lists;
@@ -36,7 +41,7 @@ mod writer;
 
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
-pub use case_types::{CaseTypeRow, NewCaseTypeVersion};
+pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claims::{Claim, ClaimedCase, ClaimedRun};
 pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
@@ -44,6 +49,8 @@ pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use firings::Enqueued;
+pub use retention::{BodyMark, ChangeMark, Found};
+pub use retries::Repeatable;
 pub use run_lists::RunFilter;
 
 pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};

@@ -144,7 +144,7 @@ impl Desk {
         };
         let (commit, finish) = work(&tx).await;
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
-        // First, so that whoever has the answer has been preceded by the wake-up.
+        // Who is answered finds the wake-up done.
         self.signals.wake();
         finish(done.map_err(StoreError::from));
     }
@@ -209,7 +209,7 @@ impl Desk {
         let mut results = Vec::with_capacity(cases.len());
         for case in cases {
             let one = self.create_all(std::slice::from_ref(case)).await;
-            results.push(one.map(|outcomes| outcomes.first().copied().unwrap_or(CreateOutcome::Created)));
+            results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
         }
         results
     }

@@ -306,6 +306,12 @@ impl TestApp {
         start(&self.settings, &self.clock, false).await
     }
 
+    /// One tick of the sweep, and what follows from it.
+    pub async fn sweep(&self) {
+        self.app().sweeper.sweep().await.unwrap();
+        self.drain().await;
+    }
+
     /// What the process logged so far.
     pub fn log_lines(&self) -> String {
         String::from_utf8_lossy(&self.logs.0.lock().unwrap()).into_owned()

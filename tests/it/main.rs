@@ -10,6 +10,9 @@ mod app;
 mod cache;
 
 #[cfg(test)]
+mod case_types;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
@@ -34,6 +37,12 @@ mod httpbin;
 mod layers;
 
 #[cfg(test)]
+mod manners;
+
+#[cfg(test)]
+mod once;
+
+#[cfg(test)]
 mod model;
 
 #[cfg(test)]
@@ -47,6 +56,9 @@ mod process;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod runs;
 
 #[cfg(test)]
 mod sandbox;

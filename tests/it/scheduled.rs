@@ -598,6 +598,25 @@ async fn schedules_are_listed_filtered_and_guarded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_action_that_is_sent_twice_is_done_once() {
+    let app = on_schedule(every_quarter()).await;
+    app.create(json!({})).await;
+    let id = schedule(&app).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(app.get(&format!("/v1/schedules/{id}")).await.expect(200)["id"], id.as_str());
+    for (action, status) in [("run", 202), ("pause", 200), ("resume", 200)] {
+        for replayed in [None, Some("true")] {
+            let request = app.request("POST", &format!("/v1/schedules/{id}/{action}"));
+            let answer = app.send(request.header("Idempotency-Key", format!("{action}-1"))).await;
+            assert_eq!(answer.status, status, "{action}: {}", answer.body);
+            assert_eq!(answer.header("idempotent-replayed"), replayed, "{action}");
+            assert_eq!(answer.body["id"], id.as_str());
+            app.drain().await;
+        }
+    }
+    assert_eq!(count(&app).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_ticks_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Upstream::start().await;

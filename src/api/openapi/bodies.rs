@@ -70,6 +70,34 @@ pub struct CaseType {
     warnings: Vec<ProblemView>,
 }
 
+/// A case type as one of its versions said it, in normal form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct CaseTypeVersion {
+    id: Uuid,
+    key: String,
+    name: String,
+    /// Only when given.
+    description: Option<String>,
+    sections: Vec<SectionDefinition>,
+    params: Map<String, Value>,
+    fields: Vec<FieldDefinition>,
+    additional_data: bool,
+    version: i64,
+    /// When this version was saved.
+    created_at: Time,
+    /// Who saved it, e.g. `token:ops`.
+    created_by: String,
+}
+
+/// How a run is repeated.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct RunRetry {
+    /// Whether it gets an idempotency key of its own in any case; false unless given.
+    new_key: Option<bool>,
+}
+
 /// A new case.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes")]
@@ -183,6 +211,9 @@ pub struct Refusal {
     /// Who uses it; only with `in_use`.
     #[schema(required = false)]
     users: Option<Vec<String>>,
+    /// Dotted paths of what was changed since, as far as known; only with `version_mismatch`.
+    #[schema(required = false)]
+    changed: Option<Vec<String>>,
 }
 
 /// The words of [`Code`].

@@ -34,7 +34,9 @@ pub fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> 
     let operation = OperationBuilder::new().operation_id(Some(id)).summary(Some(summary)).tag(tag);
     // Any call can meet a query that it does not take, and trouble of ours.
     let refusals = BTreeSet::from([500]);
-    Call { method, path, operation, refusals }
+    let is_post = method == HttpMethod::Post;
+    let call = Call { method, path, operation, refusals };
+    if is_post { call.repeats() } else { call }
 }
 
 impl Call {
@@ -72,6 +74,21 @@ impl Call {
     /// `Prefer: wait=N`.
     pub fn waits(self) -> Self {
         self.header("Prefer", "`wait=N` waits up to N seconds, at most 30, for runs to end.")
+    }
+
+    /// `If-Match`.
+    pub fn expects(self) -> Self {
+        self.header("If-Match", "The `ETag` of what the change was made for; only its version counts.")
+            .refuses(412)
+    }
+
+    /// `Idempotency-Key`.
+    fn repeats(self) -> Self {
+        self.header(
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters; sent again within 24 h, it has its effect once.",
+        )
+        .refuses(409)
     }
 
     /// `limit`, `cursor` and `count`.
@@ -172,6 +189,7 @@ fn meaning(status: u16) -> &'static str {
         403 => "The token's role does not reach.",
         404 => "There is no such thing in this workspace.",
         409 => "It stands against what is there already.",
+        412 => "It is no longer as the caller knows it.",
         413 => "The body, or what it would make, is too large.",
         415 => "The body is of another media type.",
         422 => "What was sent does not hold together, or is not supported yet.",

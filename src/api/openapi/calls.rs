@@ -6,10 +6,10 @@ use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
-use crate::api::present::run::{RunDetail, RunView};
-use crate::api::present::schedule::ScheduleAnswer;
+use crate::api::present::run::RunView;
 use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
@@ -53,11 +53,15 @@ fn case_types() -> Vec<Call> {
         call(HttpMethod::Post, "/v1/case-types", "create_case_type", "Saves a new case type.")
             .needs(Builder)
             .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
-            .answers(201, "It is saved.", is::<bodies::CaseType>(), &["Location"])
-            .refuses(409),
+            .answers(
+                201,
+                "It is saved.",
+                is::<bodies::CaseType>(),
+                &["Location", "ETag", "Idempotent-Replayed"],
+            ),
         key(call(HttpMethod::Get, "/v1/case-types/{key}", "get_case_type", "Reads a case type."))
             .needs(Viewer)
-            .answers(200, "Its current version.", is::<bodies::CaseType>(), &[]),
+            .answers(200, "Its current version.", is::<bodies::CaseType>(), &["ETag"]),
         key(call(
             HttpMethod::Put,
             "/v1/case-types/{key}",
@@ -65,9 +69,10 @@ fn case_types() -> Vec<Call> {
             "Saves a case type under its key.",
         ))
         .needs(Builder)
+        .expects()
         .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
-        .answers(200, "It has a new version, or is the same as before.", is::<bodies::CaseType>(), &[])
-        .answers(201, "It is new.", is::<bodies::CaseType>(), &["Location"])
+        .answers(200, "It has a new version, or is the same as before.", is::<bodies::CaseType>(), &["ETag"])
+        .answers(201, "It is new.", is::<bodies::CaseType>(), &["Location", "ETag"])
         .refuses(409),
         key(call(
             HttpMethod::Delete,
@@ -76,8 +81,18 @@ fn case_types() -> Vec<Call> {
             "Removes an unused case type.",
         ))
         .needs(Builder)
+        .expects()
         .answers_nothing(204, "It is gone.", &[])
         .refuses(409),
+        key(call(
+            HttpMethod::Get,
+            "/v1/case-types/{key}/versions",
+            "list_case_type_versions",
+            "Lists the versions of a case type, newest first.",
+        ))
+        .needs(Viewer)
+        .pages()
+        .answers(200, "A page of versions.", list::<bodies::CaseTypeVersion>(), &[]),
     ]
 }
 
@@ -95,8 +110,12 @@ fn cases() -> Vec<Call> {
             .needs(Operator)
             .waits()
             .body(JSON, Required::True, is::<bodies::NewCase>())
-            .answers(201, "It is there.", is::<CaseAnswer>(), &["Location", "ETag", "Preference-Applied"])
-            .refuses(409),
+            .answers(
+                201,
+                "It is there.",
+                is::<CaseAnswer>(),
+                &["Location", "ETag", "Preference-Applied", "Idempotent-Replayed"],
+            ),
         id(call(HttpMethod::Get, "/v1/cases/{id}", "get_case", "Reads a case."))
             .needs(Viewer)
             .waits()
@@ -111,6 +130,7 @@ fn cases() -> Vec<Call> {
         ))
         .needs(Operator)
         .query("override", "`false`: mapped values that it changes do not become overrides.", flag())
+        .expects()
         .body(PATCH, Required::True, is::<bodies::CasePatch>())
         .answers(200, "The case as it is now.", is::<CaseAnswer>(), &["ETag"])
         .refuses(409),
@@ -122,9 +142,11 @@ fn cases() -> Vec<Call> {
         ))
         .needs(Operator)
         .path("path", "The target, such as `address.city`.", text())
+        .expects()
         .answers_nothing(204, "It is no override any more; the value stays.", &[]),
         id(call(HttpMethod::Delete, "/v1/cases/{id}", "delete_case", "Deletes a case with its data."))
             .needs(Operator)
+            .expects()
             .answers_nothing(204, "It is gone.", &[]),
     ]
 }
@@ -164,9 +186,18 @@ fn refreshes() -> Vec<Call> {
         .path("id", "The case.", uuid())
         .waits()
         .body(JSON, Required::False, is::<bodies::RefreshOfSeveral>())
-        .answers(200, "All runs have ended.", is::<bodies::Runs>(), &["Preference-Applied"])
-        .answers(202, "Runs are queued.", is::<bodies::Runs>(), &["Preference-Applied"])
-        .refuses(409),
+        .answers(
+            200,
+            "All runs have ended.",
+            is::<bodies::Runs>(),
+            &["Preference-Applied", "Idempotent-Replayed"],
+        )
+        .answers(
+            202,
+            "Runs are queued.",
+            is::<bodies::Runs>(),
+            &["Preference-Applied", "Idempotent-Replayed"],
+        ),
         call(
             HttpMethod::Post,
             "/v1/cases/{id}/fields/{key}/refresh",
@@ -178,54 +209,18 @@ fn refreshes() -> Vec<Call> {
         .path("key", "Key of the field.", text())
         .waits()
         .body(JSON, Required::False, is::<bodies::Refresh>())
-        .answers(200, "The run has ended.", is::<RunView>(), &["Location", "Preference-Applied"])
-        .answers(202, "The run is queued.", is::<RunView>(), &["Location", "Preference-Applied"])
-        .refuses(409),
-    ]
-}
-
-fn runs() -> Vec<Call> {
-    vec![
-        call(HttpMethod::Get, "/v1/runs", "list_runs", "Lists runs, newest first.")
-            .needs(Viewer)
-            .query("case", "Runs of this case.", uuid())
-            .query("case_type", "Runs of cases of this type.", key())
-            .query("field", "Runs of fields with this key.", key())
-            .query("connection", "Runs over this connection.", key())
-            .query("status", "Runs that stand here.", words::RunStatus::schema())
-            .query("trigger", "Runs with this reason to run.", words::Trigger::schema())
-            .query("error", "Runs whose last error is this.", words::FailureCode::schema())
-            .query("batch", "Runs of this batch.", uuid())
-            .query("since", "Queued at this time or later.", words::Time::schema())
-            .query("until", "Queued before this time.", words::Time::schema())
-            .pages()
-            .answers(200, "A page of runs.", list::<RunView>(), &[]),
-        call(HttpMethod::Get, "/v1/runs/{id}", "get_run", "Reads a run with its attempts.")
-            .needs(Viewer)
-            .path("id", "The run.", uuid())
-            .answers(200, "The run.", is::<RunDetail>(), &[]),
-    ]
-}
-
-fn schedules() -> Vec<Call> {
-    let act = |url, id, summary| call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid());
-    vec![
-        call(HttpMethod::Get, "/v1/schedules", "list_schedules", "Lists schedules, oldest first.")
-            .needs(Viewer)
-            .query("case_type", "Schedules of this case type.", key())
-            .query("field", "Schedules of fields with this key.", key())
-            .pages()
-            .answers(200, "A page of schedules.", list::<ScheduleAnswer>(), &[]),
-        act("/v1/schedules/{id}/run", "run_schedule", "Fires all matching cases now.")
-            .needs(Operator)
-            .answers(202, "A tick has begun.", is::<ScheduleAnswer>(), &[])
-            .refuses(409),
-        act("/v1/schedules/{id}/pause", "pause_schedule", "Holds a schedule and ends its tick.")
-            .needs(Builder)
-            .answers(200, "It is paused.", is::<ScheduleAnswer>(), &[]),
-        act("/v1/schedules/{id}/resume", "resume_schedule", "Lets a schedule go on from now.")
-            .needs(Builder)
-            .answers(200, "It is not paused.", is::<ScheduleAnswer>(), &[]),
+        .answers(
+            200,
+            "The run has ended.",
+            is::<RunView>(),
+            &["Location", "Preference-Applied", "Idempotent-Replayed"],
+        )
+        .answers(
+            202,
+            "The run is queued.",
+            is::<RunView>(),
+            &["Location", "Preference-Applied", "Idempotent-Replayed"],
+        ),
     ]
 }
 

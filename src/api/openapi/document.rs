@@ -18,11 +18,15 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 3] =
-    [("Case", &["provenance"]), ("CaseType", &["description"]), ("Refusal", &["errors", "users"])];
+const SOMETIMES: [(&str, &[&str]); 4] = [
+    ("Case", &["provenance"]),
+    ("CaseType", &["description"]),
+    ("CaseTypeVersion", &["description"]),
+    ("Refusal", &["errors", "users", "changed"]),
+];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 10] = [
+const SENT: [&str; 11] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -30,6 +34,7 @@ const SENT: [&str; 10] = [
     "CasePatch",
     "Refresh",
     "RefreshOfSeveral",
+    "RunRetry",
     "PutSecret",
     "TokenRequest",
     "Health",
@@ -84,11 +89,13 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);
     add::<bodies::CaseTypeDefinition>(&mut schemas);
+    add::<bodies::CaseTypeVersion>(&mut schemas);
     add::<bodies::NewCase>(&mut schemas);
     add::<bodies::CasePatch>(&mut schemas);
     add::<bodies::Refresh>(&mut schemas);
     add::<bodies::RefreshOfSeveral>(&mut schemas);
     add::<bodies::Runs>(&mut schemas);
+    add::<bodies::RunRetry>(&mut schemas);
     add::<bodies::PutSecret>(&mut schemas);
     add::<bodies::TokenRequest>(&mut schemas);
     add::<bodies::Health>(&mut schemas);

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::words::Time;
 use crate::domain::problem::Problem;
-use crate::service::CaseTypeView;
+use crate::service::{CaseTypeVersionView, CaseTypeView};
 
 /// What is wrong or doubtful at one place of a body.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +31,19 @@ pub fn view(found: CaseTypeView) -> Value {
     members.insert("created_at".to_owned(), json!(Time(row.created_at)));
     members.insert("updated_at".to_owned(), json!(Time(row.updated_at)));
     members.insert("warnings".to_owned(), json!(problems(&found.warnings)));
+    Value::Object(members)
+}
+
+/// The definition's members as one version said them, and who made that version when.
+pub fn version(found: CaseTypeVersionView) -> Value {
+    let Value::Object(definition) = found.definition else { return Value::Null };
+    let row = found.row;
+    let mut members = Map::new();
+    members.insert("id".to_owned(), json!(row.id));
+    members.extend(definition);
+    members.insert("version".to_owned(), json!(row.version));
+    members.insert("created_at".to_owned(), json!(Time(row.updated_at)));
+    members.insert("created_by".to_owned(), json!(found.by));
     Value::Object(members)
 }
 

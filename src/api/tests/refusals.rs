@@ -70,7 +70,8 @@ async fn whatever_is_refused_is_a_problem_with_an_id() {
             post().uri("/v1/cases").insert_header(("content-type", "text/csv")).set_payload("a"),
             (415, "unsupported_media_type"),
         ),
-        (post().uri("/v1/cases").insert_header(("idempotency-key", "k")), (422, "not_supported_yet")),
+        (post().uri("/v1/cases").insert_header(("idempotency-key", "a key")), (400, "malformed_request")),
+        (post().uri("/v1/cases").insert_header(("idempotency-key", "k")), (400, "malformed_json")),
         (get().uri("/v1/cases").insert_header(("if-match", "\"1\"")), (422, "not_supported_yet")),
     ];
     for (request, expected) in cases {
@@ -80,6 +81,21 @@ async fn whatever_is_refused_is_a_problem_with_an_id() {
     assert_eq!(wrong.header("allow"), "GET, HEAD, POST");
     let head = door.send(Role::Viewer, TestRequest::with_uri("/v1/cases").method(Method::HEAD)).await;
     assert_eq!(head.status, 200);
+}
+
+/// The effect of a POST is kept with its key by the use case, so its handler has to pass the key
+/// on. Read from the sources: nothing else would notice one that does not.
+#[test]
+fn every_post_passes_its_key_on() {
+    let map = include_str!("../routes.rs");
+    let handlers = map.split(".post(").skip(1).map(|rest| rest.split(')').next().unwrap());
+    for handler in handlers {
+        let Some((module, function)) = handler.split_once("::") else { continue };
+        let file = format!("{}/src/api/{module}.rs", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(&file).unwrap();
+        let head = source.split(&format!("pub async fn {function}(")).nth(1).unwrap();
+        assert!(head.split(") ->").next().unwrap().contains("IdempotencyKey"), "{handler} drops its key");
+    }
 }
 
 #[actix_web::test]

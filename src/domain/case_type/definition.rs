@@ -18,7 +18,8 @@ use super::names;
 use super::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 
 /// Members that answers give and that mean nothing in a body.
-const READ_ONLY: [&str; 6] = ["id", "version", "revision", "created_at", "updated_at", "warnings"];
+const READ_ONLY: [&str; 7] =
+    ["id", "version", "revision", "created_at", "created_by", "updated_at", "warnings"];
 /// Sizes of a case type.
 const MOST_FIELDS: usize = 200;
 const MOST_SECTIONS: usize = 100;

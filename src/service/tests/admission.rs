@@ -18,7 +18,7 @@ async fn a_token_opens_its_workspace_until_it_is_deleted_or_expires() {
     let until = house.clock.now() + chrono::TimeDelta::hours(1);
     let new =
         NewTokenRequest { overrides: false, expires_at: Some(until), ..request("batch", Role::Operator) };
-    let (row, token) = access.create(&admin, new.clone()).await.unwrap();
+    let (row, token) = access.create(&admin, new.clone(), None).await.unwrap();
 
     let actor = access.authenticate(token.expose()).await.unwrap().unwrap();
     assert_eq!(
@@ -35,9 +35,9 @@ async fn a_token_opens_its_workspace_until_it_is_deleted_or_expires() {
 
     house.clock.0.store(until.timestamp_millis(), Ordering::Relaxed);
     assert_eq!(access.authenticate(token.expose()).await.unwrap(), None, "expired");
-    assert_eq!(pointers(access.create(&admin, new).await.unwrap_err()), ["/expires_at"]);
+    assert_eq!(pointers(access.create(&admin, new, None).await.unwrap_err()), ["/expires_at"]);
 
-    let (row, token) = access.create(&admin, request("short", Role::Viewer)).await.unwrap();
+    let (row, token) = access.create(&admin, request("short", Role::Viewer), None).await.unwrap();
     assert!(access.authenticate(token.expose()).await.unwrap().is_some());
     access.delete(&admin, row.id).await.unwrap();
     assert_eq!(access.authenticate(token.expose()).await.unwrap(), None, "deleted");
@@ -59,7 +59,7 @@ async fn the_admin_token_of_the_settings_is_what_they_say() {
     assert!(good("second-value").await && !good("first-value").await && !good("too-late").await);
 
     let admin = access.authenticate("second-value").await.unwrap().unwrap();
-    let (_, viewer) = access.create(&admin, request("viewer", Role::Viewer)).await.unwrap();
+    let (_, viewer) = access.create(&admin, request("viewer", Role::Viewer), None).await.unwrap();
     let clash = access.ensure_admin_token(&workspace, Some(&viewer)).await.unwrap_err().to_string();
     assert!(clash.contains("`viewer`") && !clash.contains(viewer.expose()), "{clash}");
     assert!(good("second-value").await, "a refused setting changes nothing");

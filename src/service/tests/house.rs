@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::{Clock, Instant, Rng};
+use crate::domain::expected::Expected;
 use crate::domain::ids::CaseTypeKey;
 use crate::domain::sealing::MasterKey;
 use crate::domain::token::Role;
@@ -88,7 +89,7 @@ impl House {
     }
 
     pub(super) async fn put_type(&self, actor: &Actor, body: &Value) -> Result<(i64, Value), ServiceError> {
-        let (view, _) = self.services.case_types.put(actor, &key("kyb"), body).await?;
+        let (view, _) = self.services.case_types.put(actor, &key("kyb"), body, Expected::Anything).await?;
         Ok((view.row.version, view.definition))
     }
 }

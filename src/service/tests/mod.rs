@@ -2,5 +2,6 @@
 
 mod admission;
 mod house;
+mod keys;
 mod sealed;
 mod versions;

@@ -1,0 +1,67 @@
+//! The stable names of everything that the API refuses, and the only table of their statuses.
+
+macro_rules! codes {
+    ($($variant:ident = $status:literal $word:literal,)*) => {
+        /// Stable names of everything that the API refuses.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            /// All codes, by status.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The spelling in answers.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The code with this spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
+            /// The status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson = 400 "malformed_json",
+    MalformedRequest = 400 "malformed_request",
+    Unauthorized = 401 "unauthorized",
+    Forbidden = 403 "forbidden",
+    NotFound = 404 "not_found",
+    MethodNotAllowed = 405 "method_not_allowed",
+    AlreadyExists = 409 "already_exists",
+    InUse = 409 "in_use",
+    InProgress = 409 "in_progress",
+    FieldDisabled = 409 "field_disabled",
+    RunEnded = 409 "run_ended",
+    VersionMismatch = 412 "version_mismatch",
+    TooLarge = 413 "too_large",
+    UnsupportedMediaType = 415 "unsupported_media_type",
+    Invalid = 422 "invalid",
+    NotSupportedYet = 422 "not_supported_yet",
+    IdempotencyMismatch = 422 "idempotency_mismatch",
+    FilterTooWide = 422 "filter_too_wide",
+    TooManyRequests = 429 "too_many_requests",
+    Internal = 500 "internal",
+    Unavailable = 503 "unavailable",
+}
+
+impl Code {
+    /// Whether the same request would be refused again: not for who asks, and not for the moment.
+    pub fn stays(self) -> bool {
+        let passing = [
+            Self::Unauthorized,
+            Self::Forbidden,
+            Self::InProgress,
+            Self::IdempotencyMismatch,
+            Self::TooManyRequests,
+        ];
+        (400..500).contains(&self.status()) && !passing.contains(&self)
+    }
+}

@@ -1,0 +1,126 @@
+//! What a new version of a case type does to runs that have not begun.
+//!
+//! They would take the new version, so those whose field it does not run any more end, and the
+//! others are granted the retries that it grants. A begun run keeps its version, and what lies
+//! in cases stays. Who fires by the older version a moment later is met at the claim, where the
+//! engine looks at the version once more.
+
+use serde::Deserialize;
+
+use super::error::ServiceError;
+use crate::domain::case_type::CaseType;
+use crate::domain::clock::Instant;
+use crate::domain::failure::RunError;
+use crate::domain::ids::{CaseId, FieldKey};
+use crate::domain::run::Reason;
+use crate::store::{CaseTypeRow, Tx};
+
+const REMOVED: &str =
+    "The field was taken out of the case type before this run began. There is nothing to do.";
+const DISABLED: &str = "The field was switched off before this run began. To run it, switch it on in its case type and \
+     refresh it.";
+
+/// What an API Call field said in the version before. It is read from the stored form, which
+/// must not stand in the way of the version that mends it.
+#[derive(Deserialize)]
+struct Before {
+    key: FieldKey,
+    #[serde(rename = "type")]
+    kind: String,
+    enabled: Option<bool>,
+    retry: Option<u32>,
+}
+
+/// What differs for runs that wait.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Edit {
+    removed: Vec<FieldKey>,
+    disabled: Vec<FieldKey>,
+    /// Retries by field, where they differ.
+    retries: Vec<(FieldKey, u32)>,
+}
+
+impl Edit {
+    fn between(before: &serde_json::Value, after: &CaseType) -> Self {
+        let mut edit = Self::default();
+        let fields = before["fields"].as_array().into_iter().flatten();
+        let fields = fields.filter_map(|field| Before::deserialize(field).ok());
+        for old in fields.filter(|field| field.kind == "api_call") {
+            match after.field(old.key.as_str()).and_then(|field| field.api_call()) {
+                None => edit.removed.push(old.key),
+                Some(new) if !new.enabled && old.enabled != Some(false) => edit.disabled.push(old.key),
+                Some(new) if old.retry != Some(new.retry) => edit.retries.push((old.key, new.retry)),
+                Some(_) => {}
+            }
+        }
+        edit
+    }
+}
+
+/// Applies a new version to the runs that have not begun; answers the cases whose runs ended.
+pub(super) async fn apply(
+    tx: &Tx,
+    before: &CaseTypeRow,
+    after: &CaseType,
+    now: Instant,
+) -> Result<Vec<CaseId>, ServiceError> {
+    let edit = Edit::between(&before.definition, after);
+    let mut touched = Vec::new();
+    for (fields, reason, sentence) in
+        [(&edit.removed, Reason::FieldRemoved, REMOVED), (&edit.disabled, Reason::Disabled, DISABLED)]
+    {
+        let error = RunError::cancelled(sentence, 0, now);
+        touched.extend(tx.cancel_unbegun(before.id, fields, reason, &error).await?);
+    }
+    for (field, retries) in &edit.retries {
+        tx.grant_attempts(before.id, field, 1 + retries).await?;
+    }
+    Ok(touched)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::case_type::Known;
+
+    fn case_type(fields: &Value) -> CaseType {
+        CaseType::parse(&json!({"key": "t", "fields": fields}), &Known::default()).unwrap().case_type
+    }
+
+    fn call(key: &str, enabled: bool, retry: u32) -> Value {
+        let config = json!({"url": "https://a.example/x", "response_mapping": {key: "$.x"}});
+        json!({"key": key, "type": "api_call", "enabled": enabled, "retry": retry, "api_config": config})
+    }
+
+    #[test]
+    fn only_what_runs_that_wait_would_notice_is_an_edit() {
+        let before = case_type(&json!([
+            call("same", true, 3),
+            call("gone", true, 3),
+            call("plain", true, 3),
+            call("off", true, 3),
+            call("still_off", false, 3),
+            call("on", false, 3),
+            call("eager", true, 3),
+            {"key": "note", "type": "text"},
+        ]));
+        let after = case_type(&json!([
+            call("same", true, 3),
+            {"key": "plain", "type": "text"},
+            call("off", false, 1),
+            call("still_off", false, 3),
+            call("on", true, 3),
+            call("eager", true, 5),
+            call("new", true, 3),
+        ]));
+        let edit = Edit::between(&before.normal_form(), &after);
+        let keys = |keys: &[FieldKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(keys(&edit.removed), ["gone", "plain"]);
+        assert_eq!(keys(&edit.disabled), ["off"]);
+        assert_eq!(edit.retries.len(), 1);
+        assert_eq!((edit.retries[0].0.as_str(), edit.retries[0].1), ("eager", 5));
+        assert_eq!(Edit::between(&after.normal_form(), &after), Edit::default());
+    }
+}

@@ -1,0 +1,117 @@
+//! Conditional changes: checked inside the transaction of the change, against the row as it is
+//! then. Who comes too late is told what has changed since.
+
+use super::error::ServiceError;
+use crate::domain::case::{LeafChange, leaf_changes};
+use crate::domain::expected::Expected;
+use crate::domain::ids::{CaseId, WorkspaceId};
+use crate::store::{CaseTypeRow, Tx};
+
+/// Paths that a sentence names; the list beside it has them all.
+const NAMED: usize = 10;
+
+/// Refuses a change of a case that is not as expected. Whether there is such a case at all is
+/// not decided here.
+pub(super) async fn check_case(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    id: CaseId,
+    expected: &Expected,
+) -> Result<(), ServiceError> {
+    if *expected == Expected::Anything {
+        return Ok(());
+    }
+    let Some(version) = tx.case_version(workspace, id).await? else { return Ok(()) };
+    if expected.allows(version) {
+        return Ok(());
+    }
+    let since = expected.newest_before(version);
+    let changed = match since {
+        Some(since) => tx.changed_since(id, since).await?,
+        None => Vec::new(),
+    };
+    Err(mismatch("case", version, since, changed))
+}
+
+/// Refuses a change of a case type that is not as expected, or not there although it should be.
+pub(super) async fn check_case_type(
+    tx: &Tx,
+    row: Option<&CaseTypeRow>,
+    expected: &Expected,
+) -> Result<(), ServiceError> {
+    let Some(row) = row else {
+        let detail = "there is no such case type any more: leave `If-Match` out to make it anew";
+        return match expected {
+            Expected::Anything => Ok(()),
+            _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
+        };
+    };
+    if expected.allows(row.version) {
+        return Ok(());
+    }
+    let since = expected.newest_before(row.version);
+    let before = match since {
+        Some(since) => tx.case_type_version(row.id, since).await?,
+        None => None,
+    };
+    let changed = before.map_or_else(Vec::new, |before| changed_members(&before, row));
+    Err(mismatch("case type", row.version, since, changed))
+}
+
+fn changed_members(before: &CaseTypeRow, now: &CaseTypeRow) -> Vec<String> {
+    let (Some(old), Some(new)) = (before.definition.as_object(), now.definition.as_object()) else {
+        return Vec::new();
+    };
+    let changes = leaf_changes(old, new).into_iter();
+    let mut paths: Vec<String> =
+        changes.map(|(LeafChange::Set(path) | LeafChange::Removed(path))| path).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn mismatch(what: &str, version: i64, since: Option<i64>, changed: Vec<String>) -> ServiceError {
+    let again = format!("read the {what} again, and repeat your change on what it says now");
+    let detail = match since {
+        None => format!(
+            "the {what} is at version {version}, and `If-Match` names no version before it: {again} \
+             (`If-Match` takes its `ETag` unchanged; a weak one never matches)"
+        ),
+        Some(since) if changed.is_empty() => {
+            format!("the {what} is at version {version}, no longer at {since}: {again}")
+        }
+        Some(since) => format!(
+            "the {what} is at version {version}, no longer at {since}; changed since: {}: {again}",
+            listed(&changed)
+        ),
+    };
+    ServiceError::VersionMismatch { detail, changed }
+}
+
+fn listed(paths: &[String]) -> String {
+    let named: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    match paths.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(since: Option<i64>, changed: &[&str]) -> String {
+        let changed = changed.iter().map(|path| (*path).to_owned()).collect();
+        mismatch("case", 7, since, changed).to_string()
+    }
+
+    #[test]
+    fn the_sentence_names_what_changed() {
+        assert!(
+            detail(Some(5), &["data.a", "title"]).contains("at 5; changed since: `data.a`, `title`: read")
+        );
+        assert!(detail(Some(5), &["p"; 12]).contains("`p` and 2 more: read"));
+        assert!(detail(Some(5), &[]).contains("no longer at 5: read"));
+        assert!(detail(None, &[]).contains("names no version before it"));
+    }
+}

@@ -1,0 +1,122 @@
+//! Runs by hand: repeat one that has ended, cancel one that has not.
+
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::plans::Plan;
+use super::runs::Runs;
+use crate::domain::api_call::ApiCall;
+use crate::domain::case::Case;
+use crate::domain::failure::RunError;
+use crate::domain::ids::RunId;
+use crate::domain::run::{Fired, NewRun, Priority, Run};
+use crate::domain::trigger::Trigger;
+use crate::store::Repeatable;
+
+impl Runs {
+    /// Repeats a run that has ended; answers the run to follow, a new one unless a run of the
+    /// field waits that has not begun: then it is that one.
+    ///
+    /// The idempotency key goes with it when nobody knows whether the last request was acted
+    /// upon; the engine drops it should the request turn out to be another one. `new_key`: it
+    /// does not go with it in any case.
+    pub async fn retry(&self, actor: &Actor, id: RunId, new_key: bool) -> Result<Run, ServiceError> {
+        let tx = self.cases.store.read().await?;
+        let old = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
+        if !old.status.is_ended() {
+            return Err(ServiceError::InProgress(
+                "the run has not ended: wait for its end, or cancel it first".to_owned(),
+            ));
+        }
+        let case = tx.find_case(actor.workspace, old.case_id).await?.ok_or(ServiceError::NotFound("case"))?;
+        let kept = tx.repeatable(id).await?;
+        drop(tx);
+        let plan = self.cases.plans.by_id_current(case.case.case_type_id).await?;
+        let plan = plan.ok_or(ServiceError::NotFound("case"))?;
+        let call = callable(&plan, &old)?;
+        let kept = Repeatable { kept_key: kept.kept_key.filter(|_| !new_key), ..kept };
+        let new = self.repetition(actor, old, &case.case, &plan, call, kept);
+        self.enqueue(actor, new).await
+    }
+
+    fn repetition(
+        &self,
+        actor: &Actor,
+        old: Run,
+        case: &Case,
+        plan: &Plan,
+        call: &ApiCall,
+        kept: Repeatable,
+    ) -> NewRun {
+        let now = self.cases.clock.now();
+        let why = Fired { trigger: Trigger::Manual, priority: Priority::Manual, by: actor.by(), at: now };
+        let id = RunId(self.cases.rng.uuid(now));
+        NewRun {
+            force: old.force,
+            overwrite: old.overwrite,
+            old: kept.old,
+            retry_of: Some(old.id),
+            kept_key: kept.kept_key,
+            input: old.input,
+            ..NewRun::new(id, case, plan.version, &old.field, call, why)
+        }
+    }
+
+    async fn enqueue(&self, actor: &Actor, new: NewRun) -> Result<Run, ServiceError> {
+        let (workspace, case, now) = (actor.workspace, new.case_id, new.created_at);
+        let run = self
+            .cases
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.find_case(workspace, case).await?.is_none() {
+                        return Err(ServiceError::NotFound("case"));
+                    }
+                    let followed = tx.fire(&[new]).await?.pop().ok_or(ServiceError::NotFound("run"))?;
+                    tx.touch_case(case, now).await?;
+                    tx.find_run(workspace, followed.run()).await?.ok_or(ServiceError::NotFound("run"))
+                })
+            })
+            .await?;
+        self.cases.store.signals().changed([case]);
+        Ok(run)
+    }
+
+    /// Cancels a run that waits or works. An answer that is under way is dropped, and the field
+    /// shows again what it showed before.
+    pub async fn cancel(&self, actor: &Actor, id: RunId) -> Result<Run, ServiceError> {
+        let (workspace, now) = (actor.workspace, self.cases.clock.now());
+        let run = self
+            .cases
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let run = tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
+                    if run.status.is_ended() {
+                        let status = run.status.as_str();
+                        let detail = format!("the run has ended ({status}): there is nothing to cancel");
+                        return Err(ServiceError::RunEnded(detail));
+                    }
+                    let sentence = "Somebody cancelled this run. Refresh the field to run it again.";
+                    let error = RunError::cancelled(sentence, run.attempt, now);
+                    tx.cancel_run(run.case_id, id, &error).await?;
+                    tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))
+                })
+            })
+            .await?;
+        self.cases.store.signals().changed([run.case_id]);
+        Ok(run)
+    }
+}
+
+/// The field as it is now, if it can run.
+fn callable<'p>(plan: &'p Plan, old: &Run) -> Result<&'p ApiCall, ServiceError> {
+    let field = plan.case_type.field(old.field.as_str()).and_then(|field| field.api_call());
+    let call = field.ok_or(ServiceError::NotFound("field"))?;
+    if !call.enabled {
+        return Err(ServiceError::FieldDisabled(format!(
+            "the field `{}` is switched off: switch it on in its case type first",
+            old.field
+        )));
+    }
+    Ok(call)
+}
