@@ -3,16 +3,16 @@
 //! croner reads the line and finds the next wall-clock time that it means; what the change of the
 //! clocks does to that time is decided here. A line that names its hours fires once per
 //! wall-clock time: a time that the change skips fires right after the gap, one that comes twice
-//! fires the first time. A line with `*` (or a step of it) for the hours follows the hours as they pass: it
-//! leaves out a skipped hour and fires in both of a doubled one.
+//! fires the first time. A line with `*` (or a step of it) for the hours follows the hours as
+//! they pass: it leaves out a skipped hour and fires in both of a doubled one.
 //!
 //! A line that was read fires again and again, at most once a minute, so looking for its next time
 //! is quick. Nothing here knows what time it is.
 
 use chrono::{
-    DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _, Timelike as _, Utc,
+    DateTime, Datelike as _, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _,
+    Timelike as _, Utc,
 };
-use chrono::{LocalResult, MappedLocalTime};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -77,7 +77,7 @@ impl Schedule {
         let Zone(zone) = self.zone;
         let local = at.with_timezone(&zone).naive_local();
         // Inside a doubled hour a time that looks past may still come.
-        let doubled = matches!(zone.from_local_datetime(&local), LocalResult::Ambiguous(..));
+        let doubled = matches!(zone.from_local_datetime(&local), MappedLocalTime::Ambiguous(..));
         let mut from = if doubled { local - LONGEST_FOLD } else { local };
         let mut second_time = None;
         loop {
@@ -109,11 +109,11 @@ impl Schedule {
 /// The first moment after the gap in which `skipped` lies.
 fn after_gap(skipped: NaiveDateTime, zone: Tz) -> Option<DateTime<Tz>> {
     let minute = skipped.with_second(0)?;
-    let later = (1..=LONGEST_GAP_MINUTES).scan(minute, |minute, _| {
+    let mut later = (1..=LONGEST_GAP_MINUTES).scan(minute, |minute, _| {
         *minute += TimeDelta::minutes(1);
         Some(*minute)
     });
-    later.filter_map(|minute| zone.from_local_datetime(&minute).earliest()).next()
+    later.find_map(|minute| zone.from_local_datetime(&minute).earliest())
 }
 
 impl Line {
@@ -208,9 +208,9 @@ impl Zone {
             return Ok(Self(zone));
         }
         let wanted = name.trim().to_lowercase().replace(' ', "_");
-        let city = |known: &str| known.rsplit('/').next().is_some_and(|city| city.to_lowercase() == wanted);
+        let city = |known: &&str| known.rsplit('/').next().is_some_and(|city| city.to_lowercase() == wanted);
         let names = || TZ_VARIANTS.iter().map(|zone| zone.name());
-        let near = names().find(|known| known.to_lowercase() == wanted || city(known));
+        let near = names().find(|known| known.to_lowercase() == wanted).or_else(|| names().find(city));
         match near.or_else(|| nearest(name, names())) {
             Some(near) => Err(format!("is not a time zone; did you mean `{near}`?")),
             None => Err(
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn five_leap_days_are_five_times_four_years() {
         let times = schedule("0 12 29 2 *", "UTC").next(at("2026-01-01T00:00:00Z"), 5);
-        let years: Vec<_> = times.iter().map(Datelike::year).collect();
+        let years: Vec<_> = times.iter().map(DateTime::year).collect();
         assert_eq!(years, [2028, 2032, 2036, 2040, 2044]);
         assert!(schedule("0 0 29 2 +1", "UTC").next_after(at("2088-03-01T00:00:00Z")).is_some());
     }

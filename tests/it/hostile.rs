@@ -371,12 +371,8 @@ async fn what_a_later_step_brings_is_refused_by_name() {
         "client_secret": "sssssssss", "scopes": ["a"], "audience": "x"});
     let password = json!({"type": "oauth2_password", "config": {"tokenURL": "https://a.example/t", "clientID": "c",
         "clientSecret": "sssssssss", "username": "u", "password": "p"}});
-    let schedule = json!({"cron": "0 6 * * 1", "timezone": "Europe/Brussels", "older_than": 604_800});
     let keys = json!({"type": "api_key", "keys": [{"key": "a", "value": "b", "in": "header"}]});
     for (field, config) in [
-        (json!({"trigger": "on_update"}), json!({})),
-        (json!({"trigger": ["on_create", "on_update"], "watch": ["name"]}), json!({})),
-        (json!({"trigger": ["on_create", "scheduled"], "schedule": schedule}), json!({})),
         (json!({"trigger": "webhook"}), json!({})),
         (json!({"trigger": "workflow"}), json!({})),
         (json!({}), json!({"connection": "vies"})),

@@ -39,7 +39,7 @@ pub struct SectionDefinition {
     name: Option<String>,
 }
 
-/// A field: plain, or of type `api_call` with its trigger, `api_config` and so on.
+/// A field: plain, or of type `api_call` with its `trigger`, `api_config` and so on.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes")]
 pub struct FieldDefinition {
@@ -47,6 +47,35 @@ pub struct FieldDefinition {
     key: String,
     /// `api_call`, or the type of a plain field.
     r#type: String,
+    /// What fires it besides the refresh button: a word or a list of `on_create` (the default),
+    /// `on_update`, `manual`, `scheduled`.
+    #[schema(value_type = Option<Value>)]
+    trigger: Option<Value>,
+    /// Values whose change fires `on_update`, such as `address.city`; those that the request and
+    /// `when` refer to, unless given.
+    #[schema(min_items = 1, max_items = 200)]
+    watch: Option<Vec<String>>,
+    /// When it is due; goes with the trigger `scheduled`, and only with it.
+    schedule: Option<ScheduleDefinition>,
+    /// Seconds for which an answer may be shared; 0, not at all, unless given.
+    #[schema(maximum = 315_360_000)]
+    cache_duration: Option<u64>,
+}
+
+/// When a field is due, and for which cases.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct ScheduleDefinition {
+    /// Minute, hour, day of month, month, day of week; six fields have the second first. At most
+    /// once a minute.
+    cron: String,
+    /// An IANA name such as `Europe/Brussels`; `UTC` unless given.
+    timezone: Option<String>,
+    /// Leave alone what is fresher than this many seconds.
+    #[schema(minimum = 1, maximum = 315_360_000)]
+    older_than: Option<u64>,
+    /// Whether closed cases take part; false unless given.
+    include_closed: Option<bool>,
 }
 
 /// A case type: its definition in normal form.

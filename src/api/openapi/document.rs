@@ -30,6 +30,7 @@ const SENT: [&str; 11] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
+    "ScheduleDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",

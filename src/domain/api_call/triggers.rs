@@ -104,8 +104,19 @@ fn read_path(item: &Value, pointer: &str, findings: &mut Findings) -> Option<Wat
         findings.problem(pointer, code::WRONG_TYPE, message);
         return None;
     };
-    let path = WatchPath::parse(text);
+    let path = if is_foreign(text) { Err(FOREIGN.to_owned()) } else { WatchPath::parse(text) };
     path.map_err(|why| findings.problem(pointer, code::INVALID, why)).ok()
+}
+
+const FOREIGN: &str = "is not a path here: write names with dots, such as `address.city`, and an item of an array by \
+                       its number, such as `items.0.name`";
+
+/// A JSONPath or a placeholder. As names of members they would be legal, and would never match.
+fn is_foreign(text: &str) -> bool {
+    text == "$"
+        || text.starts_with("$.")
+        || text.split('.').any(|word| word == "*")
+        || text.contains(['[', ']', '{', '}'])
 }
 
 /// Looks up the first name of a path, as far as it can be known.

@@ -119,7 +119,8 @@ fn in_words(circle: &[usize], fields: &[Field]) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::domain::case_type::{CaseType, Known};
+    use crate::domain::case_type::context::Known;
+    use crate::domain::case_type::definition::CaseType;
 
     /// A field that reads and writes these members of `data`.
     fn field(key: &str, reads: &[&str], writes: &[&str], over: &Value) -> Value {
@@ -155,21 +156,14 @@ mod tests {
         let b = field("b", &["y"], &["x"], &none);
         assert_eq!(circles(&[a.clone(), b.clone()]), [at(0, "`a` → `b` → `a`"), at(1, "`b` → `a` → `b`")]);
         let three = [
-            json!({"key": "x", "type": "text"}),
+            json!({"key": "k", "type": "text"}),
             field("a", &["x.p"], &["y.p"], &none),
             field("b", &["y"], &["z"], &none),
             field("c", &["z.deep.down"], &["x.p"], &none),
             field("beside", &["z"], &["w"], &none),
         ];
-        let three = &[
-            json!({"key": "k", "type": "text"}),
-            three[1].clone(),
-            three[2].clone(),
-            three[3].clone(),
-            three[4].clone(),
-        ];
         assert_eq!(
-            circles(three),
+            circles(&three),
             [at(1, "`a` → `b` → `c` → `a`"), at(2, "`b` → `c` → `a` → `b`"), at(3, "`c` → `a` → `b` → `c`")]
         );
     }
@@ -180,7 +174,7 @@ mod tests {
         for chain in [
             vec![field("a", &["x"], &["y"], &none), field("b", &["y"], &["z"], &none)],
             // Of its own writes a field never fires.
-            vec![field("a", &["x"], &["x"], &none)],
+            vec![field("a", &["x"], &["x"], &json!({"watch": ["x"]}))],
             vec![
                 field("a", &["x"], &["y"], &none),
                 field("b", &["y"], &["x"], &json!({"trigger": "on_create"})),

@@ -335,8 +335,10 @@ mod tests {
                 {"key": "vat_number", "type": "text", "required": true, "index": true, "section": "identity"},
                 {"key": "risk", "type": "select", "options": ["low", {"value": "high", "name": "High risk"}], "default": "low"},
                 {"key": "vat_check", "type": "api_call", "name": "VAT check", "description": "Fetched from VIES",
-                 "section": "identity", "visibility": "hide-when-empty", "trigger": ["on_create", "manual", "on_create"],
-                 "when": "data.country in ['BE', 'FR']", "retry": 2, "timeout": 30000, "cache_duration": 0,
+                 "section": "identity", "visibility": "hide-when-empty", "trigger": ["on_create", "on_update", "scheduled", "on_create"],
+                 "watch": ["vat_number"],
+                 "schedule": {"cron": "0 6 * * 1", "timezone": "Europe/Brussels", "older_than": 604_800},
+                 "when": "data.country in ['BE', 'FR']", "retry": 2, "timeout": 30000, "cache_duration": 3600,
                  "api_config": {
                     "url": "{params.base}/check", "method": "get", "headers": {"Accept": "application/json"},
                     "params": {"vat": "{data.vat_number}"}, "auth": {"type": "bearer", "token": "{secret.vies_token}"},
@@ -365,7 +367,11 @@ mod tests {
         let Parsed { case_type, warnings } = parse(&example()).unwrap();
         assert_eq!(warnings, []);
         let call = case_type.field("vat_check").unwrap().api_call().unwrap();
-        assert_eq!((call.retry, call.timeout_ms, call.triggers.len()), (2, Some(30000), 2));
+        assert_eq!((call.retry, call.timeout_ms, call.triggers.len()), (2, Some(30000), 3));
+        assert_eq!(
+            call.schedule.as_ref().map(|it| (it.timezone.as_str(), it.older_than)),
+            Some(("Europe/Brussels", Some(604_800)))
+        );
         for path in ["data.vat_number", "data.country", "params.base", "secret.vies_token"] {
             assert!(call.references.contains(path), "{path}: {:?}", call.references);
         }
@@ -380,7 +386,7 @@ mod tests {
         let form = parse(&example()).unwrap().case_type.normal_form();
         let again = parse(&form).unwrap().case_type.normal_form();
         assert_eq!(form.to_string(), again.to_string());
-        assert_eq!(form["fields"][2]["trigger"], json!(["on_create", "manual"]));
+        assert_eq!(form["fields"][2]["trigger"], json!(["on_create", "on_update", "scheduled"]));
         assert_eq!(form["fields"][2]["api_config"]["method"], "GET");
         let score = &form["fields"][3];
         assert_eq!(
@@ -488,12 +494,10 @@ mod tests {
             (json!({"trigger": []}), "/trigger", OUT_OF_RANGE),
             (json!({"trigger": 5}), "/trigger", WRONG_TYPE),
             (json!({"trigger": ["on_create", 5]}), "/trigger/1", WRONG_TYPE),
-            (json!({"trigger": "on_update"}), "/trigger", NOT_SUPPORTED_YET),
-            (json!({"trigger": ["manual", "scheduled"]}), "/trigger/1", NOT_SUPPORTED_YET),
             (json!({"trigger": "webhook"}), "/trigger", NOT_SUPPORTED_YET),
-            (json!({"watch": ["a"]}), "/watch", NOT_SUPPORTED_YET),
-            (json!({"schedule": {"cron": "* * * * *"}}), "/schedule", NOT_SUPPORTED_YET),
+            (json!({"trigger": ["manual", "workflow"]}), "/trigger/1", NOT_SUPPORTED_YET),
             (json!({"cache_duration": -1}), "/cache_duration", OUT_OF_RANGE),
+            (json!({"cache_duration": "60"}), "/cache_duration", WRONG_TYPE),
             (json!({"retry": 11}), "/retry", OUT_OF_RANGE),
             (json!({"retry": 1.5}), "/retry", OUT_OF_RANGE),
             (json!({"retry": "3"}), "/retry", WRONG_TYPE),
@@ -513,6 +517,166 @@ mod tests {
             let body = with_field(&call(&over, &json!({})));
             assert_eq!(problems(&body), [(format!("/fields/0{pointer}"), code)], "{over}");
         }
+    }
+
+    #[test]
+    fn what_is_watched_must_be_values_of_a_case() {
+        use code::{INVALID, OUT_OF_RANGE, REQUIRED, UNKNOWN_REFERENCE, WRONG_TYPE};
+        let table = [
+            (json!({"watch": "vat"}), "/watch", WRONG_TYPE),
+            (json!({"watch": {}}), "/watch", WRONG_TYPE),
+            (json!({"watch": []}), "/watch", OUT_OF_RANGE),
+            (json!({"watch": vec!["a"; 201]}), "/watch", OUT_OF_RANGE),
+            (json!({"watch": ["vat", 5]}), "/watch/1", WRONG_TYPE),
+            (json!({"watch": [null]}), "/watch/0", WRONG_TYPE),
+            (json!({"watch": [""]}), "/watch/0", INVALID),
+            (json!({"watch": ["vat", "a..b"]}), "/watch/1", INVALID),
+            (json!({"watch": ["data"]}), "/watch/0", INVALID),
+            (json!({"watch": ["case"]}), "/watch/0", INVALID),
+            (json!({"watch": ["params"]}), "/watch/0", INVALID),
+            (json!({"watch": ["secret.x"]}), "/watch/0", INVALID),
+            (json!({"watch": ["$.vat"]}), "/watch/0", INVALID),
+            (json!({"watch": ["items[0]"]}), "/watch/0", INVALID),
+            (json!({"watch": ["items.*.name"]}), "/watch/0", INVALID),
+            (json!({"watch": ["{data.vat}"]}), "/watch/0", INVALID),
+            (json!({"watch": ["case.stauts"]}), "/watch/0", UNKNOWN_REFERENCE),
+            (json!({"trigger": "on_update", "when": "data is defined"}), "/watch", REQUIRED),
+            (json!({"trigger": ["manual", "on_update"], "when": "data[data.key]"}), "/watch", REQUIRED),
+        ];
+        for (over, pointer, code) in table {
+            let body = with_field(&call(&over, &json!({})));
+            assert_eq!(problems(&body), [(format!("/fields/0{pointer}"), code)], "{over}");
+        }
+        // A bad path is not reported as a missing one on top.
+        let body = json!({"trigger": "on_update", "when": "data is defined", "watch": ["data"]});
+        assert_eq!(
+            problems(&with_field(&call(&body, &json!({})))),
+            [("/fields/0/watch/0".to_owned(), INVALID)]
+        );
+        for good in [
+            json!({"when": "data is defined"}),
+            json!({"trigger": "on_update", "when": "data is defined", "watch": ["vat"]}),
+            json!({"watch": ["vat", "data.address.city", "items.0.name", "case.status", "vat"]}),
+        ] {
+            assert!(parse(&with_field(&call(&good, &json!({})))).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_names_cannot_be_watched_where_it_is_refused() {
+        let watching = |path: &str, additional: bool| {
+            let config = json!({"output_variable": "answer"});
+            let fields =
+                [json!({"key": "vat_number", "type": "text"}), call(&json!({"watch": [path]}), &config)];
+            parse(&json!({"key": "a", "additional_data": additional, "fields": fields}))
+        };
+        for path in ["vat_number", "valid", "answer.id", "case.status", "data.vat_number"] {
+            assert!(watching(path, false).is_ok(), "{path}");
+        }
+        assert!(watching("vat_nubmer", true).is_ok());
+        let problems = watching("vat_nubmer", false).map(|_| ()).unwrap_err();
+        assert_eq!(
+            (problems[0].pointer.as_str(), problems[0].code),
+            ("/fields/1/watch/0", code::UNKNOWN_REFERENCE)
+        );
+        assert!(problems[0].message.contains("did you mean `vat_number`?"), "{}", problems[0].message);
+    }
+
+    #[test]
+    fn a_schedule_goes_with_its_trigger_and_holds_together() {
+        use code::{INVALID, OUT_OF_RANGE, REQUIRED, UNKNOWN_MEMBER, WRONG_TYPE};
+        let table = [
+            (json!("0 6 * * 1"), "", WRONG_TYPE),
+            (json!([]), "", WRONG_TYPE),
+            (json!(null), "", REQUIRED),
+            (json!({}), "/cron", REQUIRED),
+            (json!({"cron": null}), "/cron", REQUIRED),
+            (json!({"cron": 5}), "/cron", WRONG_TYPE),
+            (json!({"cron": ""}), "/cron", OUT_OF_RANGE),
+            (json!({"cron": "* * * *"}), "/cron", INVALID),
+            (json!({"cron": "61 * * * *"}), "/cron", INVALID),
+            (json!({"cron": "*/10 * * * * *"}), "/cron", INVALID),
+            (json!({"cron": "0 0 30 2 *"}), "/cron", INVALID),
+            (json!({"cron": "0 6 * * 1", "timezone": "Europe/Brusels"}), "/timezone", INVALID),
+            (json!({"cron": "0 6 * * 1", "timezone": "+02:00"}), "/timezone", INVALID),
+            (json!({"cron": "0 6 * * 1", "timezone": 2}), "/timezone", WRONG_TYPE),
+            (json!({"cron": "0 6 * * 1", "older_than": 0}), "/older_than", OUT_OF_RANGE),
+            (json!({"cron": "0 6 * * 1", "older_than": 1.5}), "/older_than", OUT_OF_RANGE),
+            (json!({"cron": "0 6 * * 1", "older_than": "1d"}), "/older_than", WRONG_TYPE),
+            (json!({"cron": "0 6 * * 1", "include_closed": 1}), "/include_closed", WRONG_TYPE),
+            (json!({"cron": "0 6 * * 1", "tz": "UTC"}), "/tz", UNKNOWN_MEMBER),
+        ];
+        for (schedule, pointer, code) in table {
+            let field = json!({"trigger": ["manual", "scheduled"], "schedule": schedule});
+            let found = problems(&with_field(&call(&field, &json!({}))));
+            assert_eq!(found, [(format!("/fields/0/schedule{pointer}"), code)], "{schedule}");
+        }
+        let good = json!({"cron": "0 6 * * 1"});
+        for field in
+            [json!({"schedule": good}), json!({"trigger": ["on_create", "manual"], "schedule": good})]
+        {
+            let found = parse(&with_field(&call(&field, &json!({})))).map(|_| ()).unwrap_err();
+            assert_eq!((found[0].pointer.as_str(), found[0].code), ("/fields/0/schedule", INVALID));
+            assert!(found[0].message.contains("add `scheduled` to `trigger`"), "{}", found[0].message);
+        }
+        // All that is wrong in one comes at once; a bad trigger is not blamed on the schedule.
+        let field =
+            json!({"trigger": "schedule", "schedule": {"cron": "x", "timezone": "y", "older_than": 0}});
+        let pointers: Vec<_> =
+            problems(&with_field(&call(&field, &json!({})))).into_iter().map(|it| it.0).collect();
+        let expected = ["trigger", "schedule/cron", "schedule/timezone", "schedule/older_than"];
+        assert_eq!(pointers, expected.map(|at| format!("/fields/0/{at}")));
+    }
+
+    #[test]
+    fn two_hundred_lines_that_never_fire_are_refused_like_one() {
+        let schedule = json!({"cron": "0 0 31W 2,4,6,9,11 *"});
+        let field = |n| {
+            call(
+                &json!({"key": format!("f{n}"), "trigger": "scheduled", "schedule": schedule}),
+                &json!({
+                    "response_mapping": {format!("t{n}"): "$.x"}
+                }),
+            )
+        };
+        let fields: Vec<_> = (0..200).map(field).collect();
+        assert_eq!(problems(&json!({"key": "a", "fields": fields})).len(), 100);
+    }
+
+    #[test]
+    fn triggers_in_normal_form_show_what_was_given_and_the_defaults() {
+        let form = |field: Value| {
+            let form = parse(&with_field(&call(&field, &json!({})))).unwrap().case_type.normal_form();
+            assert_eq!(parse(&form).unwrap().case_type.normal_form(), form);
+            form["fields"][0].clone()
+        };
+        let plain = form(json!({"trigger": "on_update", "when": "data.vat == 'x'"}));
+        assert_eq!((plain.get("watch"), plain.get("schedule")), (None, None));
+        assert_eq!(plain["trigger"], json!(["on_update"]));
+        let given = form(json!({
+            "trigger": ["scheduled", "on_update"], "watch": ["data.vat", "case.title", "vat", "address"],
+            "schedule": {"cron": " 0  6 * * 1 ", "older_than": 604_800.0}, "cache_duration": 3600
+        }));
+        assert_eq!(given["watch"], json!(["vat", "case.title", "address"]));
+        let schedule =
+            json!({"cron": "0 6 * * 1", "timezone": "UTC", "older_than": 604_800, "include_closed": false});
+        assert_eq!((&given["schedule"], &given["cache_duration"]), (&schedule, &json!(3600)));
+        let whole = json!({"cron": "30 0 6 * * MON", "timezone": "Europe/Brussels", "include_closed": true});
+        let again = form(json!({"trigger": "scheduled", "schedule": whole}));
+        assert_eq!(again["schedule"], whole);
+    }
+
+    #[test]
+    fn a_given_watch_takes_the_place_of_the_inferred_one() {
+        let watched = |field: Value, config: Value| {
+            let case_type = parse(&with_field(&call(&field, &config))).unwrap().case_type;
+            let paths = case_type.field("check").unwrap().api_call().unwrap().watch.paths().to_vec();
+            paths.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let reads = json!({"params": {"a": "{data.vat}", "b": "{data.valid}", "c": "{case.title}"}});
+        assert_eq!(watched(json!({}), reads.clone()), ["vat"]);
+        assert_eq!(watched(json!({"when": "data.items[0].x"}), reads.clone()), ["items.0.x", "vat"]);
+        assert_eq!(watched(json!({"watch": ["case.title", "valid"]}), reads), ["valid", "case.title"]);
     }
 
     /// Lays each over a good `api_config` and expects the one problem below it.
@@ -656,7 +820,7 @@ mod tests {
         let body = json!({"key": "a", "fields": [
             call(&json!({"timout": 5, "url": "x"}), &json!({"method": "GTE", "headers": {"X": "{secret.vies_tokn}"}})),
             {"key": "b", "type": "texts"},
-            call(&json!({"key": "c", "trigger": "on_update"}), &json!({"retry": 1, "response_mapping": {"c": "$.c"}})),
+            call(&json!({"key": "c", "trigger": "webhook"}), &json!({"retry": 1, "response_mapping": {"c": "$.c"}})),
         ]});
         let found = parse(&body).map(|_| ()).unwrap_err();
         let text: Vec<_> =
@@ -710,6 +874,49 @@ mod tests {
                 expected.into_iter().map(|at| format!("/fields/0/api_config/{at}")).collect();
             assert_eq!(pointers, expected, "{config}");
             assert!(warnings.iter().all(|warning| warning.code == code::DOUBTFUL));
+        }
+    }
+
+    #[test]
+    fn doubtful_triggers_are_saved_with_a_warning() {
+        let schedule = json!({"cron": "0 6 * * 1"});
+        let reads = json!({"params": {"a": "{data.vat}"}});
+        let table = [
+            (json!({"trigger": "on_update"}), json!({}), vec![("trigger", "nothing to watch")]),
+            (json!({"trigger": "on_update"}), reads.clone(), vec![]),
+            (json!({"trigger": "on_update", "watch": ["vat"]}), json!({}), vec![]),
+            (json!({"watch": ["vat"]}), json!({}), vec![]),
+            (json!({"watch": ["vat", "params.base"]}), reads.clone(), vec![("watch/1", "fires nothing")]),
+            (json!({"when": "old.vat == 'x'"}), json!({}), vec![("when", "`on_update`")]),
+            (json!({"when": "old.vat == 'x'", "trigger": ["on_update"]}), reads, vec![]),
+            (json!({"trigger": "scheduled", "schedule": schedule}), json!({}), vec![]),
+            (json!({"cache_duration": 60}), json!({}), vec![]),
+            (json!({"cache_duration": 60}), json!({"method": "HEAD"}), vec![]),
+            (json!({"cache_duration": 60}), json!({"method": "PUT"}), vec![("cache_duration", "PUT")]),
+            (
+                json!({"cache_duration": 60, "retry": 0}),
+                json!({"method": "POST"}),
+                vec![("cache_duration", "POST")],
+            ),
+            (json!({"cache_duration": 0, "retry": 0}), json!({"method": "POST"}), vec![]),
+            (
+                json!({}),
+                json!({"headers": {"authorization": "Bearer x"}}),
+                vec![("api_config/headers/authorization", "make it a secret")],
+            ),
+            (json!({}), json!({"headers": {"Authorization": "Bearer {secret.vies_token}"}}), vec![]),
+        ];
+        for (field, config, expected) in table {
+            let warnings = parse(&with_field(&call(&field, &config))).unwrap().warnings;
+            assert_eq!(warnings.len(), expected.len(), "{field} {config}: {warnings:?}");
+            for (warning, (at, part)) in warnings.iter().zip(expected) {
+                assert_eq!(warning.pointer, format!("/fields/0/{at}"), "{field} {config}");
+                assert!(
+                    warning.message.contains(part) && warning.code == code::DOUBTFUL,
+                    "{}",
+                    warning.message
+                );
+            }
         }
     }
 
