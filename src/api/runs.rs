@@ -9,6 +9,7 @@ use super::body::OptionalJson;
 use super::error::ApiError;
 use super::extract::{Caller, Operator, Viewer};
 use super::list;
+use super::once::IdempotencyKey;
 use super::present::run::{RunDetail, RunView};
 use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::case_type::findings::Findings;
@@ -74,10 +75,11 @@ pub async fn retry(
     caller: Caller<Operator>,
     path: Path<RunId>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
     body: OptionalJson,
 ) -> Result<HttpResponse, ApiError> {
     let new_key = read_new_key(body.0.as_ref())?;
-    let run = services.runs.retry(&caller, *path, new_key).await?;
+    let run = services.runs.retry(&caller, *path, new_key, key.0).await?;
     let location = (header::LOCATION, format!("/v1/runs/{}", run.id));
     Ok(HttpResponse::Accepted().insert_header(location).json(RunView::from(&run)))
 }
@@ -88,8 +90,9 @@ pub async fn cancel(
     caller: Caller<Operator>,
     path: Path<RunId>,
     _: Params<NoParameters>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let run = services.runs.cancel(&caller, *path).await?;
+    let run = services.runs.cancel(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(RunView::from(&run)))
 }
 

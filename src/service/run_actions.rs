@@ -2,12 +2,14 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::once;
 use super::plans::Plan;
 use super::runs::Runs;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
+use crate::domain::once::{Kept, Once};
 use crate::domain::run::{Fired, NewRun, Priority, Run};
 use crate::domain::trigger::Trigger;
 use crate::store::Repeatable;
@@ -19,7 +21,13 @@ impl Runs {
     /// The idempotency key goes with it when nobody knows whether the last request was acted
     /// upon; the engine drops it should the request turn out to be another one. `new_key`: it
     /// does not go with it in any case.
-    pub async fn retry(&self, actor: &Actor, id: RunId, new_key: bool) -> Result<Run, ServiceError> {
+    pub async fn retry(
+        &self,
+        actor: &Actor,
+        id: RunId,
+        new_key: bool,
+        repeat: Option<Once>,
+    ) -> Result<Run, ServiceError> {
         let tx = self.cases.store.read().await?;
         let old = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
         if !old.status.is_ended() {
@@ -35,7 +43,7 @@ impl Runs {
         let call = callable(&plan, &old)?;
         let kept = Repeatable { kept_key: kept.kept_key.filter(|_| !new_key), ..kept };
         let new = self.repetition(actor, old, &case.case, &plan, call, kept);
-        self.enqueue(actor, new).await
+        self.enqueue(actor, new, repeat).await
     }
 
     fn repetition(
@@ -61,18 +69,20 @@ impl Runs {
         }
     }
 
-    async fn enqueue(&self, actor: &Actor, new: NewRun) -> Result<Run, ServiceError> {
+    async fn enqueue(&self, actor: &Actor, new: NewRun, repeat: Option<Once>) -> Result<Run, ServiceError> {
         let (workspace, case, now) = (actor.workspace, new.case_id, new.created_at);
         let run = self
             .cases
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    once::first(tx, repeat.as_ref()).await?;
                     if tx.find_case(workspace, case).await?.is_none() {
                         return Err(ServiceError::NotFound("case"));
                     }
                     let followed = tx.fire(&[new]).await?.pop().ok_or(ServiceError::NotFound("run"))?;
                     tx.touch_case(case, now).await?;
+                    once::keep(tx, repeat.as_ref(), Kept::accepted(followed.run())).await?;
                     tx.find_run(workspace, followed.run()).await?.ok_or(ServiceError::NotFound("run"))
                 })
             })
@@ -83,13 +93,14 @@ impl Runs {
 
     /// Cancels a run that waits or works. An answer that is under way is dropped, and the field
     /// shows again what it showed before.
-    pub async fn cancel(&self, actor: &Actor, id: RunId) -> Result<Run, ServiceError> {
+    pub async fn cancel(&self, actor: &Actor, id: RunId, repeat: Option<Once>) -> Result<Run, ServiceError> {
         let (workspace, now) = (actor.workspace, self.cases.clock.now());
         let run = self
             .cases
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    once::first(tx, repeat.as_ref()).await?;
                     let run = tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
                     if run.status.is_ended() {
                         let status = run.status.as_str();
@@ -99,6 +110,7 @@ impl Runs {
                     let sentence = "Somebody cancelled this run. Refresh the field to run it again.";
                     let error = RunError::cancelled(sentence, run.attempt, now);
                     tx.cancel_run(run.case_id, id, &error).await?;
+                    once::keep(tx, repeat.as_ref(), Kept::done(format!("/v1/runs/{id}"))).await?;
                     tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))
                 })
             })

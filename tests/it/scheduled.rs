@@ -643,6 +643,7 @@ async fn a_process_ticks_by_itself() {
 
 /// Takes minutes: `DOSSIER_LONG=1 cargo nextest run --release hundred_thousand`. What it costs
 /// those who create cases meanwhile is measured by `benches/tick.rs`.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says whether they may take long")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_cases_at_one_tick_are_fired_once_each() {
     if std::env::var("DOSSIER_LONG").as_deref() != Ok("1") {

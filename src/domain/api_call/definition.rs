@@ -95,8 +95,7 @@ impl ApiCall {
         let config = config::read(field, &mut compiler, &outputs)?;
         let Compiler { mut references, secrets, .. } = compiler;
         let own = own_targets(&config.mapping, config.output_variable.as_deref());
-        let read: Vec<_> = references.iter().filter_map(|path| WatchPath::inferred(path, &outputs)).collect();
-        let pinnable = own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect();
+        let pinnable = unread(&own, &references, &outputs);
         references.extend(condition);
         ask_for_watch(field, triggers.as_deref().unwrap_or_default(), &references);
         let needs = references.iter().filter_map(|path| WatchPath::referenced(path, &outputs)).collect();
@@ -168,14 +167,9 @@ impl ApiCall {
     /// How long an answer counts as fresh: what its schedule says, else how long it may be
     /// shared; none: for ever.
     pub fn fresh_for(&self) -> Option<TimeDelta> {
-        let shared = Some(self.cache_duration).filter(|seconds| *seconds > 0);
-        let seconds = self.schedule.as_ref().and_then(|schedule| schedule.older_than).or(shared)?;
+        let older_than = self.schedule.as_ref().and_then(|schedule| schedule.older_than);
+        let seconds = older_than.or(Some(self.cache_duration).filter(|seconds| *seconds > 0))?;
         TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
-    }
-
-    /// Every place in `data` that it writes: targets, and the output variable.
-    pub fn writes(&self) -> Vec<DataPath> {
-        own_targets(&self.mapping, self.output_variable.as_deref())
     }
 
     /// True when this trigger fires the field.
@@ -200,4 +194,10 @@ fn own_targets(mapping: &Mapping, output_variable: Option<&str>) -> Vec<DataPath
 /// The field's own output variable, which its own templates cannot read.
 fn own_output<'v>(field: &mut Reader<'v, '_>) -> Option<&'v str> {
     field.get("api_config")?.get("output_variable")?.as_str()
+}
+
+/// The targets that the request does not read.
+fn unread(own: &[DataPath], references: &BTreeSet<String>, outputs: &[String]) -> Vec<DataPath> {
+    let read: Vec<_> = references.iter().filter_map(|path| WatchPath::inferred(path, outputs)).collect();
+    own.iter().filter(|own| !read.iter().any(|path| path.touches(own))).cloned().collect()
 }

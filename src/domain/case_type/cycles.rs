@@ -60,7 +60,7 @@ fn enabled(fields: &[Field]) -> impl Iterator<Item = (usize, &ApiCall)> {
 /// Which field writes to a place; two fields never write to one.
 fn writers(fields: &[Field]) -> BTreeMap<Vec<String>, usize> {
     let writes = |(place, call): (usize, &ApiCall)| {
-        call.writes().into_iter().map(move |target| (target.segments().to_vec(), place))
+        call.targets.clone().into_iter().map(move |target| (target.segments().to_vec(), place))
     };
     enabled(fields).flat_map(writes).collect()
 }
