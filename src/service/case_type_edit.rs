@@ -6,6 +6,7 @@
 //! engine looks at the version once more.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::error::ServiceError;
 use crate::domain::case_type::CaseType;
@@ -13,6 +14,7 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::run::Reason;
+use crate::domain::watch::{Sight, WatchRoot};
 use crate::store::{CaseTypeRow, Tx};
 
 const REMOVED: &str =
@@ -41,7 +43,7 @@ struct Edit {
 }
 
 impl Edit {
-    fn between(before: &serde_json::Value, after: &CaseType) -> Self {
+    fn between(before: &Value, after: &CaseType) -> Self {
         let mut edit = Self::default();
         let fields = before["fields"].as_array().into_iter().flatten();
         let fields = fields.filter_map(|field| Before::deserialize(field).ok());
@@ -75,12 +77,38 @@ pub(super) async fn apply(
     for (field, retries) in &edit.retries {
         tx.grant_attempts(before.id, field, 1 + retries).await?;
     }
+    mark_params(tx, before, after).await?;
     Ok(touched)
+}
+
+/// Marks data that was made from params which are now others. Nothing fires: every case of the
+/// type would.
+async fn mark_params(tx: &Tx, before: &CaseTypeRow, after: &CaseType) -> Result<(), ServiceError> {
+    let old = before.definition["params"].as_object().cloned().unwrap_or_default();
+    if old == after.params {
+        return Ok(());
+    }
+    let workspace = tx.get_workspace(before.workspace).await?.map(|row| row.params).unwrap_or_default();
+    let over = |params: &Map<String, Value>| {
+        Value::Object(workspace.clone().into_iter().chain(params.clone()).collect())
+    };
+    let (old, new, nothing) = (over(&old), over(&after.params), Value::Null);
+    let sight = |params| Sight { data: &nothing, case: &nothing, params };
+    for (field, call) in after.api_calls() {
+        let (then, now) = (call.watch.fingerprints(&sight(&old)), call.watch.fingerprints(&sight(&new)));
+        let params = call.watch.paths().iter().filter(|path| path.root() == WatchRoot::Params);
+        for path in params.map(ToString::to_string) {
+            if let Some(hash) = now.get(&path).filter(|hash| then.get(&path) != Some(*hash)) {
+                tx.mark_inputs_of_type(before.id, field, &path, hash).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::domain::case_type::Known;

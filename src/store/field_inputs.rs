@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{CHUNK, list, sql, text, uuid};
 use crate::domain::firing::FieldInputs;
-use crate::domain::ids::{CaseId, FieldKey};
+use crate::domain::ids::{CaseId, CaseTypeId, FieldKey};
 
 impl Tx {
     /// The inputs of the fields of these cases, as far as a run of theirs has ended.
@@ -35,6 +35,23 @@ impl Tx {
     pub async fn mark_inputs(&self, case: CaseId, field: &FieldKey, changed: bool) -> Result<(), StoreError> {
         let statement = "UPDATE field_state SET inputs_changed = $1 WHERE case_id = $2 AND field = $3";
         let values = vec![sea_orm::Value::from(changed), uuid(case.0), text(field.as_str())];
+        self.execute(sql(statement, values)).await?;
+        Ok(())
+    }
+
+    /// Marks the fields of a case type whose data was made from another value at this watch path
+    /// than the one with this hash.
+    pub async fn mark_inputs_of_type(
+        &self,
+        case_type: CaseTypeId,
+        field: &FieldKey,
+        path: &str,
+        hash: &str,
+    ) -> Result<(), StoreError> {
+        let statement = "UPDATE field_state SET inputs_changed = TRUE WHERE field = $1 AND json_extract(inputs, $2) <> $3 \
+             AND case_id IN (SELECT id FROM cases WHERE case_type_id = $4)";
+        let member = format!("$.\"{path}\"");
+        let values = vec![text(field.as_str()), text(member), text(hash), uuid(case_type.0)];
         self.execute(sql(statement, values)).await?;
         Ok(())
     }

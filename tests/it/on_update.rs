@@ -372,3 +372,23 @@ async fn the_type_that_is_current_at_the_commit_decides_what_fires() {
     app.drain().await;
     assert_eq!(app.case(&id).await["data"]["b"], "x");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_param_marks_the_data_and_fires_nothing() {
+    let app = TestApp::spawn().await;
+    echoing(&app);
+    let define = async |region: &str| {
+        let more = json!({"params": {"v": "{params.region}"}, "response_mapping": {"a": "$.value"}});
+        let watching = json!({"key": "a", "trigger": ["on_create", "on_update"], "watch": ["params.region"]});
+        let field = app.field("/a", watching, more);
+        let body = json!({"key": "test", "params": {"region": region}, "fields": [field]});
+        app.put("/v1/case-types/test", &body).await
+    };
+    assert_eq!(define("eu").await.expect(201)["warnings"].as_array().unwrap().len(), 1);
+    let case = app.filled(json!({})).await;
+    define("us").await.expect(200);
+    app.drain().await;
+    let case = app.case(case["id"].as_str().unwrap()).await;
+    assert_eq!((&case["data"]["a"], &case["fields"]["a"]["stale"]), (&json!("a:eu"), &json!(true)));
+    assert_eq!(app.upstream.calls().len(), 1);
+}
