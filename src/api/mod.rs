@@ -37,6 +37,7 @@ mod case_types;
 mod cases;
 mod fields;
 mod runs;
+mod schedules;
 mod secrets;
 mod tokens;
 

@@ -14,7 +14,7 @@ use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
-use super::{cache, case_types, cases, fields, health, openapi, runs, secrets, tokens};
+use super::{cache, case_types, cases, fields, health, openapi, runs, schedules, secrets, tokens};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -32,6 +32,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))
         .service(at("/runs/{id}/cancel").post(runs::cancel))
+        .service(at("/schedules").get(schedules::list))
+        .service(at("/schedules/{id}").get(schedules::get))
+        .service(at("/schedules/{id}/run").post(schedules::run))
+        .service(at("/schedules/{id}/pause").post(schedules::pause))
+        .service(at("/schedules/{id}/resume").post(schedules::resume))
         .service(at("/secrets").get(secrets::list))
         .service(at("/secrets/{name}").put(secrets::put).delete(secrets::delete))
         .service(at("/tokens").get(tokens::list).post(tokens::create))

@@ -8,6 +8,7 @@ use super::fields::Fields;
 use super::once::Keys;
 use super::plans::Plans;
 use super::runs::Runs;
+use super::schedules::Schedules;
 use super::secrets::Secrets;
 use super::vault::Vault;
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -30,6 +31,8 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// Schedules and their ticks.
+    pub schedules: Schedules,
     /// Cached answers.
     pub cache: CachedAnswers,
     /// Requests that may be sent twice.
@@ -51,6 +54,8 @@ impl Services {
             rng: rng.clone(),
             limits,
         };
+        let schedules =
+            Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
         Self {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
@@ -59,6 +64,7 @@ impl Services {
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
             runs: Runs { cases: cases.clone() },
+            schedules,
             keys: Keys { store: store.clone() },
             cases,
             store,

@@ -67,6 +67,9 @@ mod runs;
 mod sandbox;
 
 #[cfg(test)]
+mod scheduled;
+
+#[cfg(test)]
 mod sealing;
 
 #[cfg(test)]

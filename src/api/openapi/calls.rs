@@ -1,15 +1,15 @@
 //! Every call of the API, in the order of `routes.rs`.
 
-use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
-use utoipa::openapi::{HttpMethod, Ref, RefOr, Required};
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::run_calls::{runs, schedules};
+use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
-use crate::api::present::run::{RunDetail, RunView};
+use crate::api::present::run::RunView;
 use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
@@ -20,7 +20,7 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [cache(), case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+    [cache(), case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
@@ -224,40 +224,6 @@ fn refreshes() -> Vec<Call> {
     ]
 }
 
-fn runs() -> Vec<Call> {
-    vec![
-        call(HttpMethod::Get, "/v1/runs", "list_runs", "Lists runs, newest first.")
-            .needs(Viewer)
-            .query("case", "Runs of this case.", uuid())
-            .query("case_type", "Runs of cases of this type.", key())
-            .query("field", "Runs of fields with this key.", key())
-            .query("connection", "Runs over this connection.", key())
-            .query("status", "Runs that stand here.", words::RunStatus::schema())
-            .query("trigger", "Runs with this reason to run.", words::Trigger::schema())
-            .query("error", "Runs whose last error is this.", words::FailureCode::schema())
-            .query("batch", "Runs of this batch.", uuid())
-            .query("since", "Queued at this time or later.", words::Time::schema())
-            .query("until", "Queued before this time.", words::Time::schema())
-            .pages()
-            .answers(200, "A page of runs.", list::<RunView>(), &[]),
-        call(HttpMethod::Get, "/v1/runs/{id}", "get_run", "Reads a run with its attempts.")
-            .needs(Viewer)
-            .path("id", "The run.", uuid())
-            .answers(200, "The run.", is::<RunDetail>(), &[]),
-        call(HttpMethod::Post, "/v1/runs/{id}/retry", "retry_run", "Repeats a run that has ended.")
-            .needs(Operator)
-            .path("id", "The run.", uuid())
-            .body(JSON, Required::False, is::<bodies::RunRetry>())
-            .answers(202, "The new run is queued.", is::<RunView>(), &["Location"])
-            .refuses(409),
-        call(HttpMethod::Post, "/v1/runs/{id}/cancel", "cancel_run", "Cancels a run that waits or works.")
-            .needs(Operator)
-            .path("id", "The run.", uuid())
-            .answers(200, "The run, cancelled.", is::<RunView>(), &[])
-            .refuses(409),
-    ]
-}
-
 fn secrets() -> Vec<Call> {
     vec![
         call(HttpMethod::Get, "/v1/secrets", "list_secrets", "Lists secrets, by name and without values.")
@@ -311,33 +277,4 @@ fn service() -> Vec<Call> {
             .answers(200, "OpenAPI 3.1.", any(), &[])
             .refuses(400),
     ]
-}
-
-fn is<T: ToSchema>() -> RefOr<Schema> {
-    Ref::from_schema_name(T::name()).into()
-}
-
-/// What `list.rs` answers.
-fn list<T: ToSchema>() -> ObjectBuilder {
-    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
-    ObjectBuilder::new()
-        .property("items", ArrayBuilder::new().items(is::<T>()))
-        .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
-        .property("total", number())
-        .property("total_at_least", number())
-        .required("items")
-        .required("next_cursor")
-}
-
-fn flag() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Boolean)
-}
-
-fn uuid() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
-}
-
-fn key() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z][a-z0-9_]{0,63}$"))
 }

@@ -84,6 +84,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<present::case::CaseAnswer>(&mut schemas);
     add::<present::run::RunDetail>(&mut schemas);
+    add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);

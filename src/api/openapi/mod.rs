@@ -5,6 +5,10 @@ mod call;
 
 /// All calls.
 mod calls;
+mod run_calls;
+
+/// Shapes that calls have in common.
+mod shapes;
 
 /// Bodies that are sent to us.
 mod bodies;
