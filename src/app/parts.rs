@@ -121,15 +121,8 @@ impl App {
         let outbound = outbound(settings, &clock)?;
         let services = open_services(settings, &clock, &rng, log, &writer_tasks).await?;
         super::commands::prepare_access(settings, &services, log).await?;
-        let engine = Engine::new(
-            services.store.clone(),
-            services.plans.clone(),
-            services.secrets.clone(),
-            outbound,
-            clock.clone(),
-            rng,
-            EngineSettings { concurrency: settings.workers.concurrency },
-        );
+        let engine_settings = EngineSettings { concurrency: settings.workers.concurrency };
+        let engine = Engine::new(&services, outbound, rng, engine_settings);
         let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
         let worker = Worker::new(engine, tasks.clone());
         tasks.spawn(worker.clone().work(stop.clone()));

@@ -8,8 +8,9 @@ use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
 use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::service::{Plans, Secrets, ServiceError};
+use crate::service::{Plans, Secrets, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// Limits of the engine.
@@ -29,6 +30,8 @@ pub struct Engine {
     pub secrets: Secrets,
     /// The way out.
     pub outbound: Outbound,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: SharedClock,
     /// Dice.
@@ -44,17 +47,15 @@ pub struct Engine {
 impl Engine {
     /// Puts the parts together.
     pub fn new(
-        store: Store,
-        plans: Plans,
-        secrets: Secrets,
+        services: &Services,
         outbound: Outbound,
-        clock: SharedClock,
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
+        let Services { store, plans, secrets, metrics, clock, .. } = services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let handed_back = HandedBack::default();
-        Arc::new(Self { store, plans, secrets, outbound, clock, rng, worker, settings, handed_back })
+        Arc::new(Self { store, plans, secrets, outbound, metrics, clock, rng, worker, settings, handed_back })
     }
 }
 

@@ -48,6 +48,9 @@ mod fields;
 /// Runs.
 mod runs;
 
+/// Runs that wait.
+mod queue;
+
 /// All of them together.
 mod services;
 

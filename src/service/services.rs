@@ -9,6 +9,7 @@ use super::runs::Runs;
 use super::secrets::Secrets;
 use super::vault::Vault;
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};
 
 /// All use cases. Cheap to clone.
@@ -30,6 +31,8 @@ pub struct Services {
     pub runs: Runs,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: SharedClock,
 }
@@ -54,6 +57,7 @@ impl Services {
             runs: Runs { store: store.clone() },
             cases,
             store,
+            metrics: Metrics::default(),
             clock,
         }
     }

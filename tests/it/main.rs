@@ -16,6 +16,9 @@ mod crash;
 mod demo;
 
 #[cfg(test)]
+mod docs;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]
@@ -29,6 +32,9 @@ mod httpbin;
 
 #[cfg(test)]
 mod layers;
+
+#[cfg(test)]
+mod metrics;
 
 #[cfg(test)]
 mod process;

@@ -112,14 +112,26 @@ impl Call {
 
     /// An answer with a body; these headers come with it.
     pub fn answers(
+        self,
+        status: u16,
+        description: &str,
+        schema: impl Into<RefOr<Schema>>,
+        headers: &[&str],
+    ) -> Self {
+        self.answers_as("application/json", status, description, schema, headers)
+    }
+
+    /// An answer with a body that is not JSON.
+    pub fn answers_as(
         mut self,
+        media_type: &str,
         status: u16,
         description: &str,
         schema: impl Into<RefOr<Schema>>,
         headers: &[&str],
     ) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = response(description, headers).content("application/json", content).build();
+        let response = response(description, headers).content(media_type, content).build();
         self.operation = self.operation.response(status.to_string(), response);
         self
     }

@@ -14,6 +14,7 @@ use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
 use crate::domain::token::Role::{Admin, Builder, Operator, Viewer};
+use crate::metrics::CONTENT_TYPE;
 
 const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
@@ -231,6 +232,9 @@ fn service() -> Vec<Call> {
             .refuses(503),
         call(HttpMethod::Get, "/openapi.json", "openapi", "This document.")
             .answers(200, "OpenAPI 3.1.", any(), &[])
+            .refuses(400),
+        call(HttpMethod::Get, "/metrics", "metrics", "Counts of this process, for Prometheus.")
+            .answers_as(CONTENT_TYPE, 200, "OpenMetrics text.", text(), &[])
             .refuses(400),
     ]
 }
