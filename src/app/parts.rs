@@ -125,8 +125,11 @@ impl App {
         let engine = Engine::new(&services, outbound, rng, engine_settings);
         let sweeper = Sweeper { store: services.store.clone(), clock: clock.clone(), worker: engine.worker };
         let worker = Worker::new(engine, tasks.clone());
-        tasks.spawn(worker.clone().work(stop.clone()));
-        tasks.spawn(worker.clone().keep_leases(stop.clone()));
+        // Who makes no calls claims no runs.
+        if settings.workers.concurrency > 0 {
+            tasks.spawn(worker.clone().work(stop.clone()));
+            tasks.spawn(worker.clone().keep_leases(stop.clone()));
+        }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
         let (address, server) = if options.serves {
             let (address, server) =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::parts::{App, AppOptions};
@@ -21,6 +22,11 @@ pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
 }
 
 async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {
+    if !serves && settings.workers.concurrency == 0 {
+        bail!(
+            "`workers.concurrency` is 0, so this worker would do nothing; give it a number from 1 to 65536"
+        );
+    }
     let options = AppOptions { serves, ticks: true };
     let app =
         App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
