@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::field::FieldDefinition;
 use crate::api::error::Code;
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::run::RunView;
@@ -13,6 +14,18 @@ use crate::api::present::words::{CaseStatus, Role, Time};
 
 /// The template of a case: sections, params and fields.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "key": "company",
+    "name": "Company",
+    "fields": [
+        {"key": "vat_number", "type": "text", "required": true},
+        {"key": "company_name", "type": "text"},
+        {"key": "vat_check", "type": "api_call", "retry": 5, "api_config": {
+            "url": "https://registry.example/companies/{data.vat_number}",
+            "response_mapping": {"company_name": {"path": "$.name", "transform": "value | title"}},
+        }},
+    ],
+}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct CaseTypeDefinition {
     /// Unique in the workspace. In a PUT it may be left out.
@@ -39,16 +52,6 @@ pub struct SectionDefinition {
     name: Option<String>,
 }
 
-/// A field: plain, or of type `api_call` with its trigger, `api_config` and so on.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct FieldDefinition {
-    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
-    key: String,
-    /// `api_call`, or the type of a plain field.
-    r#type: String,
-}
-
 /// A case type: its definition in normal form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes")]
@@ -72,6 +75,12 @@ pub struct CaseType {
 
 /// A new case.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "case_type": "company",
+    "reference": "KYB-1042",
+    "title": "Acme SA",
+    "data": {"vat_number": "BE0123456789"},
+}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct NewCase {
     /// Key of its type.
@@ -87,6 +96,7 @@ pub struct NewCase {
 
 /// A merge patch of a case: null removes, objects merge.
 #[derive(ToSchema)]
+#[schema(example = json!({"assignee": "ana", "data": {"vat_number": "BE0987654321"}}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct CasePatch {
     reference: Option<String>,
@@ -132,6 +142,7 @@ pub struct Runs {
 
 /// A secret's value and where it may go.
 #[derive(ToSchema)]
+#[schema(example = json!({"value": "a key of the registry", "hosts": ["registry.example"]}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct PutSecret {
     /// 8 to 16,384 bytes; from 1 byte on with `"redact": false`.
@@ -145,6 +156,7 @@ pub struct PutSecret {
 
 /// A new token.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "nightly import", "role": "operator", "overrides": false}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct TokenRequest {
     #[schema(min_length = 1, max_length = 200)]

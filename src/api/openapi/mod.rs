@@ -9,6 +9,12 @@ mod calls;
 /// Bodies that are sent to us.
 mod bodies;
 
+/// Fields of a case type.
+mod field;
+
+/// What an answer leads to.
+mod links;
+
 /// Puts it together.
 mod document;
 
