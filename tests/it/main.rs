@@ -46,6 +46,9 @@ mod real_http;
 mod sandbox;
 
 #[cfg(test)]
+mod schemathesis;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

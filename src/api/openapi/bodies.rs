@@ -32,7 +32,9 @@ pub struct CaseTypeDefinition {
     #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     key: Option<String>,
     /// The key, unless given.
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
+    #[schema(max_length = 2000)]
     description: Option<String>,
     sections: Option<Vec<SectionDefinition>>,
     /// What templates read as `params`.
@@ -48,7 +50,9 @@ pub struct CaseTypeDefinition {
 #[expect(dead_code, reason = "it only describes")]
 pub struct SectionDefinition {
     /// A key or a UUID.
+    #[schema(min_length = 1)]
     key: String,
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
 }
 
@@ -84,12 +88,17 @@ pub struct CaseType {
 #[expect(dead_code, reason = "it only describes")]
 pub struct NewCase {
     /// Key of its type.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     case_type: String,
     /// Unique in the workspace.
+    #[schema(min_length = 1, max_length = 200)]
     reference: Option<String>,
+    #[schema(min_length = 1, max_length = 500)]
     title: Option<String>,
     status: Option<CaseStatus>,
+    #[schema(min_length = 1, max_length = 200)]
     custom_status: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     assignee: Option<String>,
     data: Option<Map<String, Value>>,
 }
@@ -99,10 +108,14 @@ pub struct NewCase {
 #[schema(example = json!({"assignee": "ana", "data": {"vat_number": "BE0987654321"}}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct CasePatch {
+    #[schema(min_length = 1, max_length = 200)]
     reference: Option<String>,
+    #[schema(min_length = 1, max_length = 500)]
     title: Option<String>,
     status: Option<CaseStatus>,
+    #[schema(min_length = 1, max_length = 200)]
     custom_status: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     assignee: Option<String>,
     data: Option<Map<String, Value>>,
 }

@@ -77,9 +77,10 @@ impl Call {
     /// `limit`, `cursor` and `count`.
     pub fn pages(self) -> Self {
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(200));
+        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
         let flag = ObjectBuilder::new().schema_type(Type::Boolean);
         self.query("limit", "Most items of the page; 50 unless given.", limit)
-            .query("cursor", "`next_cursor` of the page before.", text())
+            .query("cursor", "`next_cursor` of the page before.", cursor)
             .query("count", "Adds `total`, exact to 10,000, else `total_at_least`.", flag)
     }
 

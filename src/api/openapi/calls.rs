@@ -28,7 +28,7 @@ pub fn all() -> Vec<Call> {
 }
 
 fn case_types() -> Vec<Call> {
-    let key = |call: Call| call.path("key", "Key of the case type.", text());
+    let key = |call: Call| call.path("key", "Key of the case type.", key());
     vec![
         call(HttpMethod::Get, "/v1/case-types", "list_case_types", "Lists the case types, by key.")
             .needs(Viewer)
@@ -149,7 +149,7 @@ fn refreshes() -> Vec<Call> {
         )
         .needs(Operator)
         .path("id", "The case.", uuid())
-        .path("key", "Key of the field.", text())
+        .path("key", "Key of the field.", key())
         .waits()
         .body(JSON, Required::False, is::<bodies::Refresh>())
         .answers(200, "The run has ended.", is::<RunView>(), &["Location", "Preference-Applied"])
@@ -189,13 +189,13 @@ fn secrets() -> Vec<Call> {
             .answers(200, "A page of secrets.", list::<SecretAnswer>(), &[]),
         call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .body(JSON, Required::True, is::<bodies::PutSecret>())
             .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
             .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),
         call(HttpMethod::Delete, "/v1/secrets/{name}", "delete_secret", "Removes an unused secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .answers_nothing(204, "It is gone.", &[])
             .refuses(409),
     ]
