@@ -163,7 +163,7 @@ impl Metrics {
         self.0.queue_oldest.set(oldest.as_secs_f64());
     }
 
-    /// All series in the OpenMetrics text format.
+    /// All series in the `OpenMetrics` text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.

@@ -150,8 +150,8 @@ pub struct ApiConfig {
     #[schema(required = false)]
     auth: Map<String, Value>,
     /// Dotted target in `data` → where its value is in the answer.
-    #[schema(required = false)]
-    response_mapping: BTreeMap<String, MappingEntry>,
+    #[schema(required = false, value_type = BTreeMap<String, MappingEntry>)]
+    response_mapping: Map<String, Value>,
     /// Where the provider puts its own error.
     #[schema(required = false)]
     error_mapping: ErrorMapping,
@@ -190,7 +190,7 @@ pub enum BodyType {
     Text,
 }
 
-/// Where the provider puts its own error: JSONPaths.
+/// Where the provider puts its own error, each a JSONPath.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes")]
 pub struct ErrorMapping {

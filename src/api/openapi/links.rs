@@ -105,3 +105,49 @@ fn link(id: &str, takes: &[(&str, &str)]) -> LinkBuilder {
     let begun = LinkBuilder::new().operation_id(id);
     takes.iter().fold(begun, |link, (name, place)| link.parameter(*name, format!("$response.body#/{place}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde_json::Value;
+
+    use crate::api::openapi::document::openapi_json;
+
+    #[test]
+    fn every_link_leads_to_a_call_and_gives_it_what_its_url_takes() {
+        let document: Value = serde_json::from_str(&openapi_json()).unwrap();
+        let calls = || {
+            let items = document["paths"].as_object().unwrap().iter();
+            items.flat_map(|(path, item)| item.as_object().unwrap().values().map(move |call| (path, call)))
+        };
+        let paths: HashMap<&str, &String> =
+            calls().map(|(path, call)| (call["operationId"].as_str().unwrap(), path)).collect();
+        let mut seen = Vec::new();
+        for (_, call) in calls() {
+            for answer in call["responses"].as_object().unwrap().values() {
+                for (name, link) in answer["links"].as_object().into_iter().flatten() {
+                    let target = link["operationId"].as_str().unwrap();
+                    for parameter in
+                        link["parameters"].as_object().into_iter().flatten().map(|(name, _)| name)
+                    {
+                        assert!(paths[target].contains(&format!("{{{parameter}}}")), "{name}: {parameter}");
+                    }
+                    seen.push((call["operationId"].as_str().unwrap(), target));
+                }
+            }
+        }
+        for expected in [
+            ("create_case_type", "create_case"),
+            ("create_case", "patch_case"),
+            ("create_case", "refresh_field"),
+            ("refresh_field", "get_run"),
+            ("get_run", "refresh_field"),
+            ("refresh_case", "get_run"),
+            ("put_secret", "delete_secret"),
+            ("create_token", "delete_token"),
+        ] {
+            assert!(seen.contains(&expected), "{expected:?} is not among {seen:?}");
+        }
+    }
+}
