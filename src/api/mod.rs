@@ -44,6 +44,12 @@ mod tokens;
 /// Whether we live and are ready.
 mod health;
 
+/// What is counted.
+mod metrics;
+
+/// A page to read the description on.
+mod docs;
+
 /// What answers look like.
 mod present;
 

@@ -123,18 +123,11 @@ impl App {
         let outbound = outbound(settings, &clock)?;
         let services = open_services(settings, &clock, &rng, log, &writer_tasks).await?;
         super::commands::prepare_access(settings, &services, log).await?;
-        let engine = Engine::new(
-            services.store.clone(),
-            services.plans.clone(),
-            services.secrets.clone(),
-            outbound,
-            clock.clone(),
-            rng,
-            EngineSettings {
-                concurrency: settings.workers.concurrency,
-                cache_bytes: settings.cache.max_bytes,
-            },
-        );
+        let engine_settings = EngineSettings {
+            concurrency: settings.workers.concurrency,
+            cache_bytes: settings.cache.max_bytes,
+        };
+        let engine = Engine::new(&services, outbound, rng, engine_settings);
         let days =
             RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
         let sweeper = Sweeper {
@@ -145,8 +138,11 @@ impl App {
         };
         let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
-        tasks.spawn(worker.clone().work(stop.clone()));
-        tasks.spawn(worker.clone().keep_leases());
+        // Who makes no calls claims no runs.
+        if settings.workers.concurrency > 0 {
+            tasks.spawn(worker.clone().work(stop.clone()));
+            tasks.spawn(worker.clone().keep_leases());
+        }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
         let (address, server) = if options.serves {
             let (address, server) =

@@ -62,6 +62,9 @@ mod ticks;
 /// Cached answers, forgotten.
 mod cache;
 
+/// Runs that wait.
+mod queue;
+
 /// All of them together.
 mod services;
 

@@ -12,6 +12,7 @@ use super::schedules::Schedules;
 use super::secrets::Secrets;
 use super::vault::Vault;
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};
 
 /// All use cases. Cheap to clone.
@@ -39,6 +40,8 @@ pub struct Services {
     pub keys: Keys,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: SharedClock,
 }
@@ -68,6 +71,7 @@ impl Services {
             keys: Keys { store: store.clone() },
             cases,
             store,
+            metrics: Metrics::default(),
             clock,
         }
     }

@@ -25,6 +25,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod docs;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]
@@ -55,6 +58,9 @@ mod on_update;
 mod overrides;
 
 #[cfg(test)]
+mod metrics;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]
@@ -71,6 +77,9 @@ mod scheduled;
 
 #[cfg(test)]
 mod sealing;
+
+#[cfg(test)]
+mod schemathesis;
 
 #[cfg(test)]
 mod secrets;

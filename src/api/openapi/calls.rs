@@ -14,6 +14,7 @@ use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
 use crate::domain::token::Role::{Admin, Builder, Operator, Viewer};
+use crate::metrics::CONTENT_TYPE;
 
 const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
@@ -44,7 +45,7 @@ fn cache() -> Vec<Call> {
 }
 
 fn case_types() -> Vec<Call> {
-    let key = |call: Call| call.path("key", "Key of the case type.", text());
+    let key = |call: Call| call.path("key", "Key of the case type.", key());
     vec![
         call(HttpMethod::Get, "/v1/case-types", "list_case_types", "Lists the case types, by key.")
             .needs(Viewer)
@@ -206,7 +207,7 @@ fn refreshes() -> Vec<Call> {
         )
         .needs(Operator)
         .path("id", "The case.", uuid())
-        .path("key", "Key of the field.", text())
+        .path("key", "Key of the field.", key())
         .waits()
         .body(JSON, Required::False, is::<bodies::Refresh>())
         .answers(
@@ -232,13 +233,13 @@ fn secrets() -> Vec<Call> {
             .answers(200, "A page of secrets.", list::<SecretAnswer>(), &[]),
         call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .body(JSON, Required::True, is::<bodies::PutSecret>())
             .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
             .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),
         call(HttpMethod::Delete, "/v1/secrets/{name}", "delete_secret", "Removes an unused secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .answers_nothing(204, "It is gone.", &[])
             .refuses(409),
     ]
@@ -275,6 +276,9 @@ fn service() -> Vec<Call> {
             .refuses(503),
         call(HttpMethod::Get, "/openapi.json", "openapi", "This document.")
             .answers(200, "OpenAPI 3.1.", any(), &[])
+            .refuses(400),
+        call(HttpMethod::Get, "/metrics", "metrics", "Counts of this process, for Prometheus.")
+            .answers_as(CONTENT_TYPE, 200, "OpenMetrics text.", text(), &[])
             .refuses(400),
     ]
 }

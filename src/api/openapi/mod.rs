@@ -13,6 +13,12 @@ mod shapes;
 /// Bodies that are sent to us.
 mod bodies;
 
+/// Fields of a case type.
+mod field;
+
+/// What an answer leads to.
+mod links;
+
 /// Puts it together.
 mod document;
 
