@@ -115,13 +115,13 @@ impl CaseTypes {
     }
 
     async fn write_first(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
-        if let Some(key) = &save.key {
-            let before = tx.find_case_type(save.workspace, key).await?;
-            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
-        }
         let known = known(tx, save.workspace).await?;
+        // What would be refused anyway is refused for its own sake (RFC 9110, section 13.2.1).
         let Parsed { case_type, warnings } = parse(&save, &known)?;
         let before = tx.find_case_type(save.workspace, &case_type.key).await?;
+        if save.key.is_some() {
+            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
+        }
         if before.is_some() && save.key.is_none() {
             let detail = format!(
                 "there is a case type `{key}` already; replace it with `PUT /v1/case-types/{key}`, or choose \
