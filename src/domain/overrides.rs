@@ -54,7 +54,7 @@ impl Overrides {
         let changed: Vec<DataPath> = leaf_changes(old, after)
             .into_iter()
             .filter_map(|change| match change {
-                LeafChange::Set(path) | LeafChange::Removed(path) => DataPath::parse_exact(&path).ok(),
+                LeafChange::Set(leaf) | LeafChange::Removed(leaf) => DataPath::parse_exact(&leaf).ok(),
             })
             .collect();
         for target in case_type.api_calls().flat_map(|(_, call)| &call.pinnable) {
@@ -70,18 +70,18 @@ impl Overrides {
         }
     }
 
-    fn forget_nulls(&mut self, prefix: &str, patch: &Map<String, Value>) {
+    fn forget_nulls(&mut self, prefix: &str, members: &Map<String, Value>) {
         if self.0.is_empty() {
             return;
         }
-        for (name, value) in patch {
+        for (name, value) in members {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             match value {
                 Value::Null => {
                     let below = format!("{path}.");
                     self.0.retain(|kept| *kept != path && !kept.starts_with(&below));
                 }
-                Value::Object(members) => self.forget_nulls(&path, members),
+                Value::Object(inner) => self.forget_nulls(&path, inner),
                 _ => {}
             }
         }
