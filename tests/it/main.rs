@@ -85,4 +85,7 @@ mod schemathesis;
 mod secrets;
 
 #[cfg(test)]
+mod tutorial;
+
+#[cfg(test)]
 mod upstream;
