@@ -26,6 +26,9 @@ pub mod service;
 /// SQL and only SQL.
 pub mod store;
 
+/// What Dossier counts about itself.
+pub mod metrics;
+
 /// HTTP to the world.
 pub mod outbound;
 

@@ -9,14 +9,19 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, ResponseError as _};
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _, ResponseError};
 use futures_util::FutureExt as _;
 use tracing::{Span, field};
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 
 use super::error::{ApiError, X_REQUEST_ID};
+use crate::domain::clock::Instant;
+use crate::metrics::Served;
+use crate::service::Services;
 
 /// The log span of one request.
 pub struct RequestSpan;
@@ -49,10 +54,41 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(&request);
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let arrival = Arrival::of(&request);
+    let answer = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(answer)) => Ok(finish(answer.map_into_boxed_body(), &id)),
-        Ok(Err(error)) => Err(refusal(ApiError::of(&error), &id).into()),
-        Err(_) => Err(refusal(ApiError::internal("the handler panicked"), &id).into()),
+        Ok(Err(error)) => Err(refusal(ApiError::of(&error), &id)),
+        Err(_) => Err(refusal(ApiError::internal("the handler panicked"), &id)),
+    };
+    if let Some(arrival) = arrival {
+        arrival.answered(
+            answer.as_ref().map_or_else(ResponseError::status_code, ServiceResponse::status).as_u16(),
+        );
+    }
+    Ok(answer?)
+}
+
+/// A request as the metrics will count it.
+struct Arrival {
+    services: Data<Services>,
+    method: Method,
+    route: Option<String>,
+    at: Instant,
+}
+
+impl Arrival {
+    /// None in a test that has no services.
+    fn of(request: &ServiceRequest) -> Option<Self> {
+        let services = request.app_data::<Data<Services>>()?.clone();
+        let at = services.clock.now();
+        Some(Self { services, method: request.method().clone(), route: request.match_pattern(), at })
+    }
+
+    fn answered(self, status: u16) {
+        // Clocks can be set back.
+        let took = (self.services.clock.now() - self.at).to_std().unwrap_or_default();
+        let (method, route) = (self.method.as_str(), self.route.as_deref());
+        self.services.metrics.served(Served { method, route, status, took });
     }
 }
 

@@ -57,19 +57,20 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the handler of this URL asks for [`IfMatch`]. To ignore a precondition elsewhere would
-/// be to break a promise silently.
-fn heeds_if_match(method: &Method, pattern: &str) -> bool {
-    match pattern {
-        "/v1/cases/{id}" => [Method::PATCH, Method::DELETE].contains(method),
-        "/v1/case-types/{key}" => [Method::PUT, Method::DELETE].contains(method),
-        _ => method == Method::DELETE && pattern.starts_with("/v1/cases/{id}/overrides/"),
-    }
+/// The URLs whose writes all ask for [`IfMatch`].
+const HEED_IF_MATCH: [&str; 3] =
+    ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}"];
+
+/// Whether this is a write whose handler does not ask for [`IfMatch`]: to ignore a precondition of
+/// a write would be to break a promise silently.
+fn ignores_if_match(method: &Method, pattern: &str) -> bool {
+    let write = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    write && !HEED_IF_MATCH.contains(&pattern)
 }
 
 fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
     let pattern = request.match_pattern().unwrap_or_default();
-    if request.headers().contains_key(header::IF_MATCH) && !heeds_if_match(request.method(), &pattern) {
+    if request.headers().contains_key(header::IF_MATCH) && ignores_if_match(request.method(), &pattern) {
         return Err(ApiError::not_supported_yet("The header `If-Match` is for this call"));
     }
     Ok(())
@@ -255,18 +256,19 @@ mod tests {
             (Method::PUT, "/v1/case-types/{key}"),
             (Method::DELETE, "/v1/case-types/{key}"),
             (Method::DELETE, "/v1/cases/{id}/overrides/{path}"),
+            (Method::GET, "/v1/cases/{id}"),
+            (Method::TRACE, "/v1/case-types/{key}"),
         ];
         for (method, pattern) in heeded {
-            assert!(heeds_if_match(&method, pattern), "{method} {pattern}");
+            assert!(!ignores_if_match(&method, pattern), "{method} {pattern}");
         }
         let refused = [
-            (Method::GET, "/v1/cases/{id}"),
             (Method::POST, "/v1/cases"),
             (Method::DELETE, "/v1/secrets/{name}"),
-            (Method::GET, "/v1/case-types/{key}"),
+            (Method::POST, "/v1/cases/{id}/refresh"),
         ];
         for (method, pattern) in refused {
-            assert!(!heeds_if_match(&method, pattern), "{method} {pattern}");
+            assert!(ignores_if_match(&method, pattern), "{method} {pattern}");
         }
         let request = TestRequest::post().insert_header(("if-match", "*")).to_srv_request();
         let error = refuse_what_comes_later(&request).unwrap_err().to_string();

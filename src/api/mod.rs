@@ -37,11 +37,18 @@ mod case_types;
 mod cases;
 mod fields;
 mod runs;
+mod schedules;
 mod secrets;
 mod tokens;
 
 /// Whether we live and are ready.
 mod health;
+
+/// What is counted.
+mod metrics;
+
+/// A page to read the description on.
+mod docs;
 
 /// What answers look like.
 mod present;

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::error::{ApiError, Code, IDEMPOTENT_REPLAYED};
 use super::extract::Wait;
 use super::present::run::RunView;
+use super::present::schedule::ScheduleAnswer;
 use super::{case_types, cases};
-use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
+use crate::domain::ids::{CaseId, CaseTypeKey, RunId, ScheduleId};
 use crate::domain::once::Kept;
 use crate::domain::run::Run;
 use crate::service::{Actor, Services};
@@ -62,6 +63,10 @@ async fn thing(
         "runs" => {
             let id = name.parse::<RunId>().map_err(|_| unknown())?;
             Ok(answer.json(RunView::from(&run(services, actor, id).await?)))
+        }
+        "schedules" => {
+            let id = name.parse::<ScheduleId>().map_err(|_| unknown())?;
+            Ok(answer.json(ScheduleAnswer::from(&services.schedules.get(actor, id).await?)))
         }
         "tokens" => Err(shown_once(name)),
         _ => Err(unknown()),

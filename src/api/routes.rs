@@ -2,7 +2,7 @@
 //!
 //! A known URL with a wrong method answers 405 and names the right ones; `HEAD` goes wherever
 //! `GET` does. Every URL here stands in the `OpenAPI` document and the other way round, which
-//! the tests of this file check.
+//! the tests of this file check; the page that shows the document does not.
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method;
@@ -14,7 +14,9 @@ use super::edge::{edge, tracing};
 use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
-use super::{cache, case_types, cases, fields, health, openapi, runs, secrets, tokens};
+use super::{
+    cache, case_types, cases, docs, fields, health, metrics, openapi, runs, schedules, secrets, tokens,
+};
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -32,6 +34,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))
         .service(at("/runs/{id}/cancel").post(runs::cancel))
+        .service(at("/schedules").get(schedules::list))
+        .service(at("/schedules/{id}").get(schedules::get))
+        .service(at("/schedules/{id}/run").post(schedules::run))
+        .service(at("/schedules/{id}/pause").post(schedules::pause))
+        .service(at("/schedules/{id}/resume").post(schedules::resume))
         .service(at("/secrets").get(secrets::list))
         .service(at("/secrets/{name}").put(secrets::put).delete(secrets::delete))
         .service(at("/tokens").get(tokens::list).post(tokens::create))
@@ -43,10 +50,14 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/ready").get(health::ready))
         .default_service(web::to(nothing_here));
     let document = at("/openapi.json").get(openapi::document).resource();
+    let series = at("/metrics").get(metrics::metrics).resource();
+    let docs = listing(web::resource(docs::URLS)).get(docs::file).resource();
 
     cfg.service(v1.wrap(from_fn(once)).wrap(from_fn(authenticate)).wrap(from_fn(edge)).wrap(tracing()))
         .service(health.wrap(from_fn(edge)).wrap(tracing()))
         .service(document.wrap(from_fn(edge)).wrap(tracing()))
+        .service(series.wrap(from_fn(edge)).wrap(tracing()))
+        .service(docs.wrap(from_fn(edge)).wrap(tracing()))
         .default_service(web::to(nothing_here).wrap(from_fn(edge)).wrap(tracing()));
 }
 
@@ -66,7 +77,11 @@ struct At {
 }
 
 fn at(path: &str) -> At {
-    At { resource: web::resource(path), allowed: Vec::new() }
+    listing(web::resource(path))
+}
+
+fn listing(resource: Resource) -> At {
+    At { resource, allowed: Vec::new() }
 }
 
 macro_rules! methods {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 
-use super::demo_guide::{Made, Places, guide};
+use super::demo_guide::{Made, Places, Sample, guide};
 use super::parts::{App, AppOptions, default_workspace};
 use super::serve::told_to_stop;
 use super::system::{SystemClock, SystemRng};
@@ -26,7 +26,8 @@ use crate::domain::clock::{Rng as _, SharedClock};
 use crate::domain::ids::SecretName;
 use crate::domain::token;
 use crate::sandbox::{self, Demo};
-use crate::service::{Actor, PutSecret, Services};
+use crate::service::{Actor, PageRequest, PutSecret, Services};
+use crate::store::ScheduleFilter;
 use crate::telemetry::LogRedactor;
 
 /// Runs the demo until the process is told to stop, then removes its folder.
@@ -100,9 +101,9 @@ impl Running {
         let options = AppOptions { serves: true, ticks: true };
         let app = App::start(&settings, options, clock, rng, log).await?;
         let base = format!("http://{}", app.address.context("the demo serves")?);
-        let cases = fill(&app.services, token.expose(), Demo::at(sandbox)?).await?;
+        let sample = fill(&app.services, token.expose(), Demo::at(sandbox)?).await?;
         let places = Places { api: base, provider: format!("http://{sandbox}"), taken: in_use };
-        Ok(Self { app, provider, guide: guide(&places, token.expose(), &cases) })
+        Ok(Self { app, provider, guide: guide(&places, token.expose(), &sample) })
     }
 }
 
@@ -119,7 +120,7 @@ fn make_way(listen: &mut SocketAddr) -> Option<SocketAddr> {
 
 /// Sets up the sample workspace through the same services that the API uses; answers what
 /// was made.
-async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Vec<Made>> {
+async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Sample> {
     let actor = actor(services, token).await?;
     for secret in demo.secrets {
         let name: SecretName = secret.name.parse()?;
@@ -135,7 +136,10 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Ve
         let reference = view.case.reference.unwrap_or_default();
         cases.push(Made { reference, id: view.case.id.to_string(), shows: demo.shows });
     }
-    Ok(cases)
+    let schedules =
+        services.schedules.list(&actor, ScheduleFilter::default(), PageRequest::default()).await?;
+    let schedule = schedules.items.first().context("a field of the demo is scheduled")?.row.id.to_string();
+    Ok(Sample { cases, schedule })
 }
 
 async fn actor(services: &Services, token: &str) -> anyhow::Result<Actor> {

@@ -25,8 +25,17 @@ pub(super) struct Places {
     pub(super) taken: Option<SocketAddr>,
 }
 
+/// What was made, for the lines to paste.
+pub(super) struct Sample {
+    /// In the order of the file.
+    pub(super) cases: Vec<Made>,
+    /// The id of the schedule that fetches the rates.
+    pub(super) schedule: String,
+}
+
 /// The text for the terminal; it holds the token.
-pub(super) fn guide(places: &Places, token: &str, cases: &[Made]) -> String {
+pub(super) fn guide(places: &Places, token: &str, sample: &Sample) -> String {
+    let cases = &sample.cases;
     let named: Vec<String> = cases
         .iter()
         .filter(|made| NAMED.contains(&made.reference.as_str()))
@@ -40,6 +49,7 @@ pub(super) fn guide(places: &Places, token: &str, cases: &[Made]) -> String {
         .replace("{provider}", &places.provider)
         .replace("{moved}", &moved)
         .replace("{token}", token)
+        .replace("{schedule}", &sample.schedule)
         .replace("{count}", &cases.len().to_string())
         .replace("{cases}", &named.join("\n"));
     cases.iter().fold(text, |text, made| text.replace(&format!("{{{}}}", made.reference), &made.id))
@@ -61,21 +71,26 @@ mod tests {
             provider: "http://127.0.0.1:2".to_owned(),
             taken: taken.map(|taken| taken.parse().unwrap()),
         };
-        guide(&places, "dsr_token", &cases)
+        guide(&places, "dsr_token", &Sample { cases, schedule: "id-of-schedule".to_owned() })
     }
 
     #[test]
     fn every_placeholder_is_filled_in() {
         let text = text(None);
-        for held in ["dsr_token", "http://127.0.0.1:1/v1", "7 cases", "/v1/cases/id-of-KYB-1001\n"] {
+        for held in [
+            "dsr_token",
+            "http://127.0.0.1:1/v1",
+            "7 cases",
+            "/cases/id-of-KYB-1001\n",
+            "/id-of-schedule/run",
+        ] {
             assert!(text.contains(held), "{held}");
         }
         for name in NAMED {
             assert!(text.contains(&format!("what {name} shows")), "{name}");
         }
-        for left in
-            ["{api}", "{provider}", "{token}", "{count}", "{cases}", "{moved}", "{KYB", "{LOAN", "KYB-1099"]
-        {
+        let names = ["{api}", "{provider}", "{token}", "{schedule}", "{count}", "{cases}", "{moved}"];
+        for left in names.into_iter().chain(["{KYB", "{LOAN", "KYB-1099"]) {
             assert!(!text.contains(left), "{left}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 130));

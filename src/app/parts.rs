@@ -17,7 +17,7 @@ use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
 use crate::engine::{Engine, EngineSettings, Worker};
 use crate::outbound::{Outbound, OutboundSettings};
-use crate::schedule::{Retention, RetentionDays, Sweeper, ticks};
+use crate::schedule::{Cron, Retention, RetentionDays, Sweeper, ticks};
 use crate::service::{Services, Vault, master_keys_in_use};
 use crate::store::{CommitLimits, Store, StoreSettings};
 use crate::telemetry::LogRedactor;
@@ -39,6 +39,8 @@ pub struct App {
     pub worker: Arc<Worker>,
     /// What a tick does.
     pub sweeper: Sweeper,
+    /// Begins and goes on with the ticks of schedules.
+    pub cron: Cron,
     /// Where the API listens.
     pub address: Option<SocketAddr>,
     clock: SharedClock,
@@ -121,18 +123,11 @@ impl App {
         let outbound = outbound(settings, &clock)?;
         let services = open_services(settings, &clock, &rng, log, &writer_tasks).await?;
         super::commands::prepare_access(settings, &services, log).await?;
-        let engine = Engine::new(
-            services.store.clone(),
-            services.plans.clone(),
-            services.secrets.clone(),
-            outbound,
-            clock.clone(),
-            rng,
-            EngineSettings {
-                concurrency: settings.workers.concurrency,
-                cache_bytes: settings.cache.max_bytes,
-            },
-        );
+        let engine_settings = EngineSettings {
+            concurrency: settings.workers.concurrency,
+            cache_bytes: settings.cache.max_bytes,
+        };
+        let engine = Engine::new(&services, outbound, rng, engine_settings);
         let days =
             RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
         let sweeper = Sweeper {
@@ -141,10 +136,14 @@ impl App {
             worker: engine.worker,
             retention: Retention::new(days),
         };
+        let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
-        tasks.spawn(worker.clone().work(stop.clone()));
-        tasks.spawn(worker.clone().keep_leases());
-        let scheduler = if options.ticks { Some(ticks(sweeper.clone()).await?) } else { None };
+        // Who makes no calls claims no runs.
+        if settings.workers.concurrency > 0 {
+            tasks.spawn(worker.clone().work(stop.clone()));
+            tasks.spawn(worker.clone().keep_leases());
+        }
+        let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
         let (address, server) = if options.serves {
             let (address, server) =
                 listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
@@ -159,7 +158,19 @@ impl App {
         } else {
             (None, None)
         };
-        Ok(Self { services, worker, sweeper, address, clock, server, scheduler, stop, tasks, writer_tasks })
+        Ok(Self {
+            services,
+            worker,
+            sweeper,
+            cron,
+            address,
+            clock,
+            server,
+            scheduler,
+            stop,
+            tasks,
+            writer_tasks,
+        })
     }
 
     /// Stops the parts in reverse: no more requests, no more claims, calls in flight get

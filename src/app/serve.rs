@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::parts::{App, AppOptions};
@@ -21,6 +22,11 @@ pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
 }
 
 async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {
+    if !serves && settings.workers.concurrency == 0 {
+        bail!(
+            "`workers.concurrency` is 0, so this worker would do nothing; give it a number from 1 to 65536"
+        );
+    }
     let options = AppOptions { serves, ticks: true };
     let app =
         App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
@@ -39,5 +45,18 @@ pub(super) async fn told_to_stop() -> std::io::Result<()> {
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         pressed = tokio::signal::ctrl_c() => pressed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_may_not_call_is_refused() {
+        let variables = [("DOSSIER__WORKERS__CONCURRENCY".to_owned(), "0".to_owned())];
+        let settings = Settings::load(None, variables.into_iter()).unwrap();
+        let refused = work(settings, LogRedactor::default()).await.unwrap_err();
+        assert!(refused.to_string().starts_with("`workers.concurrency` is 0"), "{refused}");
     }
 }

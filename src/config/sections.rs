@@ -57,7 +57,7 @@ pub struct Network {
 /// How much is done at once.
 #[derive(Debug, Clone)]
 pub struct Workers {
-    /// Calls in flight.
+    /// Calls in flight; with 0 the process claims no runs, it only serves.
     pub concurrency: usize,
 }
 

@@ -70,18 +70,18 @@ impl Overrides {
         }
     }
 
-    fn forget_nulls(&mut self, prefix: &str, patch: &Map<String, Value>) {
+    fn forget_nulls(&mut self, prefix: &str, members: &Map<String, Value>) {
         if self.0.is_empty() {
             return;
         }
-        for (name, value) in patch {
+        for (name, value) in members {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             match value {
                 Value::Null => {
                     let below = format!("{path}.");
                     self.0.retain(|kept| *kept != path && !kept.starts_with(&below));
                 }
-                Value::Object(members) => self.forget_nulls(&path, members),
+                Value::Object(inner) => self.forget_nulls(&path, inner),
                 _ => {}
             }
         }

@@ -6,7 +6,6 @@
 
 use std::future::{Future, ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -49,38 +48,11 @@ impl Kept {
     }
 }
 
-/// What came of a look-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LookUp {
-    /// It was there.
-    Hit,
-    /// The run made the call.
-    Miss,
-    /// The run waited for the call of another one.
-    Shared,
-    /// The run was told not to look.
-    Forced,
-}
-
-/// How often each outcome of a look-up came, since the process started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CacheCounts {
-    /// Answered from the cache.
-    pub hit: u64,
-    /// Not there: the run made the call.
-    pub miss: u64,
-    /// Not there, but another run was making the call already.
-    pub shared: u64,
-    /// Not looked for, because of `force`.
-    pub forced: u64,
-}
-
 /// The cache of one process.
 pub(super) struct AnswerCache {
     kept: Cache<CacheKey, Kept>,
     max_bytes: u64,
     secret: hmac::Key,
-    counts: [AtomicU64; 4],
 }
 
 /// The library forgets an entry when the field that stored it no longer wants it.
@@ -113,7 +85,7 @@ impl AnswerCache {
             .expire_after(Lifetime)
             .build();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        Self { kept, max_bytes, secret, counts: Default::default() }
+        Self { kept, max_bytes, secret }
     }
 
     /// What keys are made with.
@@ -167,22 +139,6 @@ impl AnswerCache {
             })
             .await;
     }
-
-    /// Counts a look-up.
-    pub(super) fn count(&self, look_up: LookUp) {
-        self.counts[look_up as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The look-ups so far.
-    pub(super) fn counts(&self) -> CacheCounts {
-        let count = |look_up: LookUp| self.counts[look_up as usize].load(Ordering::Relaxed);
-        CacheCounts {
-            hit: count(LookUp::Hit),
-            miss: count(LookUp::Miss),
-            shared: count(LookUp::Shared),
-            forced: count(LookUp::Forced),
-        }
-    }
 }
 
 /// Bytes that an answer takes in memory, roughly: parsed JSON takes more than its text.
@@ -215,7 +171,7 @@ fn memory_of_members(members: &Map<String, Value>) -> usize {
 #[cfg(test)]
 mod tests {
     use std::panic::AssertUnwindSafe;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use chrono::DateTime;
     use futures_util::FutureExt as _;

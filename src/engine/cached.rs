@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::answer_cache::{Kept, LookUp};
+use super::answer_cache::Kept;
 use super::ask::{Fetched, ask};
 use super::cache_key::{self, CacheKey};
 use super::context::{Engine, Stop, Trace};
@@ -15,6 +15,7 @@ use super::prepare::Prepared;
 use super::render::Rendered;
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
+use crate::metrics::CacheOutcome;
 use crate::store::{ClaimedRun, PurgeScope};
 
 /// Why a shared call gave nothing.
@@ -39,13 +40,13 @@ pub(super) async fn answer(
     }
     let key = key(engine, run, prepared, &request).await?;
     if run.force {
-        engine.cache.count(LookUp::Forced);
+        engine.metrics.cache(CacheOutcome::Forced);
         let fetched = Arc::new(ask(engine, run, prepared, request, trace).await?);
         engine.cache.keep(key, Kept::new(fetched.clone(), seconds)).await;
         return Ok(fetched);
     }
     if let Some(fetched) = engine.cache.find(&key, engine.clock.now(), seconds).await {
-        engine.cache.count(LookUp::Hit);
+        engine.metrics.cache(CacheOutcome::Hit);
         trace.cached_from = Some(fetched.by);
         return Ok(fetched);
     }
@@ -70,7 +71,7 @@ async fn share(
         }
     };
     let shared = engine.cache.fly(key, flight).await;
-    engine.cache.count(if own { LookUp::Miss } else { LookUp::Shared });
+    engine.metrics.cache(if own { CacheOutcome::Miss } else { CacheOutcome::Shared });
     match shared {
         Ok(fetched) => {
             trace.cached_from = (!own).then_some(fetched.by);

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::answer_cache::{AnswerCache, CacheCounts};
+use super::answer_cache::AnswerCache;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
 use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::service::{Plans, Secrets, ServiceError};
+use crate::service::{Plans, Secrets, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// Limits of the engine.
@@ -34,6 +35,8 @@ pub struct Engine {
     pub secrets: Secrets,
     /// The way out.
     pub outbound: Outbound,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: SharedClock,
     /// Dice.
@@ -53,14 +56,12 @@ pub struct Engine {
 impl Engine {
     /// Puts the parts together.
     pub fn new(
-        store: Store,
-        plans: Plans,
-        secrets: Secrets,
+        services: &Services,
         outbound: Outbound,
-        clock: SharedClock,
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
+        let Services { store, plans, secrets, metrics, clock, .. } = services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {
@@ -68,6 +69,7 @@ impl Engine {
             plans,
             secrets,
             outbound,
+            metrics,
             clock,
             rng,
             worker,
@@ -76,11 +78,6 @@ impl Engine {
             handed_back: HandedBack::default(),
             time_is_up: CancellationToken::new(),
         })
-    }
-
-    /// How often the cache was looked into, and what came of it.
-    pub fn cache_counts(&self) -> CacheCounts {
-        self.cache.counts()
     }
 }
 

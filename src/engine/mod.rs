@@ -52,6 +52,5 @@ mod map;
 /// 12. One commit: data, provenance, state, run, attempt.
 mod record;
 
-pub use answer_cache::CacheCounts;
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;

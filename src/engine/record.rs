@@ -49,6 +49,7 @@ pub(super) async fn record(
     if let Verdict::Ended(ending) = &mut verdict {
         ending.cached_from = cached_from;
     }
+    count(engine, &trace, &verdict);
     let attempt = attempt(&run, trace, &verdict, at);
     commit(engine, Closing { fingerprint, ..closing(run, at, attempt, verdict) }).await
 }
@@ -166,6 +167,25 @@ fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at
 
 fn renamed(failure: Failure, limited: bool) -> Failure {
     if limited { Failure { code: FailureCode::RateLimited, ..failure } } else { failure }
+}
+
+/// What the metrics say of it. An attempt that sent nothing is no call.
+fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
+    // Connections come with a later step; until then every field is without one.
+    let connection = None;
+    let Some(phases) = &trace.phases else { return };
+    let (outcome, error) = match verdict {
+        Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None),
+        Verdict::Ended(ending) => (Outcome::Failed, ending.error.as_ref()),
+        Verdict::Again { error, .. } => (Outcome::Failed, error.as_ref()),
+        Verdict::HandBack { .. } => return,
+    };
+    let outcome = if trace.unknown { Outcome::Unknown } else { outcome };
+    let code = error.map(|error| error.code);
+    engine.metrics.call(connection, outcome, code, Duration::from_millis(phases.total_ms));
+    if let (Verdict::Again { .. }, Some(code)) = (verdict, code) {
+        engine.metrics.retry(connection, code);
+    }
 }
 
 /// What the history keeps; nothing when no request was put together. A run that waited in vain

@@ -1,10 +1,8 @@
 //! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
 //! was kept long enough goes: old runs, and old keys of repeated requests.
 //!
-//! The scheduler only ticks; whether there is anything to do stands in the rows, so it does no
-//! harm that every process ticks.
-
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+//! Whether there is anything to do stands in the rows, so it does no harm that every process
+//! sweeps.
 
 use super::retention::Retention;
 use crate::domain::clock::SharedClock;
@@ -47,20 +45,4 @@ impl Sweeper {
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }
-}
-
-/// Starts the ticks: every three seconds, in UTC.
-pub async fn ticks(sweeper: Sweeper) -> Result<JobScheduler, JobSchedulerError> {
-    let scheduler = JobScheduler::new().await?;
-    let job = Job::new_async("*/3 * * * * *", move |_, _| {
-        let sweeper = sweeper.clone();
-        Box::pin(async move {
-            if let Err(error) = sweeper.sweep().await {
-                tracing::warn!(%error, "the sweep could not be done");
-            }
-        })
-    })?;
-    scheduler.add(job).await?;
-    scheduler.start().await?;
-    Ok(scheduler)
 }

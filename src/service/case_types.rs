@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::actor::Actor;
 use super::case_type_edit;
+use super::case_type_views::{CaseTypeView, view};
 use super::credentials::{self, Described, Home};
 use super::error::ServiceError;
 use super::once;
-use super::page::{Page, PageRequest};
 use super::plans::{Plans, compile};
 use super::precondition;
+use super::schedules;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
@@ -20,34 +21,12 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion, Store, Tx};
-
-/// A case type as it is shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaseTypeView {
-    /// What is kept of it; its definition is not for showing.
-    pub row: CaseTypeRow,
-    /// The definition with credentials as `[hidden]`.
-    pub definition: Value,
-    /// What is doubtful in it; only a save looks.
-    pub warnings: Vec<Problem>,
-}
-
-/// A case type as one of its versions said it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaseTypeVersionView {
-    /// What is kept of that version; its definition is not for showing.
-    pub row: CaseTypeRow,
-    /// The definition with credentials as `[hidden]`.
-    pub definition: Value,
-    /// Who made it, e.g. `token:ops`.
-    pub by: String,
-}
+use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
 pub struct CaseTypes {
-    store: Store,
+    pub(super) store: Store,
     clock: SharedClock,
     rng: SharedRng,
     vault: Vault,
@@ -94,48 +73,6 @@ impl CaseTypes {
         Self { store, clock, rng, vault, plans }
     }
 
-    /// The case types of the workspace, by key.
-    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<CaseTypeView>, ServiceError> {
-        let after = page.after::<CaseTypeKey>()?;
-        let tx = self.store.read().await?;
-        let mut rows = tx.list_case_types(actor.workspace, after.as_ref(), page.limit + 1).await?;
-        let counted = if page.count {
-            Some(tx.count_case_types_in(actor.workspace, page.most_counted()).await?)
-        } else {
-            None
-        };
-        let next = page.cut(&mut rows, |row| row.key.clone());
-        let views = rows.into_iter().map(|row| view(row, Vec::new())).collect();
-        Ok(Page::new(views, next, counted))
-    }
-
-    /// The case type with this key.
-    pub async fn get(&self, actor: &Actor, key: &CaseTypeKey) -> Result<CaseTypeView, ServiceError> {
-        let row = self.store.read().await?.find_case_type(actor.workspace, key).await?;
-        row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
-    }
-
-    /// The versions of the case type with this key, newest first.
-    pub async fn versions(
-        &self,
-        actor: &Actor,
-        key: &CaseTypeKey,
-        page: PageRequest,
-    ) -> Result<Page<CaseTypeVersionView>, ServiceError> {
-        let before = page.after::<i64>()?;
-        let tx = self.store.read().await?;
-        let current = tx.find_case_type(actor.workspace, key).await?;
-        let id = current.ok_or(ServiceError::NotFound("case type"))?.id;
-        let mut found = tx.list_versions(id, before, page.limit + 1).await?;
-        let counted = if page.count { Some(tx.count_versions(id, page.most_counted()).await?) } else { None };
-        let next = page.cut(&mut found, |version| version.row.version);
-        let view = |version: CaseTypeVersion| {
-            let definition = shown(&version.row);
-            CaseTypeVersionView { row: version.row, definition, by: version.by }
-        };
-        Ok(Page::new(found.into_iter().map(view).collect(), next, counted))
-    }
-
     /// Makes a case type. With a key it is made once.
     pub async fn create(
         &self,
@@ -178,13 +115,13 @@ impl CaseTypes {
     }
 
     async fn write_first(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
-        if let Some(key) = &save.key {
-            let before = tx.find_case_type(save.workspace, key).await?;
-            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
-        }
         let known = known(tx, save.workspace).await?;
+        // What would be refused anyway is refused for its own sake (RFC 9110, section 13.2.1).
         let Parsed { case_type, warnings } = parse(&save, &known)?;
         let before = tx.find_case_type(save.workspace, &case_type.key).await?;
+        if save.key.is_some() {
+            precondition::check_case_type(tx, before.as_ref(), &save.expected).await?;
+        }
         if before.is_some() && save.key.is_none() {
             let detail = format!(
                 "there is a case type `{key}` already; replace it with `PUT /v1/case-types/{key}`, or choose \
@@ -194,12 +131,12 @@ impl CaseTypes {
             return Err(ServiceError::AlreadyExists(detail));
         }
         let definition = self.sealed(&case_type, before.as_ref(), &save)?;
-        match before {
-            Some(row) if row.definition == definition => {
-                Ok(Saved { row, warnings, created: false, touched: Vec::new() })
-            }
-            before => self.add_version(tx, &case_type, before, definition, save, warnings).await,
+        if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
+            return Ok(Saved { row: row.clone(), warnings, created: false, touched: Vec::new() });
         }
+        let saved = self.add_version(tx, &case_type, before, definition, save, warnings).await?;
+        schedules::follow(tx, &saved.row, &case_type, saved.row.updated_at, &*self.rng).await?;
+        Ok(saved)
     }
 
     fn sealed(
@@ -266,16 +203,6 @@ impl CaseTypes {
         self.plans.removed(&row).await;
         Ok(())
     }
-}
-
-fn view(row: CaseTypeRow, warnings: Vec<Problem>) -> CaseTypeView {
-    CaseTypeView { definition: shown(&row), row, warnings }
-}
-
-fn shown(row: &CaseTypeRow) -> Value {
-    let mut definition = row.definition.clone();
-    credentials::hide(&mut definition);
-    definition
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.

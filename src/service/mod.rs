@@ -38,6 +38,7 @@ mod plans;
 
 /// Case types, saved.
 mod case_type_edit;
+mod case_type_views;
 mod case_types;
 
 /// Cases.
@@ -54,8 +55,15 @@ mod fields;
 mod run_actions;
 mod runs;
 
+/// Schedules and their ticks.
+mod schedules;
+mod ticks;
+
 /// Cached answers, forgotten.
 mod cache;
+
+/// Runs that wait.
+mod queue;
 
 /// All of them together.
 mod services;
@@ -68,7 +76,8 @@ pub use access::Access;
 pub use actor::Actor;
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
-pub use case_types::{CaseTypeVersionView, CaseTypeView, CaseTypes};
+pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
+pub use case_types::CaseTypes;
 pub use cases::Cases;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
@@ -78,7 +87,9 @@ pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
+pub use schedules::{ScheduleView, Schedules};
 pub use secrets::{OpenFailed, Opened, Secrets};
 pub use services::Services;
+pub use ticks::Progress;
 pub use vault::{OnOpened, Vault, master_keys_in_use};
 pub use views::CaseView;

@@ -103,6 +103,14 @@ impl Plans {
         self.of_row(&tx, row).await.map(Some)
     }
 
+    /// The current version of the case type with this id, as this transaction sees it.
+    pub async fn current_in(&self, tx: &Tx, id: CaseTypeId) -> Result<Option<Arc<Plan>>, ServiceError> {
+        match tx.current_version(id).await? {
+            Some(version) => self.version_in(tx, id, version).await,
+            None => Ok(None),
+        }
+    }
+
     /// The current version of the case type with this id, as it is in the database now.
     pub async fn by_id_now(&self, id: CaseTypeId) -> Result<Option<Arc<Plan>>, ServiceError> {
         self.latest.invalidate(&id).await;

@@ -8,9 +8,11 @@ use super::fields::Fields;
 use super::once::Keys;
 use super::plans::Plans;
 use super::runs::Runs;
+use super::schedules::Schedules;
 use super::secrets::Secrets;
 use super::vault::Vault;
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};
 
 /// All use cases. Cheap to clone.
@@ -30,12 +32,16 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// Schedules and their ticks.
+    pub schedules: Schedules,
     /// Cached answers.
     pub cache: CachedAnswers,
     /// Requests that may be sent twice.
     pub keys: Keys,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: SharedClock,
 }
@@ -51,6 +57,8 @@ impl Services {
             rng: rng.clone(),
             limits,
         };
+        let schedules =
+            Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
         Self {
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
@@ -59,9 +67,11 @@ impl Services {
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
             runs: Runs { cases: cases.clone() },
+            schedules,
             keys: Keys { store: store.clone() },
             cases,
             store,
+            metrics: Metrics::default(),
             clock,
         }
     }

@@ -162,6 +162,12 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
+    /// The current version of the case type with this id.
+    pub async fn current_version(&self, id: CaseTypeId) -> Result<Option<i64>, StoreError> {
+        let row = self.one(sql("SELECT version FROM case_type WHERE id = $1", vec![uuid(id.0)])).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
     /// The versions that begun runs keep, each once.
     pub async fn versions_under_way(
         &self,

@@ -145,11 +145,12 @@ async fn lives(tx: &Tx, firings: &[NewRun]) -> Result<Lives, StoreError> {
     cases.sort_unstable();
     cases.dedup();
     let mut lives = Lives::new();
+    // The bound on `field` holds for all; it leads to the index of live runs, past the history.
     for chunk in cases.chunks(CHUNK) {
         let statement = format!(
             "SELECT id, case_id, field, begun, waiting_for, priority, not_before, depth, parent_run_id, force, \
              overwrite, input, old, retry_of, joined FROM run \
-             WHERE case_id IN ({}) AND status IN ('queued', 'running')",
+             WHERE case_id IN ({}) AND field >= '' AND status IN ('queued', 'running')",
             list(chunk.len(), 1)
         );
         for row in tx.all(sql(statement, chunk.iter().copied().map(uuid).collect())).await? {

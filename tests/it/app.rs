@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use dossier::app::{App, AppOptions, SystemRng};
 use dossier::config::Settings;
 use dossier::domain::clock::{Clock, Instant};
+use dossier::service::Services;
 use dossier::telemetry::LogRedactor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -138,7 +139,7 @@ impl TestApp {
         // One test is one process; a second app of the same test logs to the first one's lines.
         let _ = tracing::subscriber::set_global_default(subscriber);
         let clock = Arc::new(ManualClock::new());
-        let app = start(&settings, &clock).await;
+        let app = start(&settings, &clock, true).await;
         let base = format!("http://{}", app.address.unwrap());
         Self {
             upstream,
@@ -156,7 +157,7 @@ impl TestApp {
     /// Stops the process gracefully and starts it again on the same data.
     pub async fn restart(&mut self) {
         self.app.take().unwrap().stop(Duration::ZERO).await;
-        let app = start(&self.settings, &self.clock).await;
+        let app = start(&self.settings, &self.clock, true).await;
         self.base = format!("http://{}", app.address.unwrap());
         self.app = Some(app);
     }
@@ -284,6 +285,27 @@ impl TestApp {
         self.app().services.store.signals().wake();
     }
 
+    /// Sets the clock to an RFC 3339 time.
+    pub fn set_clock(&self, at: &str) {
+        self.clock.0.send_replace(DateTime::parse_from_rfc3339(at).unwrap().with_timezone(&Utc));
+        self.app().services.store.signals().wake();
+    }
+
+    /// A tick of the schedules, as the clock's door makes one every second.
+    pub async fn tick(&self) {
+        self.app().cron.tick().await.unwrap();
+    }
+
+    /// The use cases below the door.
+    pub fn services(&self) -> &Services {
+        &self.app().services
+    }
+
+    /// Another process on the same database, which does not serve.
+    pub async fn another_process(&self) -> App {
+        start(&self.settings, &self.clock, false).await
+    }
+
     /// One tick of the sweep, and what follows from it.
     pub async fn sweep(&self) {
         self.app().sweeper.sweep().await.unwrap();
@@ -321,8 +343,8 @@ impl Drop for TestApp {
     }
 }
 
-async fn start(settings: &Settings, clock: &Arc<ManualClock>) -> App {
-    let options = AppOptions { serves: true, ticks: false };
+async fn start(settings: &Settings, clock: &Arc<ManualClock>, serves: bool) -> App {
+    let options = AppOptions { serves, ticks: false };
     App::start(settings, options, clock.clone(), Arc::new(SystemRng::default()), &LogRedactor::default())
         .await
         .unwrap()

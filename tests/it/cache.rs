@@ -496,7 +496,7 @@ async fn an_answer_keeps_its_status_and_headers() {
 async fn workspaces_share_nothing() {
     let app = cached(json!({})).await;
     assert_eq!(value(&app, json!({})).await, 1);
-    let token = stranger(&app).await;
+    let token = Box::pin(stranger(&app)).await;
     let ask = async |method: &str, path: &str, body: &Value| {
         let method = method.parse().unwrap();
         app.send(client().request(method, app.url(path)).bearer_auth(&token).json(body)).await

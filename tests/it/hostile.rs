@@ -474,7 +474,7 @@ async fn another_workspace_finds_nothing_and_changes_nothing() {
     app.put("/v1/secrets/marker", &json!({"value": "long enough"})).await.expect(201);
     let made = app.post("/v1/tokens", &json!({"name": "x", "role": "viewer"})).await.expect(201);
     let run = app.runs(&id).await.remove(0)["id"].as_str().unwrap().to_owned();
-    let token = stranger(&app).await;
+    let token = Box::pin(stranger(&app)).await;
     let ask = |method: &str, path: &str, body: Value| {
         let mut request = app.request(method, path).json(&body).build().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());

@@ -1,7 +1,7 @@
 //! httpbin, a real third-party server: started from its Python package on a free loopback port,
 //! gone when it is dropped or the test is killed.
 //!
-//! `tests/run` installs it and says in `HTTPBIN_PYTHON` where; without that variable the place
+//! `tests/run` installs it and says in `TESTS_PYTHON` where; without that variable the place
 //! where `tests/run` puts it by default is looked at.
 
 use std::io::{BufRead as _, BufReader};
@@ -58,10 +58,11 @@ impl Drop for Httpbin {
     }
 }
 
+/// The Python that has what `tests/requirements.txt` lists.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the product")]
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
-    std::env::var("HTTPBIN_PYTHON").map_or_else(|_| installed(), PathBuf::from)
+    std::env::var("TESTS_PYTHON").map_or_else(|_| installed(), PathBuf::from)
 }
 
 #[tokio::test]

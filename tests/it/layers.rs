@@ -2,7 +2,8 @@
 //! small: read from the sources, so that a breach names its file and line.
 //!
 //! The order is `main → app → api · ui · schedule → engine → service → store · outbound →
-//! domain`; `config`, `telemetry` and `sandbox` are leaves that only `app` and `main` know.
+//! domain`; `config`, `telemetry` and `sandbox` are leaves that only `app` and `main` know,
+//! `metrics` is one that all above `store` may count with.
 
 mod source;
 
@@ -13,7 +14,7 @@ use std::path::Path;
 use source::{Token, references, tokens};
 
 /// Which layers a layer may import, beside itself. What is not listed is no layer.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     (
         "app",
         &[
@@ -24,30 +25,34 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
             "service",
             "store",
             "outbound",
+            "metrics",
             "domain",
             "config",
             "telemetry",
             "sandbox",
         ],
     ),
-    ("api", &["engine", "service", "store", "outbound", "domain"]),
+    ("api", &["engine", "service", "store", "outbound", "metrics", "domain"]),
     ("ui", &["engine", "service", "store", "outbound", "domain"]),
-    ("schedule", &["engine", "service", "store", "outbound", "domain"]),
-    ("engine", &["service", "store", "outbound", "domain"]),
-    ("service", &["store", "outbound", "domain"]),
+    ("schedule", &["engine", "service", "store", "outbound", "metrics", "domain"]),
+    ("engine", &["service", "store", "outbound", "metrics", "domain"]),
+    ("service", &["store", "outbound", "metrics", "domain"]),
     ("store", &["domain"]),
     ("outbound", &["domain"]),
     ("domain", &[]),
+    ("metrics", &["domain"]),
     ("config", &["domain"]),
     ("telemetry", &["domain"]),
     ("sandbox", &["domain"]),
 ];
 
 /// Crates that belong to some layers only. `main` may use all.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("sea_orm", &["store"]),
     ("migrations", &["store"]),
     ("reqwest", &["outbound"]),
+    ("prometheus_client", &["metrics"]),
+    ("utoipa_swagger_ui", &["api"]),
     ("actix_web", &["app", "api", "ui", "telemetry", "sandbox"]),
     (
         "tokio",

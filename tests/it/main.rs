@@ -25,6 +25,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod docs;
+
+#[cfg(test)]
 mod edges;
 
 #[cfg(test)]
@@ -61,6 +64,9 @@ mod on_update;
 mod overrides;
 
 #[cfg(test)]
+mod metrics;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]
@@ -73,10 +79,19 @@ mod runs;
 mod sandbox;
 
 #[cfg(test)]
+mod scheduled;
+
+#[cfg(test)]
 mod sealing;
 
 #[cfg(test)]
+mod schemathesis;
+
+#[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod tutorial;
 
 #[cfg(test)]
 mod upstream;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
-use crate::upstream::{Call, ok};
+use crate::upstream::{Call, client, ok};
 
 /// A field that fills `name` and `address.city`, from a provider whose answers count up.
 async fn registry() -> TestApp {
@@ -82,7 +82,7 @@ async fn who_does_not_want_to_override_says_so() {
     );
     let body = json!({"name": "sync", "role": "operator", "overrides": false});
     let token = app.post("/v1/tokens", &body).await.expect(201)["token"].as_str().unwrap().to_owned();
-    let request = reqwest::Client::new()
+    let request = client()
         .patch(app.url(&format!("/v1/cases/{id}")))
         .bearer_auth(token)
         .json(&json!({"data": {"name": "synced again"}}));

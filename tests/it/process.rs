@@ -18,18 +18,25 @@ pub struct Process {
 impl Process {
     /// Starts it on data in `folder`, calls to `allow` permitted, and returns when it serves.
     pub async fn serve(folder: &Path, allow: &str) -> Self {
-        let (folder, allow) = (folder.to_owned(), allow.to_owned());
-        tokio::task::spawn_blocking(move || Self::spawn(&folder, &allow)).await.unwrap()
+        Self::serve_with(folder, &[("DOSSIER__NETWORK__ALLOW", allow)]).await
     }
 
-    fn spawn(folder: &Path, allow: &str) -> Self {
+    /// Starts it with these variables beside what every test needs.
+    pub async fn serve_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let folder = folder.to_owned();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables: Vec<_> = variables.collect();
+        tokio::task::spawn_blocking(move || Self::spawn(&folder, variables)).await.unwrap()
+    }
+
+    fn spawn(folder: &Path, variables: Vec<(String, String)>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
             .arg("serve")
             .current_dir(folder)
             .env("DOSSIER__SERVER__LISTEN", "127.0.0.1:0")
-            .env("DOSSIER__NETWORK__ALLOW", allow)
             .env("DOSSIER__SECURITY__ADMIN_TOKEN", TOKEN)
             .env("DOSSIER__LOG__FORMAT", "json")
+            .envs(variables)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

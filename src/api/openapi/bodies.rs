@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::field::FieldDefinition;
 use crate::api::error::Code;
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::run::RunView;
@@ -13,13 +14,27 @@ use crate::api::present::words::{CaseStatus, Role, Time};
 
 /// The template of a case: sections, params and fields.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "key": "company",
+    "name": "Company",
+    "fields": [
+        {"key": "vat_number", "type": "text", "required": true},
+        {"key": "company_name", "type": "text"},
+        {"key": "vat_check", "type": "api_call", "retry": 5, "api_config": {
+            "url": "https://registry.example/companies/{data.vat_number}",
+            "response_mapping": {"company_name": {"path": "$.name", "transform": "value | title"}},
+        }},
+    ],
+}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct CaseTypeDefinition {
     /// Unique in the workspace. In a PUT it may be left out.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     key: Option<String>,
     /// The key, unless given.
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
+    #[schema(max_length = 2000)]
     description: Option<String>,
     sections: Option<Vec<SectionDefinition>>,
     /// What templates read as `params`.
@@ -35,47 +50,10 @@ pub struct CaseTypeDefinition {
 #[expect(dead_code, reason = "it only describes")]
 pub struct SectionDefinition {
     /// A key or a UUID.
+    #[schema(min_length = 1)]
     key: String,
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-}
-
-/// A field: plain, or of type `api_call` with its `trigger`, `api_config` and so on.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct FieldDefinition {
-    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
-    key: String,
-    /// `api_call`, or the type of a plain field.
-    r#type: String,
-    /// What fires it besides the refresh button: a word or a list of `on_create` (the default),
-    /// `on_update`, `manual`, `scheduled`.
-    #[schema(value_type = Option<Value>)]
-    trigger: Option<Value>,
-    /// Values whose change fires `on_update`, such as `address.city`; those that the request and
-    /// `when` refer to, unless given.
-    #[schema(min_items = 1, max_items = 200)]
-    watch: Option<Vec<String>>,
-    /// When it is due; goes with the trigger `scheduled`, and only with it.
-    schedule: Option<ScheduleDefinition>,
-    /// Seconds for which an answer may be shared; 0, not at all, unless given.
-    #[schema(maximum = 315_360_000)]
-    cache_duration: Option<u64>,
-}
-
-/// When a field is due, and for which cases.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct ScheduleDefinition {
-    /// Minute, hour, day of month, month, day of week; six fields have the second first. At most
-    /// once a minute.
-    cron: String,
-    /// An IANA name such as `Europe/Brussels`; `UTC` unless given.
-    timezone: Option<String>,
-    /// Leave alone what is fresher than this many seconds.
-    #[schema(minimum = 1, maximum = 315_360_000)]
-    older_than: Option<u64>,
-    /// Whether closed cases take part; false unless given.
-    include_closed: Option<bool>,
 }
 
 /// A case type: its definition in normal form.
@@ -129,27 +107,43 @@ pub struct RunRetry {
 
 /// A new case.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "case_type": "company",
+    "reference": "KYB-1042",
+    "title": "Acme SA",
+    "data": {"vat_number": "BE0123456789"},
+}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct NewCase {
     /// Key of its type.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     case_type: String,
     /// Unique in the workspace.
+    #[schema(min_length = 1, max_length = 200)]
     reference: Option<String>,
+    #[schema(min_length = 1, max_length = 500)]
     title: Option<String>,
     status: Option<CaseStatus>,
+    #[schema(min_length = 1, max_length = 200)]
     custom_status: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     assignee: Option<String>,
     data: Option<Map<String, Value>>,
 }
 
 /// A merge patch of a case: null removes, objects merge.
 #[derive(ToSchema)]
+#[schema(example = json!({"assignee": "ana", "data": {"vat_number": "BE0987654321"}}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct CasePatch {
+    #[schema(min_length = 1, max_length = 200)]
     reference: Option<String>,
+    #[schema(min_length = 1, max_length = 500)]
     title: Option<String>,
     status: Option<CaseStatus>,
+    #[schema(min_length = 1, max_length = 200)]
     custom_status: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     assignee: Option<String>,
     data: Option<Map<String, Value>>,
 }
@@ -189,6 +183,7 @@ pub struct Runs {
 
 /// A secret's value and where it may go.
 #[derive(ToSchema)]
+#[schema(example = json!({"value": "a key of the registry", "hosts": ["registry.example"]}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct PutSecret {
     /// 8 to 16,384 bytes; from 1 byte on with `"redact": false`.
@@ -202,6 +197,7 @@ pub struct PutSecret {
 
 /// A new token.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "nightly import", "role": "operator", "overrides": false}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct TokenRequest {
     #[schema(min_length = 1, max_length = 200)]

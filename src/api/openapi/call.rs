@@ -94,9 +94,10 @@ impl Call {
     /// `limit`, `cursor` and `count`.
     pub fn pages(self) -> Self {
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(200));
+        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
         let flag = ObjectBuilder::new().schema_type(Type::Boolean);
         self.query("limit", "Most items of the page; 50 unless given.", limit)
-            .query("cursor", "`next_cursor` of the page before.", text())
+            .query("cursor", "`next_cursor` of the page before.", cursor)
             .query("count", "Adds `total`, exact to 10,000, else `total_at_least`.", flag)
     }
 
@@ -129,14 +130,26 @@ impl Call {
 
     /// An answer with a body; these headers come with it.
     pub fn answers(
+        self,
+        status: u16,
+        description: &str,
+        schema: impl Into<RefOr<Schema>>,
+        headers: &[&str],
+    ) -> Self {
+        self.answers_as("application/json", status, description, schema, headers)
+    }
+
+    /// An answer with a body that is not JSON.
+    pub fn answers_as(
         mut self,
+        media_type: &str,
         status: u16,
         description: &str,
         schema: impl Into<RefOr<Schema>>,
         headers: &[&str],
     ) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = response(description, headers).content("application/json", content).build();
+        let response = response(description, headers).content(media_type, content).build();
         self.operation = self.operation.response(status.to_string(), response);
         self
     }

@@ -1,26 +1,27 @@
 //! Every call of the API, in the order of `routes.rs`.
 
-use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
-use utoipa::openapi::{HttpMethod, Ref, RefOr, Required};
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::run_calls::{runs, schedules};
+use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
-use crate::api::present::run::{RunDetail, RunView};
+use crate::api::present::run::RunView;
 use crate::api::present::secret::SecretAnswer;
 use crate::api::present::token::{NewTokenView, TokenView};
 use crate::api::present::words;
 use crate::domain::token::Role::{Admin, Builder, Operator, Viewer};
+use crate::metrics::CONTENT_TYPE;
 
 const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [cache(), case_types(), cases(), refreshes(), runs(), secrets(), tokens(), service()]
+    [cache(), case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
         .into_iter()
         .flatten()
         .collect()
@@ -44,7 +45,7 @@ fn cache() -> Vec<Call> {
 }
 
 fn case_types() -> Vec<Call> {
-    let key = |call: Call| call.path("key", "Key of the case type.", text());
+    let key = |call: Call| call.path("key", "Key of the case type.", key());
     vec![
         call(HttpMethod::Get, "/v1/case-types", "list_case_types", "Lists the case types, by key.")
             .needs(Viewer)
@@ -206,7 +207,7 @@ fn refreshes() -> Vec<Call> {
         )
         .needs(Operator)
         .path("id", "The case.", uuid())
-        .path("key", "Key of the field.", text())
+        .path("key", "Key of the field.", key())
         .waits()
         .body(JSON, Required::False, is::<bodies::Refresh>())
         .answers(
@@ -224,40 +225,6 @@ fn refreshes() -> Vec<Call> {
     ]
 }
 
-fn runs() -> Vec<Call> {
-    vec![
-        call(HttpMethod::Get, "/v1/runs", "list_runs", "Lists runs, newest first.")
-            .needs(Viewer)
-            .query("case", "Runs of this case.", uuid())
-            .query("case_type", "Runs of cases of this type.", key())
-            .query("field", "Runs of fields with this key.", key())
-            .query("connection", "Runs over this connection.", key())
-            .query("status", "Runs that stand here.", words::RunStatus::schema())
-            .query("trigger", "Runs with this reason to run.", words::Trigger::schema())
-            .query("error", "Runs whose last error is this.", words::FailureCode::schema())
-            .query("batch", "Runs of this batch.", uuid())
-            .query("since", "Queued at this time or later.", words::Time::schema())
-            .query("until", "Queued before this time.", words::Time::schema())
-            .pages()
-            .answers(200, "A page of runs.", list::<RunView>(), &[]),
-        call(HttpMethod::Get, "/v1/runs/{id}", "get_run", "Reads a run with its attempts.")
-            .needs(Viewer)
-            .path("id", "The run.", uuid())
-            .answers(200, "The run.", is::<RunDetail>(), &[]),
-        call(HttpMethod::Post, "/v1/runs/{id}/retry", "retry_run", "Repeats a run that has ended.")
-            .needs(Operator)
-            .path("id", "The run.", uuid())
-            .body(JSON, Required::False, is::<bodies::RunRetry>())
-            .answers(202, "The new run is queued.", is::<RunView>(), &["Location"])
-            .refuses(409),
-        call(HttpMethod::Post, "/v1/runs/{id}/cancel", "cancel_run", "Cancels a run that waits or works.")
-            .needs(Operator)
-            .path("id", "The run.", uuid())
-            .answers(200, "The run, cancelled.", is::<RunView>(), &[])
-            .refuses(409),
-    ]
-}
-
 fn secrets() -> Vec<Call> {
     vec![
         call(HttpMethod::Get, "/v1/secrets", "list_secrets", "Lists secrets, by name and without values.")
@@ -266,13 +233,13 @@ fn secrets() -> Vec<Call> {
             .answers(200, "A page of secrets.", list::<SecretAnswer>(), &[]),
         call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .body(JSON, Required::True, is::<bodies::PutSecret>())
             .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
             .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),
         call(HttpMethod::Delete, "/v1/secrets/{name}", "delete_secret", "Removes an unused secret.")
             .needs(Builder)
-            .path("name", "Its name.", text())
+            .path("name", "Its name.", key())
             .answers_nothing(204, "It is gone.", &[])
             .refuses(409),
     ]
@@ -310,34 +277,8 @@ fn service() -> Vec<Call> {
         call(HttpMethod::Get, "/openapi.json", "openapi", "This document.")
             .answers(200, "OpenAPI 3.1.", any(), &[])
             .refuses(400),
+        call(HttpMethod::Get, "/metrics", "metrics", "Counts of this process, for Prometheus.")
+            .answers_as(CONTENT_TYPE, 200, "OpenMetrics text.", text(), &[])
+            .refuses(400),
     ]
-}
-
-fn is<T: ToSchema>() -> RefOr<Schema> {
-    Ref::from_schema_name(T::name()).into()
-}
-
-/// What `list.rs` answers.
-fn list<T: ToSchema>() -> ObjectBuilder {
-    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
-    ObjectBuilder::new()
-        .property("items", ArrayBuilder::new().items(is::<T>()))
-        .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
-        .property("total", number())
-        .property("total_at_least", number())
-        .required("items")
-        .required("next_cursor")
-}
-
-fn flag() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Boolean)
-}
-
-fn uuid() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
-}
-
-fn key() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z][a-z0-9_]{0,63}$"))
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls};
+use super::{bodies, calls, links};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -26,11 +26,13 @@ const SOMETIMES: [(&str, &[&str]); 4] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 12] = [
+const SENT: [&str; 14] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
     "ScheduleDefinition",
+    "ApiConfig",
+    "ErrorMapping",
     "NewCase",
     "CasePatch",
     "Refresh",
@@ -72,7 +74,10 @@ fn paths() -> Paths {
             None => items.push((path, item)),
         }
     }
-    items.into_iter().fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item)).build()
+    let mut paths =
+        items.into_iter().fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item)).build();
+    links::add(&mut paths);
+    paths
 }
 
 fn item(call: Call) -> PathItem {
@@ -84,6 +89,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<present::case::CaseAnswer>(&mut schemas);
     add::<present::run::RunDetail>(&mut schemas);
+    add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);

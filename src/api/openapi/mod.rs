@@ -5,9 +5,19 @@ mod call;
 
 /// All calls.
 mod calls;
+mod run_calls;
+
+/// Shapes that calls have in common.
+mod shapes;
 
 /// Bodies that are sent to us.
 mod bodies;
+
+/// Fields of a case type.
+mod field;
+
+/// What an answer leads to.
+mod links;
 
 /// Puts it together.
 mod document;

@@ -19,6 +19,9 @@ pub mod run_error;
 /// Case types.
 pub mod case_type;
 
+/// Schedules.
+pub mod schedule;
+
 /// Secrets, without their values.
 pub mod secret;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::house::{house, key, pointers};
 use crate::domain::expected::Expected;
-use crate::service::case_types::CaseTypeView;
+use crate::service::CaseTypeView;
 use crate::service::error::ServiceError;
 use crate::service::page::PageRequest;
 

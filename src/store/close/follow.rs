@@ -130,30 +130,40 @@ impl Follow {
                 settled.inputs_changed = own.is_some_and(|call| call.watch.differs(&effect.inputs, &after));
                 // What this run saw counts, no more what an earlier report of the batch said of the field.
                 self.turned.retain(|(case, field, _)| *case != closing.case_id() || *field != closing.field);
-                let turned = rules.case_type.turned(&around.inputs, &after);
-                let others = turned.into_iter().filter(|(field, _)| **field != closing.field);
-                for (field, changed) in others {
-                    let state = around.inputs.iter_mut().find(|state| state.field == field.as_str());
-                    if let Some(state) = state {
-                        state.changed = changed;
-                    }
-                    self.turned.push((closing.case_id(), field.clone(), changed));
-                }
-                for fired in rules.case_type.fired(&before, &after, &around.inputs, Some(&closing.field)) {
-                    let depth = closing.depth + 1;
-                    let run = new_run(closing, rules, &around.case, fired.field, fired.trigger, rng);
-                    self.firings.extend(run.map(|run| NewRun {
-                        old: fired.old,
-                        depth,
-                        parent_run_id: Some(closing.run_id),
-                        ..run
-                    }));
-                }
+                self.succeeded(closing, rules, around, (&before, &after), rng);
             }
             (RunStatus::Skipped, _) => self.firings.extend(late(closing, rules, around, &after, rng)),
             _ => {}
         }
         remember(settled, around);
+    }
+
+    /// Other fields fire, or have data that was made from values which are now others.
+    fn succeeded(
+        &mut self,
+        closing: &Closing,
+        rules: &Rules,
+        around: &mut Around,
+        (before, after): (&Sight<'_>, &Sight<'_>),
+        rng: &SharedRng,
+    ) {
+        let case = closing.case_id();
+        // What an earlier report of the batch said of this field is out of date.
+        self.turned.retain(|(of, field, _)| *of != case || *field != closing.field);
+        for (field, changed) in rules.case_type.turned(&around.inputs, after) {
+            if *field == closing.field {
+                continue;
+            }
+            if let Some(state) = around.inputs.iter_mut().find(|state| state.field == field.as_str()) {
+                state.changed = changed;
+            }
+            self.turned.push((case, field.clone(), changed));
+        }
+        for fired in rules.case_type.fired(before, after, &around.inputs, Some(&closing.field)) {
+            let (depth, parent_run_id) = (closing.depth + 1, Some(closing.run_id));
+            let run = new_run(closing, rules, &around.case, fired.field, fired.trigger, rng);
+            self.firings.extend(run.map(|run| NewRun { old: fired.old, depth, parent_run_id, ..run }));
+        }
     }
 }
 

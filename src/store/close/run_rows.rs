@@ -15,6 +15,7 @@ use crate::store::statement::{
 };
 
 /// What a report changes about its run.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one attempt")]
 struct Change<'s> {
     status: RunStatus,
     reason: Option<Reason>,
