@@ -61,11 +61,15 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 const HEED_IF_MATCH: [&str; 3] =
     ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}"];
 
-/// Whether this is a write whose handler does not ask for [`IfMatch`]: to ignore a precondition of
-/// a write would be to break a promise silently.
+/// Whether this is a call whose handler does not ask for [`IfMatch`]: to ignore a precondition
+/// would be to break a promise silently. A method that no URL has is refused for that.
 fn ignores_if_match(method: &Method, pattern: &str) -> bool {
-    let write = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
-    write && !HEED_IF_MATCH.contains(&pattern)
+    match *method {
+        // An override is nothing to read.
+        Method::GET | Method::HEAD => pattern != HEED_IF_MATCH[2],
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => !HEED_IF_MATCH.contains(&pattern),
+        _ => false,
+    }
 }
 
 fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
@@ -256,13 +260,13 @@ mod tests {
             (Method::PUT, "/v1/case-types/{key}"),
             (Method::DELETE, "/v1/case-types/{key}"),
             (Method::DELETE, "/v1/cases/{id}/overrides/{path}"),
-            (Method::GET, "/v1/cases/{id}"),
             (Method::TRACE, "/v1/case-types/{key}"),
         ];
         for (method, pattern) in heeded {
             assert!(!ignores_if_match(&method, pattern), "{method} {pattern}");
         }
         let refused = [
+            (Method::GET, "/v1/cases/{id}"),
             (Method::POST, "/v1/cases"),
             (Method::DELETE, "/v1/secrets/{name}"),
             (Method::POST, "/v1/cases/{id}/refresh"),

@@ -8,7 +8,7 @@ use super::context::{Engine, EngineError, Stop, Trace};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
 use crate::domain::retry::{self, Budget, Failed, Next};
-use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Reason, RunStatus, WaitingFor};
+use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
 use crate::service::ServiceError;
 use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
@@ -87,6 +87,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
         field: run.field,
         depth: run.depth,
         on_create: run.on_create,
+        low: run.priority == Priority::Low,
         token: run.token,
         at,
         attempt,

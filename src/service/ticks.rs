@@ -101,7 +101,7 @@ impl Schedules {
     /// Fires the next page of cases of a schedule's tick.
     pub async fn go_on(&self, id: ScheduleId) -> Result<Progress, ServiceError> {
         let this = self.clone();
-        self.store.write(move |tx| Box::pin(async move { this.page(tx, id).await })).await
+        self.store.write_later(move |tx| Box::pin(async move { this.page(tx, id).await })).await
     }
 
     /// As [`Schedules::go_on`], inside a transaction.

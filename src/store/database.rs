@@ -100,7 +100,17 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.work(work).await
+        self.writer.work(work, false).await
+    }
+
+    /// As [`Store::write`], behind what people wait for.
+    pub async fn write_later<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.work(work, true).await
     }
 
     /// Creates a case and queues its first runs.

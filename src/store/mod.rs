@@ -19,6 +19,7 @@ mod close;
 mod counts;
 mod create;
 mod database;
+mod desk;
 mod error;
 mod field_inputs;
 mod firings;

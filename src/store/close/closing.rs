@@ -39,6 +39,8 @@ pub struct Closing {
     pub depth: u32,
     /// Whether the case's creation fired it.
     pub on_create: bool,
+    /// Whether the run has no hurry: a batch, a schedule.
+    pub low: bool,
     /// Proves that the worker still holds it.
     pub token: LeaseToken,
     /// When the attempt was over.
