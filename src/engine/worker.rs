@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// How long the runs of calls that were ended may take to be given back.
 const GIVING_BACK: Duration = Duration::from_secs(5);
 /// Most runs in one claim.
-const CLAIM: usize = 64;
+const CLAIM: usize = 32;
 
 /// The place that a run takes while it is worked on. However that ends, also when it is aborted,
 /// dropping this gives the place back and wakes who waits for one.

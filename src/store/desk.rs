@@ -24,8 +24,8 @@ use crate::domain::clock::SharedRng;
 
 /// Commands in one turn.
 const BATCH: usize = 256;
-/// What a report without hurry fills of a turn while people come to the desk: sixteen are a turn.
-const IN_COMPANY: usize = 16;
+/// What a report without hurry fills of a turn while people come to the desk: eight are a turn.
+const IN_COMPANY: usize = 32;
 /// … and while nobody comes.
 const ALONE: usize = 2;
 /// Turns without anybody after which the desk counts as quiet.

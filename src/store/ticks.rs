@@ -18,10 +18,10 @@ use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, ScheduleId, WorkspaceId};
 
 /// Cases that one page looks at; of these it takes at most [`TAKEN`].
-const LOOKED_AT: i64 = 250;
+const LOOKED_AT: i64 = 128;
 
 /// Cases that one page fires.
-const TAKEN: usize = 32;
+const TAKEN: usize = 16;
 
 /// A tick that is under way, held by this transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Due {
 /// A part of the cases of a tick.
 #[derive(Debug, Clone)]
 pub struct TickPage {
-    /// The cases to fire, at most 32.
+    /// The cases to fire, at most 16.
     pub cases: Vec<Case>,
     /// The last case that was looked at; none: there is no further one.
     pub after: Option<CaseId>,

@@ -11,7 +11,7 @@ use crate::process::Process;
 use crate::upstream::{Upstream, client, ok, status};
 
 /// Cases that one page of a tick fires.
-const PAGE: usize = 32;
+const PAGE: usize = 16;
 
 /// A field that only its schedule fires.
 fn field(app: &TestApp, schedule: &Value) -> Value {
