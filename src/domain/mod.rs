@@ -54,6 +54,9 @@ pub mod mapping;
 /// What went wrong with a provider, in words.
 pub mod failure;
 
+/// Providers that are set up once.
+pub mod connection;
+
 /// When a failed attempt is repeated.
 pub mod retry;
 
