@@ -95,7 +95,9 @@ impl Fields {
                     for followed in tx.fire(&firings).await? {
                         runs.extend(tx.find_run(workspace, followed.run()).await?);
                     }
-                    tx.touch_case(case, now).await?;
+                    if !runs.is_empty() {
+                        tx.touch_case(case, now).await?;
+                    }
                     let ids = runs.iter().map(|run: &Run| run.id).collect();
                     once::keep(tx, once.as_ref(), kept(ids)).await?;
                     Ok::<_, ServiceError>(runs)
@@ -138,9 +140,7 @@ fn chosen<'p>(
         let field = plan.case_type.api_calls().find(|(known, _)| *known == key);
         let (key, call) = field.ok_or(ServiceError::NotFound("field"))?;
         if !call.enabled {
-            return Err(ServiceError::FieldDisabled(format!(
-                "the field `{key}` is switched off: switch it on in its case type first"
-            )));
+            return Err(ServiceError::field_disabled(key));
         }
         if !found.iter().any(|(known, _): &(&FieldKey, &ApiCall)| *known == key) {
             found.push((key, call));

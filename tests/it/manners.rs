@@ -19,6 +19,7 @@ fn changed(answer: &Answer) -> Vec<&str> {
 #[tokio::test]
 async fn who_comes_too_late_is_told_what_has_changed() {
     let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
     app.define_one("/check", json!({"trigger": "manual"}), json!({})).await;
     let url = format!("/v1/cases/{}", app.create(json!({"vat_number": "BE1", "address": {"zip": 1}})).await);
     let tag = app.get(&url).await.header("etag").unwrap().to_owned();
@@ -201,4 +202,21 @@ async fn a_request_is_found_again_by_its_id() {
         let refused = app.send(long).await;
         assert_eq!((refused.status, refused.code()), (413, "too_large"), "the limit of the settings counts");
     }
+}
+
+#[tokio::test]
+async fn a_refresh_that_fires_nothing_changes_nothing() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    app.define_one("/check", json!({"trigger": "manual"}), json!({})).await;
+    let url = format!("/v1/cases/{}", app.create(json!({})).await);
+    let tag = app.get(&url).await.header("etag").unwrap().to_owned();
+    for body in [json!({}), json!({"fields": []})] {
+        let answer = app.post(&format!("{url}/refresh"), &body).await;
+        assert_eq!(answer.body["runs"], json!([]), "{}", answer.body);
+    }
+    assert_eq!(app.get(&url).await.header("etag"), Some(tag.as_str()));
+    app.post(&format!("{url}/refresh"), &json!({"fields": ["check"]})).await.expect(202);
+    assert_ne!(app.get(&url).await.header("etag"), Some(tag.as_str()));
+    app.drain().await;
 }
