@@ -148,8 +148,6 @@ impl Follow {
         rng: &SharedRng,
     ) {
         let case = closing.case_id();
-        // What an earlier report of the batch said of this field is out of date.
-        self.turned.retain(|(of, field, _)| *of != case || *field != closing.field);
         for (field, changed) in rules.case_type.turned(&around.inputs, after) {
             if *field == closing.field {
                 continue;
