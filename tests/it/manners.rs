@@ -64,8 +64,12 @@ async fn case_types_are_changed_by_condition_too() {
     let tag = read.header("etag").unwrap().to_owned();
     assert_eq!(tag, "\"1\"");
     let mut body = read.expect(200);
+    let again = || app.request("GET", url).header("If-None-Match", &tag);
+    let same = app.send(again()).await;
+    assert_eq!((same.status, same.header("etag")), (304, Some(tag.as_str())));
     body["name"] = json!("Test");
     conditional(&app, "PUT", url, &tag, &body).await.expect(200);
+    assert_eq!(app.send(again()).await.expect(200)["name"], "Test");
     body["name"] = json!("Mine");
     let late = conditional(&app, "PUT", url, &tag, &body).await;
     assert_eq!((late.status, late.code(), changed(&late)), (412, "version_mismatch", vec!["name"]));

@@ -79,6 +79,15 @@ impl Call {
         self.header("Prefer", "`wait=N` waits up to N seconds, at most 30, for runs to end.")
     }
 
+    /// `If-None-Match`.
+    pub fn reads_again(self) -> Self {
+        self.header("If-None-Match", "The `ETag` of what the caller has.").answers_nothing(
+            304,
+            "The caller has it already.",
+            &["ETag"],
+        )
+    }
+
     /// `If-Match`.
     pub fn expects(self) -> Self {
         self.header("If-Match", "The `ETag` of what the change was made for; only its version counts.")

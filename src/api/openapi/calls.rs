@@ -62,6 +62,7 @@ fn one_case_type() -> Vec<Call> {
     vec![
         key(call(HttpMethod::Get, "/v1/case-types/{key}", "get_case_type", "Reads a case type."))
             .needs(Viewer)
+            .reads_again()
             .answers(200, "Its current version.", is::<bodies::CaseType>(), &["ETag"]),
         key(call(
             HttpMethod::Put,
@@ -120,9 +121,8 @@ fn one_case() -> Vec<Call> {
         id(call(HttpMethod::Get, "/v1/cases/{id}", "get_case", "Reads a case."))
             .needs(Viewer)
             .waits()
-            .header("If-None-Match", "The `ETag` of what the caller has.")
-            .answers(200, "The case.", is::<CaseAnswer>(), &["ETag"])
-            .answers_nothing(304, "The caller has it already.", &["ETag"]),
+            .reads_again()
+            .answers(200, "The case.", is::<CaseAnswer>(), &["ETag"]),
         id(call(
             HttpMethod::Patch,
             "/v1/cases/{id}",
