@@ -137,8 +137,8 @@ impl App {
             tasks.spawn(worker.clone().keep_leases());
         }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
-        let served = options.serves.then(|| serve(settings, &services, &tasks)).transpose()?;
-        let (address, server) = served.unzip();
+        let door = options.serves.then(|| serve(settings, &services, &tasks)).transpose()?;
+        let (address, server) = door.unzip();
         Ok(Self {
             services,
             worker,
