@@ -51,7 +51,7 @@ impl Tx {
         let states = format!(
             "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
              SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $4, id FROM run WHERE {hopeless} \
-             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, \
+             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, owed = FALSE, \
              run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
              error = excluded.error, failed_run_id = excluded.failed_run_id"
         );
@@ -78,24 +78,11 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use chrono::DateTime;
-    use tokio_util::task::TaskTracker;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::clock::Rng;
-    use crate::store::close::CommitLimits;
-    use crate::store::database::{Store, StoreSettings};
-
-    struct Zero;
-
-    impl Rng for Zero {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(0);
-        }
-    }
+    use crate::store::testing;
 
     const SETUP: [&str; 5] = [
         "PRAGMA defer_foreign_keys = ON",
@@ -113,11 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_case_counts_each_run_that_lost_its_worker() {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
-        let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
-        let settings = StoreSettings { url, wait_for_disk: false, limits };
-        let store = Store::open(&settings, Arc::new(Zero), &TaskTracker::new()).await.unwrap();
+        let (_folder, store) = testing::store().await;
         let revision = store.write(|tx| {
             Box::pin(async move {
                 for statement in SETUP {
