@@ -128,8 +128,6 @@ impl Follow {
             (RunStatus::Succeeded, Some(effect)) => {
                 let own = rules.case_type.field(closing.field.as_str()).and_then(|field| field.api_call());
                 settled.inputs_changed = own.is_some_and(|call| call.watch.differs(&effect.inputs, &after));
-                // What this run saw counts, no more what an earlier report of the batch said of the field.
-                self.turned.retain(|(case, field, _)| *case != closing.case_id() || *field != closing.field);
                 self.succeeded(closing, rules, around, (&before, &after), rng);
             }
             (RunStatus::Skipped, _) => self.firings.extend(late(closing, rules, around, &after, rng)),
@@ -148,7 +146,7 @@ impl Follow {
         rng: &SharedRng,
     ) {
         let case = closing.case_id();
-        // What an earlier report of the batch said of this field is out of date.
+        // What this run saw counts, no more what an earlier report of the batch said of its field.
         self.turned.retain(|(of, field, _)| *of != case || *field != closing.field);
         for (field, changed) in rules.case_type.turned(&around.inputs, after) {
             if *field == closing.field {
