@@ -130,14 +130,14 @@ impl App {
         let engine = Engine::new(&services, outbound, rng, engine_settings);
         let days =
             RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
+        let worker = Worker::new(engine, tasks.clone());
         let sweeper = Sweeper {
             store: services.store.clone(),
             clock: clock.clone(),
-            worker: engine.worker,
+            worker: worker.clone(),
             retention: Retention::new(days),
         };
         let cron = Cron::new(services.schedules.clone(), stop.clone());
-        let worker = Worker::new(engine, tasks.clone());
         // Who makes no calls claims no runs.
         if settings.workers.concurrency > 0 {
             tasks.spawn(worker.clone().work(stop.clone()));

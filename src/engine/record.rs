@@ -35,6 +35,7 @@ pub(super) async fn record(
         Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
         Err(Stop::Lost) => {
             tracing::info!(run = %run.id, "the run is no longer ours; nothing was sent");
+            engine.handed_back.forget(run.id);
             return Ok(());
         }
         Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),

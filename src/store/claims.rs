@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
-use super::statement::{int, list, ms, sql, uuid};
+use super::statement::{int, json_ids, list, ms, sql, uuid};
 use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{
@@ -228,16 +228,17 @@ pub(super) fn case(columns: &mut Columns<'_>) -> Result<Case, StoreError> {
 }
 
 impl Tx {
-    /// Renews what a worker holds; answers the runs that it does not hold any more.
+    /// Renews what a worker holds; answers the runs that it does not hold any more. A run of its
+    /// name that it does not work on is left to the sweep.
     pub async fn renew_leases(
         &self,
         worker: WorkerId,
         held: &[RunId],
         until: Instant,
     ) -> Result<Vec<RunId>, StoreError> {
-        let statement =
-            "UPDATE run SET lease_until = $1 WHERE worker_id = $2 AND status = 'running' RETURNING id";
-        let rows = self.all(sql(statement, vec![ms(until), uuid(worker.0)])).await?;
+        let statement = "UPDATE run SET lease_until = $1 WHERE worker_id = $2 AND status = 'running' \
+             AND hex(id) IN (SELECT value FROM json_each($3)) RETURNING id";
+        let rows = self.all(sql(statement, vec![ms(until), uuid(worker.0), json_ids(held)])).await?;
         let renewed = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<Uuid>, _>>()?;
         Ok(held.iter().filter(|run| !renewed.contains(&run.0)).copied().collect())
     }
