@@ -85,6 +85,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
     Closing {
         run_id: run.id,
         seen: run.case,
+        case_type_version: run.case_type_version,
         field: run.field,
         depth: run.depth,
         on_create: run.on_create,

@@ -186,6 +186,7 @@ mod tests {
         Arc::new(Closing {
             run_id: run.id,
             seen: run.case.clone(),
+            case_type_version: run.case_type_version,
             field: run.field.clone(),
             depth: 0,
             on_create: false,

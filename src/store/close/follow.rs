@@ -48,11 +48,15 @@ pub(super) struct Follow {
 pub(super) fn concerns(closing: &Closing, case: &Merging, together: bool) -> bool {
     let (Some(rules), Verdict::Ended(ending)) = (&closing.rules, &closing.verdict) else { return false };
     let moved = together || case.revision != closing.seen.case.revision;
+    // Its params may be others by now.
+    let edited = rules.version != closing.case_type_version;
     match ending.status {
         // What it writes was decided by the version that it began with, who looks at it is by now.
         RunStatus::Succeeded => {
             let concerns = |target: &DataPath| rules.case_type.concerns_others(&closing.field, target);
-            moved || ending.effect.as_ref().is_some_and(|effect| effect.targets().any(|at| concerns(&at)))
+            moved
+                || edited
+                || ending.effect.as_ref().is_some_and(|effect| effect.targets().any(|at| concerns(&at)))
         }
         RunStatus::Skipped => moved && ending.reason == Some(Reason::MissingInput),
         _ => false,
