@@ -145,7 +145,7 @@ mod tests {
     use crate::domain::ids::{LeaseToken, WorkerId};
     use crate::domain::run::{RunStatus, WaitingFor};
     use crate::store::claims::{self, Claim, ClaimedRun};
-    use crate::store::close::{Ending, Verdict};
+    use crate::store::close::closing::{Ending, Verdict};
     use crate::store::testing;
 
     struct Zero;
