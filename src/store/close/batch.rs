@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::closing::{Closed, Closing, CommitLimits};
+use super::closing::{Closed, Closing, CommitLimits, Verdict};
 use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
 use super::{attempt_rows, case_rows, run_rows};
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
+use crate::domain::run::Reason;
 use crate::store::cases;
 use crate::store::database::Tx;
 use crate::store::error::StoreError;
@@ -26,6 +27,7 @@ pub(crate) async fn close(
     limits: CommitLimits,
     rng: &SharedRng,
 ) -> Result<Vec<Closed>, StoreError> {
+    let closings = &way_given(tx, closings).await?;
     let (mut held, mut merging) = held_runs(tx, closings).await?;
     let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &mut held, &merging)).collect();
     let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
@@ -61,6 +63,22 @@ pub(crate) async fn close(
     follow.firings.extend(successors);
     tx.fire(&follow.firings).await?;
     Ok(results)
+}
+
+/// A run that gives way to one that waits behind it goes on where that one is gone by now.
+async fn way_given(tx: &Tx, closings: &[Arc<Closing>]) -> Result<Vec<Arc<Closing>>, StoreError> {
+    let mut given = Vec::with_capacity(closings.len());
+    for closing in closings {
+        let gives_way = matches!(&closing.verdict, Verdict::Ended(ending)
+            if ending.reason == Some(Reason::Superseded) && ending.successor.is_none());
+        given.push(if gives_way && !tx.has_unbegun(closing.case_id(), &closing.field).await? {
+            let verdict = Verdict::HandBack { due_at: closing.at };
+            Arc::new(Closing { verdict, ..Closing::clone(closing) })
+        } else {
+            closing.clone()
+        });
+    }
+    Ok(given)
 }
 
 /// A run is reported once: who was aborted while its report lay here may have left a second one,
@@ -145,7 +163,7 @@ mod tests {
     use crate::domain::ids::{LeaseToken, WorkerId};
     use crate::domain::run::{RunStatus, WaitingFor};
     use crate::store::claims::{self, Claim, ClaimedRun};
-    use crate::store::close::closing::{Ending, Verdict};
+    use crate::store::close::closing::Ending;
     use crate::store::testing;
 
     struct Zero;
@@ -200,18 +218,50 @@ mod tests {
         })
     }
 
-    #[tokio::test]
-    async fn of_two_reports_of_one_run_in_a_batch_the_first_counts() {
-        let (_folder, store) = testing::store().await;
-        let ended = Verdict::Ended(Ending {
-            status: RunStatus::Skipped,
-            reason: None,
+    fn ended(status: RunStatus, reason: Option<Reason>) -> Verdict {
+        Verdict::Ended(Ending {
+            status,
+            reason,
             missing: Vec::new(),
             error: None,
             effect: None,
             successor: None,
             cached_from: None,
-        });
+        })
+    }
+
+    /// Another run of the same field, which has not begun.
+    const BEHIND: &str = "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, \
+         trigger, status, begun, priority, due_at, attempt, attempts_max, limited, lost, idempotency_key, depth, force, \
+         overwrite, cached, created_at) SELECT $1, workspace_id, case_id, case_type_id, case_type, case_type_version, \
+         field, trigger, 'queued', FALSE, priority, 0, 0, 4, 0, 0, 'k', 0, FALSE, FALSE, FALSE, 0 FROM run";
+
+    #[tokio::test]
+    async fn who_gives_way_to_nobody_goes_on() {
+        for (waits, status) in [(true, "cancelled"), (false, "queued")] {
+            let (_folder, store) = testing::store().await;
+            let written = store.write(move |tx| {
+                Box::pin(async move {
+                    let run = claimed(tx).await?;
+                    if waits {
+                        tx.execute(sql(BEHIND, vec![uuid(Uuid::from_u128(9))])).await?;
+                    }
+                    let report = report(&run, ended(RunStatus::Cancelled, Some(Reason::Superseded)));
+                    let rng: SharedRng = Arc::new(Zero);
+                    assert_eq!(close(tx, &[report], LIMITS, &rng).await?, [Closed::Recorded]);
+                    let found = sql("SELECT status, attempt FROM run WHERE id = $1", vec![uuid(run.id.0)]);
+                    let row = tx.one(found).await?.unwrap();
+                    Ok::<(String, i64), StoreError>((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
+                })
+            });
+            assert_eq!(written.await.unwrap(), (status.to_owned(), 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_reports_of_one_run_in_a_batch_the_first_counts() {
+        let (_folder, store) = testing::store().await;
+        let ended = ended(RunStatus::Skipped, None);
         let given_back = Verdict::Again {
             due_at: now(),
             not_before: None,
