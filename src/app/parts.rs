@@ -14,7 +14,7 @@ use super::admission::database_file;
 use super::http::listen;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
-use crate::domain::ids::{WorkerId, WorkspaceKey};
+use crate::domain::ids::WorkspaceKey;
 use crate::engine::{Engine, EngineSettings, Worker};
 use crate::outbound::{Outbound, OutboundSettings};
 use crate::schedule::{Cron, Retention, RetentionDays, Sweeper, ticks};
@@ -128,9 +128,9 @@ impl App {
             cache_bytes: settings.cache.max_bytes,
         };
         let engine = Engine::new(&services, outbound, rng, engine_settings);
-        let sweeper = sweeper(settings, &services, engine.worker);
-        let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
+        let sweeper = sweeper(settings, &services, worker.clone());
+        let cron = Cron::new(services.schedules.clone(), stop.clone());
         // Who makes no calls claims no runs.
         if settings.workers.concurrency > 0 {
             tasks.spawn(worker.clone().work(stop.clone()));
@@ -194,7 +194,7 @@ fn serve(
     Ok((address, handle))
 }
 
-fn sweeper(settings: &Settings, services: &Services, worker: WorkerId) -> Sweeper {
+fn sweeper(settings: &Settings, services: &Services, worker: Arc<Worker>) -> Sweeper {
     let days = RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
     Sweeper {
         store: services.store.clone(),

@@ -4,7 +4,7 @@
 //! A slice takes a full batch of what somebody waits for, but only a few reports of runs without
 //! hurry as long as people come to the desk: so a hundred thousand runs of one tick hold up
 //! nobody for longer than a few milliseconds. When a batch fails, its commands are repeated one by one:
-//! one that cannot be written harms no other.
+//! one that cannot be written, or on which a bug strikes, harms no other.
 
 use std::mem;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::database::Tx;
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
-use super::writer::{Command, Reply, Work};
+use super::writer::{Command, Reply, Work, caught};
 use crate::domain::clock::SharedRng;
 
 /// Commands in one turn.
@@ -145,7 +145,7 @@ impl Desk {
             return;
         }
         let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
-        let results = match self.seal_all(&seals).await {
+        let results = match caught(self.seal_all(&seals)).await {
             Ok(ours) => ours.into_iter().map(Ok).collect(),
             Err(error) if seals.len() == 1 => vec![Err(error)],
             Err(_) => self.seal_each(&seals).await,
@@ -165,7 +165,7 @@ impl Desk {
     async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
         let mut results = Vec::with_capacity(seals.len());
         for seal in seals {
-            let one = self.seal_all(std::slice::from_ref(seal)).await;
+            let one = caught(self.seal_all(std::slice::from_ref(seal))).await;
             results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
         }
         results
@@ -176,7 +176,7 @@ impl Desk {
             return;
         }
         let (closings, replies): (Vec<_>, Vec<_>) = closes.into_iter().unzip();
-        let results = match self.close_all(&closings).await {
+        let results = match caught(self.close_all(&closings)).await {
             Ok(ours) => ours.into_iter().map(Ok).collect(),
             Err(error) if closings.len() == 1 => vec![Err(error)],
             Err(_) => self.close_each(&closings).await,
@@ -198,7 +198,7 @@ impl Desk {
     async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
         let mut results = Vec::with_capacity(closings.len());
         for closing in closings {
-            let one = self.close_all(std::slice::from_ref(closing)).await;
+            let one = caught(self.close_all(std::slice::from_ref(closing))).await;
             results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
         }
         results
@@ -209,7 +209,7 @@ impl Desk {
             return;
         }
         let (cases, replies): (Vec<_>, Vec<_>) = creates.into_iter().unzip();
-        let results = match self.create_all(&cases).await {
+        let results = match caught(self.create_all(&cases)).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if cases.len() == 1 => vec![Err(error)],
             Err(_) => self.create_each(&cases).await,
@@ -230,7 +230,7 @@ impl Desk {
     async fn create_each(&self, cases: &[Box<NewCase>]) -> Vec<Result<CreateOutcome, StoreError>> {
         let mut results = Vec::with_capacity(cases.len());
         for case in cases {
-            let one = self.create_all(std::slice::from_ref(case)).await;
+            let one = caught(self.create_all(std::slice::from_ref(case))).await;
             results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
         }
         results
@@ -238,7 +238,7 @@ impl Desk {
 
     async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
         for (claim, reply) in claims {
-            let _ = reply.send(self.claim_one(&claim).await);
+            let _ = reply.send(caught(self.claim_one(&claim)).await);
         }
     }
 
