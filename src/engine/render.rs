@@ -14,6 +14,7 @@ use crate::domain::run::Reason;
 use crate::domain::template::{RenderError, Scope, Template, text_of};
 
 /// A request without credentials.
+#[derive(Clone)]
 pub(super) struct Rendered {
     pub(super) method: Method,
     pub(super) url: Url,
