@@ -331,7 +331,7 @@ mod tests {
         let (other, connection) = (open().await.unwrap(), open().await.unwrap());
         other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
 
-        let (notes, mut noted) = mpsc::unbounded_channel();
+        let (notes, mut seen_by) = mpsc::unbounded_channel();
         let (people, from_people) = mpsc::channel(8);
         let (_engine, from_engine) = mpsc::channel(8);
         let (line, next) = (people.clone(), noting("next", &notes, async {}));
@@ -347,7 +347,7 @@ mod tests {
         Desk::new(connection, Arc::default(), limits, Arc::new(Dice)).serve(from_people, from_engine).await;
         drop(notes);
         let mut seen = Vec::new();
-        while let Some(note) = noted.recv().await {
+        while let Some(note) = seen_by.recv().await {
             seen.push(note);
         }
         assert_eq!(seen, [("first", false), ("second", false), ("next", true)]);
