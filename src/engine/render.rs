@@ -17,6 +17,7 @@ use crate::domain::template::{RenderError, Scope, Template, text_of};
 pub(super) const IDEMPOTENCY_KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// A request without credentials.
+#[derive(Clone)]
 pub(super) struct Rendered {
     pub(super) method: Method,
     pub(super) url: Url,

@@ -29,7 +29,9 @@ const WAITING: usize = 4096;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-pub(super) type Work = Box<dyn for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, (bool, Finish)> + Send>;
+/// Gets its transaction, or why there is none; answers whether to commit.
+pub(super) type Work =
+    Box<dyn for<'t> FnOnce(Result<&'t Tx, StoreError>) -> BoxFuture<'t, (bool, Finish)> + Send>;
 
 /// Something to write.
 pub(super) enum Command {
@@ -66,7 +68,7 @@ impl Writer {
     ) -> Self {
         let (people, from_people) = mpsc::channel(WAITING);
         let (engine, from_engine) = mpsc::channel(WAITING);
-        tasks.spawn(Desk { connection, signals, limits, rng }.serve(from_people, from_engine));
+        tasks.spawn(Desk::new(connection, signals, limits, rng).serve(from_people, from_engine));
         Self { people, engine }
     }
 
@@ -100,7 +102,10 @@ impl Writer {
         let (reply, answer) = oneshot::channel::<Result<T, E>>();
         let work: Work = Box::new(move |tx| {
             Box::pin(async move {
-                let result = caught(work(tx)).await;
+                let result = match tx {
+                    Ok(tx) => caught(work(tx)).await,
+                    Err(error) => Err(E::from(error)),
+                };
                 let commit = result.is_ok();
                 let finish: Finish = Box::new(move |committed| {
                     let _ = reply.send(committed.map_err(E::from).and(result));
