@@ -223,6 +223,11 @@ async fn a_refresh_that_fires_nothing_changes_nothing() {
         let answer = app.post(&format!("{url}/refresh"), &body).await;
         assert_eq!(answer.body["runs"], json!([]), "{}", answer.body);
     }
+    let unknown = app.post(&format!("{url}/refresh"), &json!({"fields": ["check", "chek"]})).await;
+    assert_eq!((unknown.status, unknown.code()), (422, "invalid"), "{}", unknown.body);
+    assert_eq!(unknown.body["errors"][0]["pointer"], "/fields/1");
+    assert!(unknown.body["errors"][0]["message"].as_str().unwrap().contains("did you mean `check`"));
+    assert_eq!(app.post(&format!("{url}/fields/chek/refresh"), &json!({})).await.status, 404);
     assert_eq!(app.get(&url).await.header("etag"), Some(tag.as_str()));
     app.post(&format!("{url}/refresh"), &json!({"fields": ["check"]})).await.expect(202);
     assert_ne!(app.get(&url).await.header("etag"), Some(tag.as_str()));
