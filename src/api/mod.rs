@@ -14,7 +14,8 @@ mod edge;
 mod code;
 mod error;
 
-/// Who calls, and how long they wait.
+mod etag;
+/// Who calls, how long they wait, and what they have already.
 mod extract;
 
 /// Requests that are sent twice.

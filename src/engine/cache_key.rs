@@ -8,7 +8,7 @@ use ring::hmac;
 
 use super::context::Stop;
 use super::prepare::Prepared;
-use super::render::{Rendered, credentials};
+use super::render::{IDEMPOTENCY_KEYS, Rendered, credentials};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::ids::WorkspaceId;
@@ -26,9 +26,6 @@ impl CacheKey {
         Self([number; 32])
     }
 }
-
-/// Headers that differ from run to run and change no answer, in lower case.
-const IDEMPOTENCY: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// Parts with their lengths, so that no two lists of parts read the same.
 struct Parts(hmac::Context);
@@ -123,7 +120,7 @@ fn add_secrets(parts: &mut Parts, prepared: &Prepared) {
 /// Lower-case names in their order; of one name the values as they were written.
 fn add_headers(parts: &mut Parts, request: &Rendered) {
     let named = request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let mut headers: Vec<_> = named.filter(|(name, _)| !IDEMPOTENCY.contains(&name.as_str())).collect();
+    let mut headers: Vec<_> = named.filter(|(name, _)| !IDEMPOTENCY_KEYS.contains(&name.as_str())).collect();
     headers.sort_by(|(a, _), (b, _)| a.cmp(b));
     parts.add_list(headers.iter().map(|(name, _)| name));
     for (_, value) in headers {

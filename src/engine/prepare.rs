@@ -19,6 +19,9 @@ use crate::domain::watch::WatchRoot;
 use crate::service::{OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
+/// Milliseconds for one attempt when the field names none.
+const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+
 /// Everything that an attempt reads.
 pub(super) struct Prepared {
     /// The case type at the version that the run keeps.
@@ -54,6 +57,11 @@ impl Prepared {
     /// Seconds for which an answer may be kept and shared; 0: not at all.
     pub(super) fn cache_seconds(&self) -> u64 {
         self.call().map_or(0, |call| call.cache_duration)
+    }
+
+    /// Milliseconds for one attempt.
+    pub(super) fn timeout_ms(&self) -> u64 {
+        self.call().and_then(|call| call.timeout_ms).unwrap_or(DEFAULT_TIMEOUT_MS)
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) async fn record(
         Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
         Err(Stop::Lost) => {
             tracing::info!(run = %run.id, "the run is no longer ours; nothing was sent");
+            engine.handed_back.forget(run.id);
             return Ok(());
         }
         Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),
@@ -84,6 +85,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
     Closing {
         run_id: run.id,
         seen: run.case,
+        case_type_version: run.case_type_version,
         field: run.field,
         depth: run.depth,
         on_create: run.on_create,

@@ -13,7 +13,11 @@ use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::run::Reason;
 use crate::domain::template::{RenderError, Scope, Template, text_of};
 
+/// Headers that name the run and not what is asked for, in lower case.
+pub(super) const IDEMPOTENCY_KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+
 /// A request without credentials.
+#[derive(Clone)]
 pub(super) struct Rendered {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -95,7 +99,7 @@ pub(super) fn render_with(prepared: &Prepared, scope: &Scope, trace: &mut Trace)
     if let Some(params) = &params {
         append_query(&mut url, params);
     }
-    let own_key = request.sets_header("idempotency-key") || request.sets_header("x-idempotency-key");
+    let own_key = IDEMPOTENCY_KEYS.iter().any(|name| request.sets_header(name));
     if !request.method.is_safe() && !own_key {
         headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
     }

@@ -4,10 +4,12 @@
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
 
+use std::sync::Arc;
+
 use super::retention::Retention;
 use crate::domain::clock::SharedClock;
-use crate::domain::ids::WorkerId;
 use crate::domain::once::KEPT_FOR;
+use crate::engine::Worker;
 use crate::store::{Store, StoreError};
 
 /// Answers cut in one tick.
@@ -24,7 +26,7 @@ pub struct Sweeper {
     /// Time.
     pub clock: SharedClock,
     /// The worker of this process, which never loses what it still works on.
-    pub worker: WorkerId,
+    pub worker: Arc<Worker>,
     /// What goes when it is old.
     pub retention: Retention,
 }
@@ -32,9 +34,9 @@ pub struct Sweeper {
 impl Sweeper {
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let (worker, now) = (self.worker, self.clock.now());
+        let (held, now) = (self.worker.holds(), self.clock.now());
         let released =
-            self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await })).await?;
+            self.store.write(move |tx| Box::pin(async move { tx.release_lost(&held, now).await })).await?;
         if released > 0 {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }

@@ -4,10 +4,11 @@
 //! A slice takes a full batch of what somebody waits for, but only a few reports of runs without
 //! hurry as long as people come to the desk: so a hundred thousand runs of one tick hold up
 //! nobody for longer than a few milliseconds. When a batch fails, its commands are repeated one by one:
-//! one that cannot be written harms no other.
+//! one that cannot be written, or on which a bug strikes, harms no other. When the database is not
+//! there, one command finds that out, and all of its turn are told so at once.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use super::database::Tx;
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
-use super::writer::{Command, Reply, Work};
+use super::writer::{Command, Reply, Work, caught};
 use crate::domain::clock::SharedRng;
 
 /// Commands in one turn.
@@ -64,13 +65,24 @@ impl Command {
 
 /// The task behind the two lines.
 pub(super) struct Desk {
-    pub(super) connection: DatabaseConnection,
-    pub(super) signals: Arc<Signals>,
-    pub(super) limits: CommitLimits,
-    pub(super) rng: SharedRng,
+    connection: DatabaseConnection,
+    signals: Arc<Signals>,
+    limits: CommitLimits,
+    rng: SharedRng,
+    /// Why nothing more is tried in this turn: each try would wait for a lock as long as the first.
+    down: Mutex<Option<StoreError>>,
 }
 
 impl Desk {
+    pub(super) fn new(
+        connection: DatabaseConnection,
+        signals: Arc<Signals>,
+        limits: CommitLimits,
+        rng: SharedRng,
+    ) -> Self {
+        Self { connection, signals, limits, rng, down: Mutex::default() }
+    }
+
     /// Serves until it is told to stop and both lines are empty.
     pub(super) async fn serve(
         self,
@@ -94,6 +106,7 @@ impl Desk {
             if first.is_empty() && then.is_empty() {
                 return;
             }
+            *self.down() = None;
             stopped |= self.write(first.drain(..)).await;
             stopped |= self.write(then.drain(..)).await;
         }
@@ -120,20 +133,37 @@ impl Desk {
         stop
     }
 
+    fn down(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn begin(&self) -> Result<Tx, StoreError> {
+        if let Some(error) = self.down().clone() {
+            return Err(error);
+        }
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Tx(self.connection.begin_with_options(options).await?))
+        let begun = self.connection.begin_with_options(options).await.map_err(StoreError::from);
+        if let Err(error) = &begun
+            && error.is_unavailable()
+        {
+            tracing::error!(%error, "no transaction could be begun");
+            *self.down() = Some(error.clone());
+        }
+        begun.map(Tx)
     }
 
     async fn work(&self, work: Work) {
         let tx = match self.begin().await {
             Ok(tx) => tx,
-            Err(error) => return tracing::error!(%error, "no transaction could be begun"),
+            Err(error) => {
+                let (_, finish) = work(Err(error)).await;
+                return finish(Ok(()));
+            }
         };
-        let (commit, finish) = work(&tx).await;
+        let (commit, finish) = work(Ok(&tx)).await;
         let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
         // Who is answered finds the wake-up done.
         self.signals.wake();
@@ -145,7 +175,7 @@ impl Desk {
             return;
         }
         let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
-        let results = match self.seal_all(&seals).await {
+        let results = match caught(self.seal_all(&seals)).await {
             Ok(ours) => ours.into_iter().map(Ok).collect(),
             Err(error) if seals.len() == 1 => vec![Err(error)],
             Err(_) => self.seal_each(&seals).await,
@@ -165,7 +195,7 @@ impl Desk {
     async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
         let mut results = Vec::with_capacity(seals.len());
         for seal in seals {
-            let one = self.seal_all(std::slice::from_ref(seal)).await;
+            let one = caught(self.seal_all(std::slice::from_ref(seal))).await;
             results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
         }
         results
@@ -176,7 +206,7 @@ impl Desk {
             return;
         }
         let (closings, replies): (Vec<_>, Vec<_>) = closes.into_iter().unzip();
-        let results = match self.close_all(&closings).await {
+        let results = match caught(self.close_all(&closings)).await {
             Ok(ours) => ours.into_iter().map(Ok).collect(),
             Err(error) if closings.len() == 1 => vec![Err(error)],
             Err(_) => self.close_each(&closings).await,
@@ -198,7 +228,7 @@ impl Desk {
     async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
         let mut results = Vec::with_capacity(closings.len());
         for closing in closings {
-            let one = self.close_all(std::slice::from_ref(closing)).await;
+            let one = caught(self.close_all(std::slice::from_ref(closing))).await;
             results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
         }
         results
@@ -209,7 +239,7 @@ impl Desk {
             return;
         }
         let (cases, replies): (Vec<_>, Vec<_>) = creates.into_iter().unzip();
-        let results = match self.create_all(&cases).await {
+        let results = match caught(self.create_all(&cases)).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if cases.len() == 1 => vec![Err(error)],
             Err(_) => self.create_each(&cases).await,
@@ -230,7 +260,7 @@ impl Desk {
     async fn create_each(&self, cases: &[Box<NewCase>]) -> Vec<Result<CreateOutcome, StoreError>> {
         let mut results = Vec::with_capacity(cases.len());
         for case in cases {
-            let one = self.create_all(std::slice::from_ref(case)).await;
+            let one = caught(self.create_all(std::slice::from_ref(case))).await;
             results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
         }
         results
@@ -238,7 +268,7 @@ impl Desk {
 
     async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
         for (claim, reply) in claims {
-            let _ = reply.send(self.claim_one(&claim).await);
+            let _ = reply.send(caught(self.claim_one(&claim)).await);
         }
     }
 
@@ -247,5 +277,79 @@ impl Desk {
         let runs = claims::claim(&tx, claim).await?;
         tx.0.commit().await?;
         Ok(runs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
+    use tokio::sync::mpsc::UnboundedSender;
+
+    use super::*;
+    use crate::domain::clock::Rng;
+    use crate::store::writer::Finish;
+
+    struct Dice;
+
+    impl Rng for Dice {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    /// Does something once it has its transaction or knows that there is none, and notes which.
+    fn noting(
+        name: &'static str,
+        notes: &UnboundedSender<(&'static str, bool)>,
+        then: impl AsyncWork,
+    ) -> Command {
+        let notes = notes.clone();
+        Command::Work(Box::new(move |tx| {
+            let got = tx.map(|_| ()).map_err(|error| assert!(error.is_unavailable(), "{error}")).is_ok();
+            Box::pin(async move {
+                then.await;
+                let finish: Finish = Box::new(move |_| notes.send((name, got)).unwrap());
+                (got, finish)
+            })
+        }))
+    }
+
+    trait AsyncWork: Future<Output = ()> + Send + 'static {}
+    impl<T: Future<Output = ()> + Send + 'static> AsyncWork for T {}
+
+    #[tokio::test]
+    async fn one_command_finds_out_that_the_database_is_locked_and_the_next_turn_tries_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("desk.db").display());
+        let open = || {
+            let mut options = ConnectOptions::new(url.clone());
+            options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::ZERO));
+            Database::connect(options)
+        };
+        let (other, connection) = (open().await.unwrap(), open().await.unwrap());
+        other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+
+        let (notes, mut seen_by) = mpsc::unbounded_channel();
+        let (people, from_people) = mpsc::channel(8);
+        let (_engine, from_engine) = mpsc::channel(8);
+        let (line, next) = (people.clone(), noting("next", &notes, async {}));
+        let unlock = async move {
+            other.execute_unprepared("ROLLBACK").await.unwrap();
+            line.send(next).await.unwrap_or_else(|_| panic!("the desk is gone"));
+            line.send(Command::Stop).await.unwrap_or_else(|_| panic!("the desk is gone"));
+        };
+        for command in [noting("first", &notes, unlock), noting("second", &notes, async {})] {
+            people.try_send(command).unwrap_or_else(|_| panic!("the line is full"));
+        }
+        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
+        Desk::new(connection, Arc::default(), limits, Arc::new(Dice)).serve(from_people, from_engine).await;
+        drop(notes);
+        let mut seen = Vec::new();
+        while let Some(note) = seen_by.recv().await {
+            seen.push(note);
+        }
+        assert_eq!(seen, [("first", false), ("second", false), ("next", true)]);
     }
 }

@@ -25,6 +25,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A bug in Dossier stopped the work on it; nothing was written.
+    #[error("a bug in Dossier stopped this write; the log says more")]
+    Panicked,
     /// The writer has stopped: the process is going down.
     #[error("the process is stopping")]
     Stopped,

@@ -36,6 +36,8 @@ mod secrets;
 mod signals;
 mod statement;
 mod sweep;
+#[cfg(test)]
+mod testing;
 mod ticks;
 mod tokens;
 mod workspaces;

@@ -1,11 +1,13 @@
 //! What time alone changes: leases of workers that are gone, bodies that may be cut.
 
+use sea_orm::Value;
+
 use super::database::Tx;
 use super::error::StoreError;
-use super::statement::{int, json, ms, sql, uuid};
+use super::statement::{int, json, json_ids, ms, sql};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::ids::WorkerId;
+use crate::domain::ids::RunId;
 use crate::domain::retry::MAX_LOST;
 
 /// Longest body in the history, in characters, of runs that are neither the last good nor the
@@ -15,10 +17,12 @@ pub(super) const SHORT_BODY: usize = 65_536;
 impl Tx {
     /// Gives runs back to the queue whose worker is gone. Their attempt stays in the history
     /// with an unknown outcome and uses up no retry; the same key goes with the next one.
-    /// A worker never takes over what it is still working on.
-    pub async fn release_lost(&self, own: WorkerId, now: Instant) -> Result<u64, StoreError> {
-        let lost = "status = 'running' AND lease_until < $1 AND worker_id <> $2";
-        let values = || vec![ms(now), uuid(own.0)];
+    /// A process never takes over what its own worker still works on (`held`).
+    pub async fn release_lost(&self, held: &[RunId], now: Instant) -> Result<u64, StoreError> {
+        let lost =
+            "status = 'running' AND lease_until < $1 AND hex(id) NOT IN (SELECT value FROM json_each($2))";
+        let held = json_ids(held);
+        let values = || vec![ms(now), held.clone()];
         let attempts = format!(
             "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
              SELECT id, attempt, MAX(COALESCE(started_at, $1), lease_until - 15000), $1, 'unknown' FROM run WHERE {lost} \
@@ -33,7 +37,7 @@ impl Tx {
              updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
         );
         self.execute(sql(touched, values())).await?;
-        self.end_hopeless(own, now).await?;
+        self.end_hopeless(lost, &held, now).await?;
         let released = format!(
             "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1, lost = lost + 1, \
              attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
@@ -42,16 +46,16 @@ impl Tx {
     }
 
     /// Ends runs that have lost too many workers: they may be what kills them.
-    async fn end_hopeless(&self, own: WorkerId, now: Instant) -> Result<(), StoreError> {
+    async fn end_hopeless(&self, lost: &str, held: &Value, now: Instant) -> Result<(), StoreError> {
         let failure =
             Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
         let error = RunError::new(failure, "Dossier", 0, now, Follow::Over);
-        let hopeless = "status = 'running' AND lease_until < $1 AND worker_id <> $2 AND lost >= $3";
-        let values = || vec![ms(now), uuid(own.0), int(MAX_LOST), json(&error)];
+        let hopeless = format!("{lost} AND lost >= $3");
+        let values = || vec![ms(now), held.clone(), int(MAX_LOST), json(&error)];
         let states = format!(
             "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
              SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $4, id FROM run WHERE {hopeless} \
-             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, \
+             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, owed = FALSE, \
              run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
              error = excluded.error, failed_run_id = excluded.failed_run_id"
         );
@@ -78,24 +82,12 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use chrono::DateTime;
-    use tokio_util::task::TaskTracker;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::clock::Rng;
-    use crate::store::close::CommitLimits;
-    use crate::store::database::{Store, StoreSettings};
-
-    struct Zero;
-
-    impl Rng for Zero {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(0);
-        }
-    }
+    use crate::domain::ids::WorkerId;
+    use crate::store::testing;
 
     const SETUP: [&str; 5] = [
         "PRAGMA defer_foreign_keys = ON",
@@ -106,30 +98,51 @@ mod tests {
          updated_at) VALUES (x'03', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
         "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
          begun, priority, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
-         created_at, worker_id, lease_until) SELECT field, x'01', x'03', x'02', 't', 1, field, 'manual', 'running', TRUE, \
-         1, 1, 4, 0, 0, field, 0, FALSE, FALSE, FALSE, 0, x'07', 0 \
-         FROM (SELECT 'f' AS field UNION SELECT 'g' UNION SELECT 'h')",
+         created_at, worker_id, lease_until) SELECT id, x'01', x'03', x'02', 't', 1, field, 'manual', 'running', TRUE, \
+         1, 1, 4, 0, 0, field, 0, FALSE, FALSE, FALSE, 0, x'00000000000000000000000000000007', 0 \
+         FROM (SELECT x'0000000000000000000000000000000A' AS id, 'f' AS field \
+         UNION SELECT x'0000000000000000000000000000000B', 'g' UNION SELECT x'0000000000000000000000000000000C', 'h')",
     ];
 
     #[tokio::test]
     async fn a_case_counts_each_run_that_lost_its_worker() {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
-        let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
-        let settings = StoreSettings { url, wait_for_disk: false, limits };
-        let store = Store::open(&settings, Arc::new(Zero), &TaskTracker::new()).await.unwrap();
+        let (_folder, store) = testing::store().await;
         let revision = store.write(|tx| {
             Box::pin(async move {
                 for statement in SETUP {
                     tx.execute(sql(statement, Vec::new())).await?;
                 }
                 let now = DateTime::from_timestamp(60, 0).unwrap();
-                assert_eq!(tx.release_lost(WorkerId(Uuid::nil()), now).await?, 3);
+                assert_eq!(tx.release_lost(&[], now).await?, 3);
                 let row = tx.one(sql("SELECT revision FROM cases", Vec::new())).await?.unwrap();
                 Ok::<i64, StoreError>(row.try_get_by_index(0)?)
             })
         });
         // It showed 13 while the three worked.
         assert_eq!(revision.await.unwrap(), 16);
+    }
+
+    #[tokio::test]
+    async fn a_process_keeps_what_it_works_on_and_nothing_else_of_its_name() {
+        let (_folder, store) = testing::store().await;
+        let run = |n| RunId(Uuid::from_u128(n));
+        let waiting = store.write(move |tx| {
+            Box::pin(async move {
+                for statement in SETUP {
+                    tx.execute(sql(statement, Vec::new())).await?;
+                }
+                let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+                let worker = WorkerId(Uuid::from_u128(7));
+                let lost = tx.renew_leases(worker, &[run(0xa), run(0xd)], at(70)).await?;
+                assert_eq!(lost, [run(0xd)]);
+                // The lease of the first is renewed, the second is worked on, the third is an orphan.
+                assert_eq!(tx.release_lost(&[run(0xb)], at(60)).await?, 1);
+                let rows = tx.all(sql("SELECT id FROM run WHERE status = 'queued'", Vec::new())).await?;
+                Ok::<Vec<Uuid>, StoreError>(
+                    rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
+                )
+            })
+        });
+        assert_eq!(waiting.await.unwrap(), [run(0xc).0]);
     }
 }

@@ -5,8 +5,10 @@
 //! stand in two lines: what people wait for (creations and changes), and what the engine and the
 //! clock bring. The desk behind them serves the first line first.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -27,7 +29,9 @@ const WAITING: usize = 4096;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-pub(super) type Work = Box<dyn for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, (bool, Finish)> + Send>;
+/// Gets its transaction, or why there is none; answers whether to commit.
+pub(super) type Work =
+    Box<dyn for<'t> FnOnce(Result<&'t Tx, StoreError>) -> BoxFuture<'t, (bool, Finish)> + Send>;
 
 /// Something to write.
 pub(super) enum Command {
@@ -39,6 +43,11 @@ pub(super) enum Command {
     /// Work that nobody waits for.
     Later(Work),
     Stop,
+}
+
+/// Does it; a bug costs this piece of work and not the writer, on which everybody depends.
+pub(super) async fn caught<T, E: From<StoreError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(E::from(StoreError::Panicked)))
 }
 
 /// The way to the writer's task.
@@ -59,7 +68,7 @@ impl Writer {
     ) -> Self {
         let (people, from_people) = mpsc::channel(WAITING);
         let (engine, from_engine) = mpsc::channel(WAITING);
-        tasks.spawn(Desk { connection, signals, limits, rng }.serve(from_people, from_engine));
+        tasks.spawn(Desk::new(connection, signals, limits, rng).serve(from_people, from_engine));
         Self { people, engine }
     }
 
@@ -93,7 +102,10 @@ impl Writer {
         let (reply, answer) = oneshot::channel::<Result<T, E>>();
         let work: Work = Box::new(move |tx| {
             Box::pin(async move {
-                let result = work(tx).await;
+                let result = match tx {
+                    Ok(tx) => caught(work(tx)).await,
+                    Err(error) => Err(E::from(error)),
+                };
                 let commit = result.is_ok();
                 let finish: Finish = Box::new(move |committed| {
                     let _ = reply.send(committed.map_err(E::from).and(result));
@@ -103,5 +115,34 @@ impl Writer {
         });
         self.send(if later { Command::Later(work) } else { Command::Work(work) }).await?;
         answer.await.map_err(|_| E::from(StoreError::Stopped))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::statement::sql;
+    use crate::store::testing;
+
+    #[tokio::test]
+    async fn a_bug_in_one_write_undoes_that_write_and_no_other() {
+        let (_folder, store) = testing::store().await;
+        let row = "INSERT INTO cache_purge (workspace_id, scope, epoch) VALUES (x'01', $1, 1)";
+        let struck: Result<(), StoreError> = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.execute(sql(row, vec!["lost".into()])).await?;
+                    panic!("a bug");
+                })
+            })
+            .await;
+        assert!(matches!(struck, Err(StoreError::Panicked)), "{struck:?}");
+        let written: Result<u64, StoreError> = store
+            .write(move |tx| Box::pin(async move { tx.execute(sql(row, vec!["kept".into()])).await }))
+            .await;
+        assert_eq!(written.unwrap(), 1);
+        let tx = store.read().await.unwrap();
+        let kept = tx.number(sql("SELECT count(*) FROM cache_purge", Vec::new())).await.unwrap();
+        assert_eq!(kept, 1);
     }
 }
