@@ -19,7 +19,7 @@ use crate::domain::redact::Label;
 use crate::domain::sealing::Sealed;
 use crate::domain::secret::{HIDDEN, SecretText};
 
-const SEALED: &str = "$sealed";
+pub(super) const SEALED: &str = "$sealed";
 
 /// The case type whose credentials are meant.
 #[derive(Clone, Copy)]
@@ -163,14 +163,14 @@ fn auths(definition: &mut Value) -> impl Iterator<Item = (FieldKey, &mut Map<Str
 }
 
 /// Names of the members that hold a credential, or stand for one.
-fn members(auth: &Map<String, Value>) -> Vec<String> {
+pub(super) fn members(auth: &Map<String, Value>) -> Vec<String> {
     let literal = credential_members(&Value::Object(auth.clone()));
     let literal = |name: &str| literal.iter().any(|pointer| pointer.strip_prefix('/') == Some(name));
     let names = auth.iter().filter(|(name, value)| *value == HIDDEN || literal(name));
     names.map(|(name, _)| name.clone()).collect()
 }
 
-fn sealed_text(member: &Value) -> Option<&str> {
+pub(super) fn sealed_text(member: &Value) -> Option<&str> {
     member.get(SEALED)?.as_str()
 }
 
