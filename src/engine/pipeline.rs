@@ -15,6 +15,7 @@ pub(super) async fn attempt(engine: &Engine, run: ClaimedRun) -> Result<(), Engi
 
 async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<CaseEffect, Stop> {
     let mut prepared = prepare::prepare(engine, run).await?;
+    trace.connection = prepared.plan_of_connection();
     let request = seal::render(engine, run, &mut prepared, trace).await?;
     let prepared = Arc::new(prepared);
     let fetched = cached::answer(engine, run, &prepared, request, trace).await?;

@@ -12,7 +12,7 @@ use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse};
 use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
 
-/// Milliseconds for one attempt when the field names none.
+/// Milliseconds for one attempt when neither the field nor its connection names any.
 const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// A complete answer, redacted, and what the provider asked for with it.
@@ -31,7 +31,8 @@ pub(super) async fn send(
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let timeout_ms = call.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS);
+    let inherited = prepared.connection().and_then(|connection| connection.timeout_ms);
+    let timeout_ms = call.timeout_ms.or(inherited).unwrap_or(DEFAULT_TIMEOUT_MS);
     if engine.time_is_up.is_cancelled() {
         return Err(Stop::Stopped);
     }

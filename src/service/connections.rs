@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use url::{Origin, Url};
 
 use super::actor::Actor;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName, LaneSettings};
-use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
 use super::once;
 use super::page::{Page, PageRequest};
@@ -65,7 +65,6 @@ pub struct Connections {
     rng: SharedRng,
     vault: Vault,
     plans: Plans,
-    compiled: ConnectionPlans,
 }
 
 /// A definition on its way in.
@@ -94,9 +93,8 @@ impl Connections {
         rng: SharedRng,
         vault: Vault,
         plans: Plans,
-        compiled: ConnectionPlans,
     ) -> Self {
-        Self { store, clock, rng, vault, plans, compiled }
+        Self { store, clock, rng, vault, plans }
     }
 
     /// The connections of the workspace, by key.
@@ -176,7 +174,7 @@ impl Connections {
             return Err(ServiceError::AlreadyExists(detail));
         }
         let moved = match &before {
-            Some(before) => self.compiled.of_row(before).await?.connection().origin() != connection.origin(),
+            Some(before) => origin(&before.definition) != connection.base_url.as_ref().map(Url::origin),
             None => false,
         };
         let mut definition = connection.normal_form();
@@ -308,6 +306,11 @@ pub(super) async fn find(
     key: &ConnectionKey,
 ) -> Result<ConnectionRow, ServiceError> {
     tx.find_connection(workspace, key).await?.ok_or(ServiceError::NotFound("connection"))
+}
+
+/// Scheme, host and port of a kept definition.
+fn origin(definition: &Value) -> Option<Origin> {
+    Url::parse(definition.get("base_url")?.as_str()?).ok().map(|url| url.origin())
 }
 
 /// The lane of a connection.

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::access::REMEMBERED;
 use super::credentials::{self, Home};

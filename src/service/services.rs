@@ -66,14 +66,8 @@ impl Services {
         let schedules =
             Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
         let compiled = ConnectionPlans::new(store.clone(), vault.clone());
-        let connections = Connections::new(
-            store.clone(),
-            clock.clone(),
-            rng.clone(),
-            vault.clone(),
-            plans.clone(),
-            compiled.clone(),
-        );
+        let connections =
+            Connections::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone());
         let secrets = Secrets::new(
             store.clone(),
             clock.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
-use url::{Origin, Url};
+use url::Url;
 
 use crate::domain::api_call::{Compiler, read_headers};
 use crate::domain::auth::Auth;
@@ -87,11 +87,6 @@ impl Connection {
     /// All secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &String> {
         self.header_secrets.union(&self.auth_secrets)
-    }
-
-    /// Scheme, host and port of the base URL.
-    pub fn origin(&self) -> Option<Origin> {
-        self.base_url.as_ref().map(Url::origin)
     }
 
     /// Whether a request of this URL stays with the provider, so that headers and credentials of
