@@ -6,6 +6,7 @@ use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::connection::connections;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -21,10 +22,8 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [cache(), case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let cases = [cache(), case_types(), cases(), refreshes(), connections(), runs(), schedules()];
+    cases.into_iter().chain([secrets(), tokens(), service()]).flatten().collect()
 }
 
 fn cache() -> Vec<Call> {
