@@ -15,7 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, connections, docs, fields, health, metrics, openapi, runs, schedules, secrets, tokens,
+    cache, case_types, cases, connections, docs, fields, health, metrics, openapi, runs, schedules, secrets,
+    tokens,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -32,10 +33,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
         .service(at("/connections").get(connections::list).post(connections::create))
         .service(
-            at("/connections/{key}")
-                .get(connections::get)
-                .put(connections::put)
-                .delete(connections::delete),
+            at("/connections/{key}").get(connections::get).put(connections::put).delete(connections::delete),
         )
         .service(at("/connections/{key}/enable").post(connections::enable))
         .service(at("/connections/{key}/disable").post(connections::disable))

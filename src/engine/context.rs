@@ -63,7 +63,8 @@ impl Engine {
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
-        let Services { store, plans, connection_plans: connections, secrets, metrics, clock, .. } = services.clone();
+        let Services { store, plans, connection_plans: connections, secrets, metrics, clock, .. } =
+            services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {

@@ -131,11 +131,13 @@ async fn connection(
     let Some(key) = &call.connection else { return Ok(None) };
     let found = engine.connections.current(run.workspace, key).await?;
     let Some((plan, _)) = found else {
-        let detail = format!("the connection `{key}` does not exist any more: set it with PUT /v1/connections/{key}");
+        let detail =
+            format!("the connection `{key}` does not exist any more: set it with PUT /v1/connections/{key}");
         return Err(Failure::new(FailureCode::ConnectionDisabled, detail).into());
     };
     if call.request.url.is_relative() && plan.connection().base_url.is_none() {
-        let detail = format!("the connection `{key}` has no `base_url` that the url of the field could follow");
+        let detail =
+            format!("the connection `{key}` has no `base_url` that the url of the field could follow");
         return Err(Failure::new(FailureCode::TemplateFailed, detail).into());
     }
     Ok(Some(plan))

@@ -46,9 +46,7 @@ pub fn hide(definition: &mut Value) {
 /// Ids of the master keys that the credentials of a definition are sealed with.
 pub fn key_ids(definition: &Value) -> Vec<String> {
     let members = definition.get("auth").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    members
-        .filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id()))
-        .collect()
+    members.filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id())).collect()
 }
 
 /// Opens what is sealed, in its place; answers it, too.

@@ -86,11 +86,7 @@ impl ConnectionPlans {
     }
 
     /// All connections of a workspace, by key, as this transaction sees them.
-    pub async fn all_in(
-        &self,
-        tx: &Tx,
-        workspace: WorkspaceId,
-    ) -> Result<Vec<ConnectionPlan>, ServiceError> {
+    pub async fn all_in(&self, tx: &Tx, workspace: WorkspaceId) -> Result<Vec<ConnectionPlan>, ServiceError> {
         let mut all = Vec::new();
         for row in tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await? {
             all.push(self.of_row(&row).await?);
@@ -116,10 +112,8 @@ impl ConnectionPlans {
             return Ok(());
         }
         let (id, version) = (plan.id(), plan.version());
-        let written = self
-            .store
-            .write(move |tx| Box::pin(async move { tx.prove_connection(id, version).await }))
-            .await;
+        let written =
+            self.store.write(move |tx| Box::pin(async move { tx.prove_connection(id, version).await })).await;
         if written.is_err() {
             plan.0.proved.store(false, Ordering::Relaxed);
         }

@@ -87,13 +87,7 @@ struct Saved {
 
 impl Connections {
     /// On this database.
-    pub fn new(
-        store: Store,
-        clock: SharedClock,
-        rng: SharedRng,
-        vault: Vault,
-        plans: Plans,
-    ) -> Self {
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, plans: Plans) -> Self {
         Self { store, clock, rng, vault, plans }
     }
 
@@ -336,7 +330,8 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
     };
     let differs = body.get("key").is_some_and(|own| !own.is_null() && own != key.as_str());
     let mut with_key = Map::from_iter([("key".to_owned(), Value::from(key.as_str()))]);
-    with_key.extend(body.iter().filter(|(name, _)| *name != "key").map(|(name, it)| (name.clone(), it.clone())));
+    with_key
+        .extend(body.iter().filter(|(name, _)| *name != "key").map(|(name, it)| (name.clone(), it.clone())));
     let parsed = Connection::parse(&Value::Object(with_key), known);
     if !differs {
         return parsed.map_err(ServiceError::Invalid);

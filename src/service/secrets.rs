@@ -195,14 +195,17 @@ impl Secrets {
     async fn tell_lanes(&self, tx: &Tx, workspace: WorkspaceId, secret: &str) -> Result<(), ServiceError> {
         let mut keys: BTreeSet<ConnectionKey> = BTreeSet::new();
         for plan in self.connections.all_in(tx, workspace).await? {
-            keys.extend(plan.connection().secrets().any(|used| used == secret).then(|| plan.connection().key.clone()));
+            keys.extend(
+                plan.connection().secrets().any(|used| used == secret).then(|| plan.connection().key.clone()),
+            );
         }
         for plan in self.plans.all_current_in(tx, workspace).await? {
             let calls = plan.case_type.api_calls().filter(|(_, call)| call.secrets.contains(secret));
             keys.extend(calls.filter_map(|(_, call)| call.connection.clone()));
         }
         for connection in keys {
-            connection_lanes::secret_changed(tx, &LaneName { workspace, connection }, self.clock.now()).await?;
+            connection_lanes::secret_changed(tx, &LaneName { workspace, connection }, self.clock.now())
+                .await?;
         }
         Ok(())
     }

@@ -55,8 +55,7 @@ pub struct ConnectionNow {
     pub status: ConnectionStatus,
 }
 
-const COLUMNS: &str =
-    "id, workspace_id, key, version, definition, status, changes, created_at, updated_at";
+const COLUMNS: &str = "id, workspace_id, key, version, definition, status, changes, created_at, updated_at";
 
 fn connection(row: &QueryResult) -> Result<ConnectionRow, StoreError> {
     let mut columns = Columns::of("connection", row)?;
@@ -182,8 +181,7 @@ impl Tx {
 
     /// The provider has answered at this version: a connection that was only configured is active.
     pub async fn prove_connection(&self, id: ConnectionId, version: i64) -> Result<(), StoreError> {
-        let statement =
-            "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status = 'configured'";
+        let statement = "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status = 'configured'";
         self.execute(sql(statement, vec![uuid(id.0), int(version)])).await.map(drop)
     }
 

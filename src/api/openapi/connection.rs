@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use utoipa::openapi::{HttpMethod, Required};
-use utoipa::{ToSchema, openapi::schema::Schema, openapi::RefOr};
+use utoipa::{ToSchema, openapi::RefOr, openapi::schema::Schema};
 use uuid::Uuid;
 
 use super::call::{Call, call};
@@ -136,7 +136,9 @@ fn shown() -> RefOr<Schema> {
 /// Connections.
 pub fn connections() -> Vec<Call> {
     const JSON: &[&str] = &["application/json"];
-    let one = |method, url, id, summary| call(method, url, id, summary).path("key", "Key of the connection.", key());
+    let one = |method, url, id, summary| {
+        call(method, url, id, summary).path("key", "Key of the connection.", key())
+    };
     let act = |url, id, summary, done| {
         one(HttpMethod::Post, url, id, summary).needs(Builder).answers(
             200,
@@ -163,11 +165,16 @@ pub fn connections() -> Vec<Call> {
             .body(JSON, Required::True, is::<ConnectionDefinition>())
             .answers(200, "It has a new version, or is the same as before.", shown(), &["ETag"])
             .answers(201, "It is new.", shown(), &["Location", "ETag"]),
-        one(HttpMethod::Delete, "/v1/connections/{key}", "delete_connection", "Removes an unused connection.")
-            .needs(Builder)
-            .expects()
-            .answers_nothing(204, "It is gone.", &[])
-            .refuses(409),
+        one(
+            HttpMethod::Delete,
+            "/v1/connections/{key}",
+            "delete_connection",
+            "Removes an unused connection.",
+        )
+        .needs(Builder)
+        .expects()
+        .answers_nothing(204, "It is gone.", &[])
+        .refuses(409),
         act("/v1/connections/{key}/enable", "enable_connection", "Switches a connection on.", "It is on."),
         act(
             "/v1/connections/{key}/disable",

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::domain::case_type::{Context, Known};
 use crate::domain::case_type::findings::{Findings, unknown_word};
 use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow};
+use crate::domain::case_type::{Context, Known};
 use crate::domain::problem::{code, join};
 use crate::domain::template::{
     Expression, JsonTextTemplate, Roots, Template, TemplateError, TextTemplate, UrlTemplate, ValueTemplate,

@@ -127,7 +127,9 @@ fn read_url(
         config.missing(
             "url",
             match base {
-                Base::Connection => "give the path that follows the connection's `base_url`, or a whole address",
+                Base::Connection => {
+                    "give the path that follows the connection's `base_url`, or a whole address"
+                }
                 _ => "give the whole address, with `https://`",
             },
         );

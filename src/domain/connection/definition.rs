@@ -20,8 +20,7 @@ use super::limits::{BreakerSettings, RateLimit};
 use super::read_limits::{form, read_breaker, read_rate_limit};
 
 /// Members that answers give and that mean nothing in a body.
-const READ_ONLY: [&str; 7] =
-    ["id", "version", "revision", "status", "created_at", "updated_at", "warnings"];
+const READ_ONLY: [&str; 7] = ["id", "version", "revision", "status", "created_at", "updated_at", "warnings"];
 /// Members of the contract that a later version brings.
 const LATER: [&str; 5] = ["endpoints", "redirects", "tls", "price_per_call", "budget"];
 const LONGEST_NAME: usize = 200;

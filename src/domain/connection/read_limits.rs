@@ -80,8 +80,7 @@ pub(super) fn read_breaker(connection: &mut Reader<'_, '_>) -> BreakerSettings {
     let Some(value) = connection.get("breaker") else { return settings };
     let at = connection.at("breaker");
     let Some(mut breaker) = Reader::open(value, at, connection.findings) else { return settings };
-    let mut number =
-        |name, most| breaker.whole(name, 1..=most).and_then(|number| u32::try_from(number).ok());
+    let mut number = |name, most| breaker.whole(name, 1..=most).and_then(|number| u32::try_from(number).ok());
     if let Some(failures) = number("failures", MOST_FAILURES) {
         settings.failures = failures;
     }

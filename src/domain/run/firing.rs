@@ -11,7 +11,9 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, RunId, ScheduleId, WorkspaceId};
+use crate::domain::ids::{
+    CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, RunId, ScheduleId, WorkspaceId,
+};
 use crate::domain::trigger::Trigger;
 
 /// A run that is to be queued.
