@@ -89,33 +89,64 @@ pub async fn health(
     Ok(HttpResponse::Ok().json(HealthView::from(&health)))
 }
 
-macro_rules! actions {
-    ($($(#[$doc:meta])* $name:ident = $action:ident;)*) => {$(
-        $(#[$doc])*
-        pub async fn $name(
-            services: Data<Services>,
-            caller: Caller<Builder>,
-            path: Path<ConnectionKey>,
-            _: Params<NoParameters>,
-            key: IdempotencyKey,
-        ) -> Result<HttpResponse, ApiError> {
-            let done = services.connections.act(&caller, &path, ConnectionAction::$action, key.0).await?;
-            Ok(present(HttpResponse::Ok(), done))
-        }
-    )*};
+/// Switches a connection on.
+pub async fn enable(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<ConnectionKey>,
+    _: Params<NoParameters>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let done = services.connections.act(&caller, &path, ConnectionAction::Enable, key.0).await?;
+    Ok(present(HttpResponse::Ok(), done))
 }
 
-actions! {
-    /// Switches a connection on.
-    enable = Enable;
-    /// Switches a connection off: automatic runs wait, manual ones fail.
-    disable = Disable;
-    /// Lets a connection go on that is on hold.
-    resume = Resume;
-    /// Opens the circuit by hand.
-    open_breaker = OpenBreaker;
-    /// Closes the circuit by hand.
-    close_breaker = CloseBreaker;
+/// Switches a connection off: automatic runs wait, manual ones fail.
+pub async fn disable(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<ConnectionKey>,
+    _: Params<NoParameters>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let done = services.connections.act(&caller, &path, ConnectionAction::Disable, key.0).await?;
+    Ok(present(HttpResponse::Ok(), done))
+}
+
+/// Lets a connection go on that is on hold.
+pub async fn resume(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<ConnectionKey>,
+    _: Params<NoParameters>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let done = services.connections.act(&caller, &path, ConnectionAction::Resume, key.0).await?;
+    Ok(present(HttpResponse::Ok(), done))
+}
+
+/// Opens the circuit by hand.
+pub async fn open_breaker(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<ConnectionKey>,
+    _: Params<NoParameters>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let done = services.connections.act(&caller, &path, ConnectionAction::OpenBreaker, key.0).await?;
+    Ok(present(HttpResponse::Ok(), done))
+}
+
+/// Closes the circuit by hand.
+pub async fn close_breaker(
+    services: Data<Services>,
+    caller: Caller<Builder>,
+    path: Path<ConnectionKey>,
+    _: Params<NoParameters>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let done = services.connections.act(&caller, &path, ConnectionAction::CloseBreaker, key.0).await?;
+    Ok(present(HttpResponse::Ok(), done))
 }
 
 /// A connection with its `ETag`.

@@ -9,7 +9,7 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
 use crate::domain::retry::{self, Budget, Failed, Next};
 use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
-use crate::service::{ConnectionPlan, ServiceError};
+use crate::service::ServiceError;
 use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
 /// Longest pause between two tries to commit.
@@ -50,24 +50,8 @@ pub(super) async fn record(
         ending.cached_from = cached_from;
     }
     count(engine, &trace, &verdict);
-    let proved = trace.connection.clone().filter(|_| succeeded(&verdict));
     let attempt = attempt(&run, trace, &verdict, at);
-    commit(engine, Closing { fingerprint, ..closing(run, at, attempt, verdict) }).await?;
-    if let Some(connection) = proved {
-        prove(engine, &connection).await;
-    }
-    Ok(())
-}
-
-fn succeeded(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Ended(ending) if ending.status == RunStatus::Succeeded)
-}
-
-/// The connection works. That nobody could note it harms nothing: the next success does.
-async fn prove(engine: &Engine, connection: &ConnectionPlan) {
-    if let Err(error) = engine.connections.proved(connection).await {
-        tracing::debug!(%error, "the status of a connection could not be written");
-    }
+    commit(engine, Closing { fingerprint, ..closing(run, at, attempt, verdict) }).await
 }
 
 /// The process stops and the attempt could not be ended in order: it stays with an unknown

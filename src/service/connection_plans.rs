@@ -106,18 +106,19 @@ impl ConnectionPlans {
     }
 
     /// The provider has answered a run as it should: a connection that was only configured is
-    /// active from now on. Told once per version and process.
-    pub async fn proved(&self, plan: &ConnectionPlan) -> Result<(), StoreError> {
+    /// active from now on. Told once per version and process; where it cannot be written, the next
+    /// success tells it again.
+    pub async fn proved(&self, plan: &ConnectionPlan) {
         if plan.0.proved.swap(true, Ordering::Relaxed) {
-            return Ok(());
+            return;
         }
         let (id, version) = (plan.id(), plan.version());
-        let written =
+        let written: Result<(), StoreError> =
             self.store.write(move |tx| Box::pin(async move { tx.prove_connection(id, version).await })).await;
-        if written.is_err() {
+        if let Err(error) = written {
             plan.0.proved.store(false, Ordering::Relaxed);
+            tracing::debug!(%error, "the status of a connection could not be written");
         }
-        written
     }
 }
 

@@ -1,13 +1,10 @@
-//! Connections: saved as a whole, one version after the other; switched, held and let go by hand.
+//! Connections: saved as a whole, one version after the other.
 //!
 //! A change writes the connection and its lane in one transaction (`connection_lanes.rs`). What is
-//! saved again unchanged stays the version it is. A connection that a case type names cannot be
-//! deleted, neither can one that a run under way still takes.
-
-use std::collections::BTreeSet;
+//! saved again unchanged stays the version it is.
 
 use serde_json::{Map, Value};
-use url::{Origin, Url};
+use url::Url;
 
 use super::actor::Actor;
 use super::case_types::known;
@@ -42,21 +39,6 @@ pub struct ConnectionView {
     pub warnings: Vec<Problem>,
 }
 
-/// What somebody does to a connection by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionAction {
-    /// Switches it on.
-    Enable,
-    /// Switches it off.
-    Disable,
-    /// Ends its hold.
-    Resume,
-    /// Opens its circuit.
-    OpenBreaker,
-    /// Closes its circuit.
-    CloseBreaker,
-}
-
 /// The connections of all workspaces. Cheap to clone.
 #[derive(Clone)]
 pub struct Connections {
@@ -64,7 +46,7 @@ pub struct Connections {
     pub(super) clock: SharedClock,
     rng: SharedRng,
     vault: Vault,
-    plans: Plans,
+    pub(super) plans: Plans,
 }
 
 /// A definition on its way in.
@@ -167,10 +149,10 @@ impl Connections {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let moved = match &before {
-            Some(before) => origin(&before.definition) != connection.base_url.as_ref().map(Url::origin),
-            None => false,
-        };
+        let moved = before.as_ref().is_some_and(|before| is_moved(before, &connection));
+        if moved {
+            refuse_to_move(tx, &self.plans, save.workspace, &connection.key).await?;
+        }
         let mut definition = connection.normal_form();
         let stored = before.as_ref().map(|row| Stored { definition: &row.definition, moved });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };
@@ -196,35 +178,25 @@ impl Connections {
         let now = self.clock.now();
         let status = before.as_ref().map(|row| row.status);
         let status = ConnectionStatus::saved(status, connection.base_url.is_some(), moved);
-        let (row, is_new) = match before {
-            Some(mut row) => {
-                row.version += 1;
-                let paths = precondition::changed_paths(&row.definition, &definition);
-                row.changes.push(ConnectionChange { version: row.version, paths });
-                let forgotten = row.changes.len().saturating_sub(REMEMBERED_CHANGES);
-                row.changes.drain(..forgotten);
-                (ConnectionRow { definition, status, updated_at: now, ..row }, false)
-            }
-            None => {
-                let row = ConnectionRow {
-                    id: ConnectionId(self.rng.uuid(now)),
-                    workspace,
-                    key: connection.key.clone(),
-                    version: 1,
-                    definition,
-                    status,
-                    changes: Vec::new(),
-                    created_at: now,
-                    updated_at: now,
-                };
-                (row, true)
-            }
-        };
-        if is_new {
-            tx.insert_connection(&row).await?;
-        } else {
+        let row = if let Some(before) = before {
+            let row = ConnectionRow { status, updated_at: now, ..changed(before, definition) };
             tx.update_connection(&row).await?;
-        }
+            row
+        } else {
+            let row = ConnectionRow {
+                id: ConnectionId(self.rng.uuid(now)),
+                workspace,
+                key: connection.key.clone(),
+                version: 1,
+                definition,
+                status,
+                changes: Vec::new(),
+                created_at: now,
+                updated_at: now,
+            };
+            tx.insert_connection(&row).await?;
+            row
+        };
         let settings = LaneSettings {
             rate_limit: connection.rate_limit.clone(),
             breaker: connection.breaker,
@@ -233,64 +205,17 @@ impl Connections {
         connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
         Ok(row)
     }
+}
 
-    /// Does something to a connection by hand; with a key of the request once.
-    pub async fn act(
-        &self,
-        actor: &Actor,
-        key: &ConnectionKey,
-        action: ConnectionAction,
-        once: Option<Once>,
-    ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, key, now) = (actor.workspace, key.clone(), self.clock.now());
-        let row = self.store.write(move |tx| {
-            Box::pin(async move {
-                once::first(tx, once.as_ref()).await?;
-                let row = find(tx, workspace, &key).await?;
-                let lane = lane(&row);
-                match action {
-                    ConnectionAction::Enable => {
-                        let has_base = row.definition.get("base_url").is_some();
-                        tx.set_connection_status(row.id, ConnectionStatus::enabled(has_base)).await?;
-                        connection_lanes::switched(tx, &lane, false, now).await?;
-                    }
-                    ConnectionAction::Disable => {
-                        tx.set_connection_status(row.id, ConnectionStatus::Disabled).await?;
-                        connection_lanes::switched(tx, &lane, true, now).await?;
-                    }
-                    ConnectionAction::Resume => connection_lanes::resumed(tx, &lane, now).await?,
-                    ConnectionAction::OpenBreaker => connection_lanes::opened(tx, &lane, now).await?,
-                    ConnectionAction::CloseBreaker => connection_lanes::closed(tx, &lane, now).await?,
-                }
-                once::keep(tx, once.as_ref(), Kept::done(place(&key))).await?;
-                find(tx, workspace, &key).await
-            })
-        });
-        let row = row.await?;
-        self.store.signals().wake();
-        Ok(view(row, Vec::new()))
-    }
-
-    /// Deletes a connection that nobody uses, if it is as expected.
-    pub async fn delete(
-        &self,
-        actor: &Actor,
-        key: &ConnectionKey,
-        expected: Expected,
-    ) -> Result<(), ServiceError> {
-        let (workspace, key, plans) = (actor.workspace, key.clone(), self.plans.clone());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let row = find(tx, workspace, &key).await?;
-                    precondition::check_connection(Some(&row), &expected)?;
-                    refuse_in_use(tx, &plans, workspace, &key).await?;
-                    tx.delete_connection(row.id).await?;
-                    connection_lanes::removed(tx, &lane(&row)).await
-                })
-            })
-            .await
-    }
+/// The next version, and what it changed.
+fn changed(before: ConnectionRow, definition: Value) -> ConnectionRow {
+    let version = before.version + 1;
+    let paths = precondition::changed_paths(&before.definition, &definition);
+    let mut changes = before.changes;
+    changes.push(ConnectionChange { version, paths });
+    let forgotten = changes.len().saturating_sub(REMEMBERED_CHANGES);
+    changes.drain(..forgotten);
+    ConnectionRow { version, definition, changes, ..before }
 }
 
 /// A connection of the workspace.
@@ -302,9 +227,32 @@ pub(super) async fn find(
     tx.find_connection(workspace, key).await?.ok_or(ServiceError::NotFound("connection"))
 }
 
-/// Scheme, host and port of a kept definition.
-fn origin(definition: &Value) -> Option<Origin> {
-    Url::parse(definition.get("base_url")?.as_str()?).ok().map(|url| url.origin())
+/// Whether a connection that had an origin gives it up.
+fn is_moved(before: &ConnectionRow, now: &Connection) -> bool {
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    let before = before.definition.get("base_url").and_then(Value::as_str).and_then(origin);
+    before.is_some() && before != now.base_url.as_ref().map(Url::origin)
+}
+
+/// Refuses to take credentials that were typed into fields to another origin.
+async fn refuse_to_move(
+    tx: &Tx,
+    plans: &Plans,
+    workspace: WorkspaceId,
+    key: &ConnectionKey,
+) -> Result<(), ServiceError> {
+    let current = plans.all_current_in(tx, workspace).await?;
+    let typed = current.iter().filter(|plan| plan.types_credentials_over(key));
+    let users: Vec<String> = typed.map(|plan| plan.key.to_string()).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "fields of {} have credentials typed into their `auth` for the origin that `{key}` has now: make them secrets, \
+         or take them out, before `base_url` leads elsewhere",
+        users.join(", ")
+    );
+    Err(ServiceError::InUse { detail, users })
 }
 
 /// The lane of a connection.
@@ -313,11 +261,11 @@ pub(super) fn lane(row: &ConnectionRow) -> LaneName {
 }
 
 /// Where a connection stands, for answers to a repeated request.
-fn place(key: &ConnectionKey) -> String {
+pub(super) fn place(key: &ConnectionKey) -> String {
     format!("/v1/connections/{key}")
 }
 
-fn view(row: ConnectionRow, warnings: Vec<Problem>) -> ConnectionView {
+pub(super) fn view(row: ConnectionRow, warnings: Vec<Problem>) -> ConnectionView {
     let mut definition = row.definition.clone();
     connection_credentials::hide(&mut definition);
     ConnectionView { row, definition, warnings }
@@ -340,41 +288,4 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
     let mut problems = vec![Problem::new("/key", code::INVALID, message)];
     problems.extend(parsed.err().into_iter().flatten());
     Err(ServiceError::Invalid(problems))
-}
-
-/// Refuses to delete what case types or runs under way need.
-async fn refuse_in_use(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    key: &ConnectionKey,
-) -> Result<(), ServiceError> {
-    let current = plans.all_current_in(tx, workspace).await?;
-    let users: Vec<String> = current
-        .iter()
-        .filter(|plan| plan.connections().contains(key))
-        .map(|plan| plan.key.to_string())
-        .collect();
-    if !users.is_empty() {
-        let detail = format!(
-            "the connection `{key}` is used by {}; take it out of their fields first",
-            users.join(", ")
-        );
-        return Err(ServiceError::InUse { detail, users });
-    }
-    let mut users = BTreeSet::new();
-    for (id, version) in tx.versions_under_way(workspace).await? {
-        let plan = plans.version_in(tx, id, version).await?;
-        users.extend(plan.filter(|plan| plan.connections().contains(key)).map(|plan| plan.key.to_string()));
-    }
-    if users.is_empty() {
-        return Ok(());
-    }
-    let users: Vec<String> = users.into_iter().collect();
-    let detail = format!(
-        "runs under way of {} keep an older version that uses the connection `{key}`: wait for their end or cancel \
-         them first",
-        users.join(", ")
-    );
-    Err(ServiceError::InUse { detail, users })
 }

@@ -34,6 +34,7 @@ mod secrets;
 mod credentials;
 
 /// Connections: used, saved, and what they mean for their lanes.
+mod connection_actions;
 mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
@@ -86,10 +87,11 @@ pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
 pub use case_types::CaseTypes;
 pub use cases::Cases;
+pub use connection_actions::ConnectionAction;
 pub use connection_health::ConnectionHealth;
 pub use connection_lanes::LaneHealth;
 pub use connection_plans::{ConnectionPlan, ConnectionPlans};
-pub use connections::{ConnectionAction, ConnectionView, Connections};
+pub use connections::{ConnectionView, Connections};
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;

@@ -45,6 +45,15 @@ impl Plan {
         self.typed.get(field).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether credentials that were typed into a field go wherever this connection leads.
+    pub fn types_credentials_over(&self, connection: &ConnectionKey) -> bool {
+        self.case_type.api_calls().any(|(key, call)| {
+            call.connection.as_ref() == Some(connection)
+                && call.request.url.literal_origin().is_none()
+                && !self.credentials(key).is_empty()
+        })
+    }
+
     /// Names of the secrets that any of its fields uses.
     pub fn secrets(&self) -> BTreeSet<&str> {
         self.case_type.api_calls().flat_map(|(_, call)| &call.secrets).map(String::as_str).collect()

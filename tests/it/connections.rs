@@ -275,6 +275,12 @@ async fn a_typed_credential_is_sealed_hidden_and_dropped_with_its_origin() {
     app.filled(json!({})).await;
     assert_eq!(headers(&app.upstream.calls()[1], "authorization"), [format!("Bearer {MARKER}")]);
 
+    // A typed credential may be given before the address.
+    let early = json!({"auth": {"type": "bearer", "token": MARKER}});
+    let mut early = app.put("/v1/connections/early", &early).await.expect(201);
+    early["base_url"] = "https://early.example".into();
+    assert_eq!(app.put("/v1/connections/early", &early).await.expect(200)["auth"]["token"], "[hidden]");
+
     // Another origin gets nothing that was typed for this one.
     back["base_url"] = format!("http://localhost:{}", app.upstream.address().port()).into();
     let moved = app.put("/v1/connections/vies", &back).await.expect(200);
@@ -283,6 +289,28 @@ async fn a_typed_credential_is_sealed_hidden_and_dropped_with_its_origin() {
     back["base_url"] = app.upstream.url("/api").into();
     let refused = app.put("/v1/connections/vies", &back).await.expect(422);
     assert_eq!(refused["errors"][0]["pointer"], "/auth/token", "it is gone for good: {refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_field_stays_with_the_origin_too() {
+    let app = TestApp::spawn().await;
+    let elsewhere = json!({"base_url": "http://localhost:1/api"});
+    connect(&app, json!({})).await;
+    app.put("/v1/connections/other", &elsewhere).await.expect(201);
+    define(&app, json!({}), json!({"auth": {"type": "bearer", "token": MARKER}})).await;
+    let refused = app.put("/v1/connections/vies", &elsewhere).await;
+    assert_eq!((refused.status, refused.code()), (409, "in_use"), "{}", refused.body);
+    assert_eq!(refused.body["users"], json!(["test"]));
+    connect(&app, json!({"base_url": app.upstream.url("/v2")})).await;
+    // The same field over another connection: the stored credential does not come along.
+    let auth = json!({"type": "bearer", "token": "[hidden]"});
+    let field = |connection: &str| {
+        let config = json!({"connection": connection, "url": "/check", "auth": auth});
+        json!({"fields": [app.field("/x", json!({}), config)]})
+    };
+    app.put("/v1/case-types/test", &field("vies")).await.expect(200);
+    let refused = app.put("/v1/case-types/test", &field("other")).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/fields/0/api_config/auth/token");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,15 +106,14 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     let mut compiler = Compiler::for_connection(&context);
     let mut reader = Reader::open(body, "", findings)?;
     reader.ignore(&READ_ONLY);
-    let mut normal = Map::new();
     let key = read_key(&mut reader);
     let name = reader.text("name", LONGEST_NAME).map(str::to_owned);
     let description = reader.any_text("description", LONGEST_DESCRIPTION);
     let base_url = read_base_url(&mut reader);
-    let mut written = Map::new();
+    let mut written = Map::from_iter([("headers".to_owned(), json!({}))]);
     let headers = read_headers(&mut reader, &mut compiler, &mut written);
-    let header_secrets: BTreeSet<String> = std::mem::take(&mut compiler.secrets).into_keys().collect();
-    let auth = read_auth(&mut reader, &mut compiler);
+    let header_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
+    let auth = read_auth(&mut reader, &mut compiler, &mut written);
     let auth_secrets = compiler.secrets.into_keys().collect();
     let timeout_ms = reader.whole("timeout", 1..=LONGEST_TIMEOUT);
     let rate_limit = read_rate_limit(&mut reader);
@@ -125,38 +124,49 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     }
     doubt_headers(headers.as_deref().unwrap_or_default(), &mut reader);
     reader.finish(|_| None);
-    let (key, headers) = (key?, headers?);
-    let (auth, auth_form) = auth?;
-    let name = name.unwrap_or_else(|| key.to_string());
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            normal.insert(name.to_owned(), value);
-        }
-    };
-    add("key", Some(key.as_str().into()));
-    add("name", Some(name.as_str().into()));
-    add("description", description.map(Value::from));
-    add("base_url", base_url.as_ref().map(|(_, written)| Value::from(written.as_str())));
-    add("headers", Some(written.remove("headers").unwrap_or_else(|| json!({}))));
-    add("auth", auth_form);
-    add("timeout", timeout_ms.map(Value::from));
-    add("rate_limit", rate_limit.as_ref().map(form));
-    add("breaker", Some(form(&breaker)));
-    add("metadata", Some(Value::Object(metadata)));
-    let base_url = base_url.map(|(url, _)| url);
-    Some(Connection {
+    let key = key?;
+    let mut connection = Connection {
+        name: name.unwrap_or_else(|| key.to_string()),
         key,
-        name,
-        base_url,
-        headers,
-        auth,
+        base_url: base_url.as_ref().map(|(url, _)| url.clone()),
+        headers: headers?,
+        auth: auth?,
         timeout_ms,
         rate_limit,
         breaker,
         header_secrets,
         auth_secrets,
-        normal,
-    })
+        normal: Map::new(),
+    };
+    let base_url = base_url.map(|(_, text)| text);
+    connection.normal = normal(&connection, description, base_url, written, metadata);
+    Some(connection)
+}
+
+/// The definition as it is shown. What was not said and has no default stays absent.
+fn normal(
+    connection: &Connection,
+    description: Option<&str>,
+    base_url: Option<String>,
+    written: Map<String, Value>,
+    metadata: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut normal = Map::new();
+    let mut add = |name: &str, value: Option<Value>| {
+        normal.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    add("key", Some(connection.key.as_str().into()));
+    add("name", Some(connection.name.as_str().into()));
+    add("description", description.map(Value::from));
+    add("base_url", base_url.map(Value::from));
+    for (name, value) in written {
+        add(&name, Some(value));
+    }
+    add("timeout", connection.timeout_ms.map(Value::from));
+    add("rate_limit", connection.rate_limit.as_ref().map(form));
+    add("breaker", Some(form(&connection.breaker)));
+    add("metadata", Some(metadata.into()));
+    normal
 }
 
 fn read_key(reader: &mut Reader<'_, '_>) -> Option<ConnectionKey> {
@@ -187,11 +197,16 @@ fn read_base_url(reader: &mut Reader<'_, '_>) -> Option<(Url, String)> {
     }
 }
 
-/// The auth and, where it was given, its normal form.
-fn read_auth(reader: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>) -> Option<(Auth, Option<Value>)> {
+fn read_auth(
+    reader: &mut Reader<'_, '_>,
+    compiler: &mut Compiler<'_>,
+    written: &mut Map<String, Value>,
+) -> Option<Auth> {
     let at = reader.at("auth");
-    let Some(value) = reader.get("auth") else { return Some((Auth::None, None)) };
-    Auth::read(value, &at, compiler, reader.findings).map(|(auth, form)| (auth, Some(form)))
+    let Some(value) = reader.get("auth") else { return Some(Auth::None) };
+    let (auth, form) = Auth::read(value, &at, compiler, reader.findings)?;
+    written.insert("auth".to_owned(), form);
+    Some(auth)
 }
 
 fn read_metadata(reader: &mut Reader<'_, '_>) -> Map<String, Value> {
