@@ -55,15 +55,15 @@ pub struct ConnectionDefinition {
 #[expect(dead_code, reason = "it only describes")]
 pub struct RateLimitDefinition {
     /// Each of them holds.
-    #[schema(required = false, max_items = 10)]
-    windows: Vec<WindowDefinition>,
+    #[schema(max_items = 10)]
+    windows: Option<Vec<WindowDefinition>>,
     /// Calls in flight.
-    #[schema(required = false, minimum = 1, maximum = 1_000_000)]
-    concurrency: u32,
-    #[schema(required = false, minimum = 1, maximum = 1_000_000)]
-    limit: u32,
-    #[schema(required = false, minimum = 1, maximum = 2_678_400)]
-    period: u32,
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    concurrency: Option<u32>,
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    limit: Option<u32>,
+    #[schema(minimum = 1, maximum = 2_678_400)]
+    period: Option<u32>,
 }
 
 /// In no span of `period` seconds more than `limit` calls.
@@ -81,14 +81,13 @@ pub struct WindowDefinition {
 #[expect(dead_code, reason = "it only describes")]
 pub struct BreakerDefinition {
     /// Failures in a row; 5, unless given.
-    #[schema(required = false, minimum = 1, maximum = 1000)]
-    failures: u32,
+    #[schema(minimum = 1, maximum = 1000)]
+    failures: Option<u32>,
     /// Seconds until a probe; 30, unless given.
-    #[schema(required = false, minimum = 1, maximum = 86_400)]
-    open_seconds: u32,
+    #[schema(minimum = 1, maximum = 86_400)]
+    open_seconds: Option<u32>,
     /// `connection`, unless given.
-    #[schema(required = false)]
-    scope: BreakerScope,
+    scope: Option<BreakerScope>,
 }
 
 /// What has a circuit of its own.
