@@ -58,7 +58,9 @@ impl ConnectionPlan {
 
 /// All connections, compiled. Cheap to clone.
 #[derive(Clone)]
-pub struct ConnectionPlans {
+pub struct ConnectionPlans(Arc<Inner>);
+
+struct Inner {
     store: Store,
     vault: Vault,
     compiled: Cache<(ConnectionId, i64), Arc<Compiled>>,
@@ -67,7 +69,7 @@ pub struct ConnectionPlans {
 impl ConnectionPlans {
     /// On this database.
     pub fn new(store: Store, vault: Vault) -> Self {
-        Self { store, vault, compiled: Cache::new(COMPILED) }
+        Self(Arc::new(Inner { store, vault, compiled: Cache::new(COMPILED) }))
     }
 
     /// The connection with this key as it is now, and how far it has come.
@@ -76,9 +78,9 @@ impl ConnectionPlans {
         workspace: WorkspaceId,
         key: &ConnectionKey,
     ) -> Result<Option<(ConnectionPlan, ConnectionStatus)>, ServiceError> {
-        let tx = self.store.read().await?;
+        let tx = self.0.store.read().await?;
         let Some(now) = tx.connection_now(workspace, key).await? else { return Ok(None) };
-        if let Some(compiled) = self.compiled.get(&(now.id, now.version)).await {
+        if let Some(compiled) = self.0.compiled.get(&(now.id, now.version)).await {
             return Ok(Some((ConnectionPlan(compiled), now.status)));
         }
         let Some(row) = tx.find_connection(workspace, key).await? else { return Ok(None) };
@@ -97,11 +99,11 @@ impl ConnectionPlans {
     /// One row, compiled.
     pub async fn of_row(&self, row: &ConnectionRow) -> Result<ConnectionPlan, ServiceError> {
         let place = (row.id, row.version);
-        if let Some(compiled) = self.compiled.get(&place).await {
+        if let Some(compiled) = self.0.compiled.get(&place).await {
             return Ok(ConnectionPlan(compiled));
         }
-        let compiled = Arc::new(compile(row, &self.vault)?);
-        self.compiled.insert(place, compiled.clone()).await;
+        let compiled = Arc::new(compile(row, &self.0.vault)?);
+        self.0.compiled.insert(place, compiled.clone()).await;
         Ok(ConnectionPlan(compiled))
     }
 
@@ -113,8 +115,11 @@ impl ConnectionPlans {
             return;
         }
         let (id, version) = (plan.id(), plan.version());
-        let written: Result<(), StoreError> =
-            self.store.write(move |tx| Box::pin(async move { tx.prove_connection(id, version).await })).await;
+        let written: Result<(), StoreError> = self
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.prove_connection(id, version).await }))
+            .await;
         if let Err(error) = written {
             plan.0.proved.store(false, Ordering::Relaxed);
             tracing::debug!(%error, "the status of a connection could not be written");

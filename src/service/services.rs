@@ -1,5 +1,7 @@
 //! All use cases, as the doors get them.
 
+use std::sync::Arc;
+
 use super::access::Access;
 use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
@@ -27,7 +29,7 @@ pub struct Services {
     /// Case types.
     pub case_types: CaseTypes,
     /// Connections.
-    pub connections: Connections,
+    pub connections: Arc<Connections>,
     /// Compiled connections.
     pub connection_plans: ConnectionPlans,
     /// Compiled case types.
@@ -77,7 +79,7 @@ impl Services {
             compiled.clone(),
         );
         Self {
-            connections,
+            connections: Arc::new(connections),
             connection_plans: compiled,
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets,
