@@ -26,8 +26,8 @@ pub(super) struct LaneName {
 /// What the lane is told when a connection was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LaneSettings {
-    /// What the provider bears at most.
-    pub(super) rate_limit: Option<RateLimit>,
+    /// What the provider bears at most; empty: anything.
+    pub(super) limits: RateLimit,
     /// When it counts as down.
     pub(super) breaker: BreakerSettings,
     /// Whether somebody has switched the connection off.

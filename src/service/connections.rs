@@ -198,7 +198,7 @@ impl Connections {
             row
         };
         let settings = LaneSettings {
-            rate_limit: connection.rate_limit.clone(),
+            limits: connection.rate_limit.clone().unwrap_or_default(),
             breaker: connection.breaker,
             disabled: status == ConnectionStatus::Disabled,
         };

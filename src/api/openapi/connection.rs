@@ -163,7 +163,8 @@ pub fn connections() -> Vec<Call> {
             .expects()
             .body(JSON, Required::True, is::<ConnectionDefinition>())
             .answers(200, "It has a new version, or is the same as before.", shown(), &["ETag"])
-            .answers(201, "It is new.", shown(), &["Location", "ETag"]),
+            .answers(201, "It is new.", shown(), &["Location", "ETag"])
+            .refuses(409),
         one(
             HttpMethod::Delete,
             "/v1/connections/{key}",
