@@ -154,10 +154,11 @@ impl Tx {
         self.execute(sql(statement, values)).await.map(drop)
     }
 
-    /// Writes a new version of a connection over the one before.
+    /// Writes a new version of a connection over the one before. Where another process has just
+    /// written one, nobody's change is lost: this one has to be made again.
     pub async fn update_connection(&self, row: &ConnectionRow) -> Result<(), StoreError> {
         let statement = "UPDATE connection SET version = $1, definition = $2, status = $3, changes = $4, \
-             updated_at = $5 WHERE id = $6";
+             updated_at = $5 WHERE id = $6 AND version + 1 = $1";
         let values = vec![
             int(row.version),
             json(&row.definition),
@@ -166,7 +167,10 @@ impl Tx {
             ms(row.updated_at),
             uuid(row.id.0),
         ];
-        self.execute(sql(statement, values)).await.map(drop)
+        if self.execute(sql(statement, values)).await? == 0 {
+            return Err(StoreError::Unavailable("the connection was changed at the same moment".to_owned()));
+        }
+        Ok(())
     }
 
     /// Says how far a connection has come.
