@@ -174,8 +174,7 @@ fn renamed(failure: Failure, limited: bool) -> Failure {
 
 /// What the metrics say of it. An attempt that sent nothing is no call.
 fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
-    // Connections come with a later step; until then every field is without one.
-    let connection = None;
+    let connection = trace.connection.as_ref().map(|plan| plan.connection().key.as_str());
     let Some(phases) = &trace.phases else { return };
     let (outcome, error) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None),

@@ -81,7 +81,7 @@ async fn gives_way(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Re
 /// The request and its fingerprint.
 fn seen(run: &ClaimedRun, prepared: &Prepared, trace: &mut Trace) -> Result<(Rendered, Vec<u8>), Stop> {
     let request = render::render(prepared, trace)?;
-    let varies = prepared.call().is_some_and(|call| call.request.varies);
+    let varies = prepared.varies();
     let print = if varies { standing(run, prepared)? } else { fingerprint(&request, None) };
     Ok((request, print))
 }

@@ -13,6 +13,9 @@ mod cache;
 mod case_types;
 
 #[cfg(test)]
+mod connections;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
