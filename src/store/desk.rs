@@ -134,7 +134,13 @@ impl Desk {
             Err(error) => return tracing::error!(%error, "no transaction could be begun"),
         };
         let (commit, finish) = work(&tx).await;
-        let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
+        let done = if commit {
+            tx.0.commit().await
+        } else {
+            // Trouble with it hides nothing: the work has an error of its own to tell.
+            drop(tx.0.rollback().await);
+            Ok(())
+        };
         // Who is answered finds the wake-up done.
         self.signals.wake();
         finish(done.map_err(StoreError::from));

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database cannot be reached, is busy, read-only or full; repeating may help.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database has no room left: a full disk.
+    #[error("the database has no space left: {0}")]
+    Full(String),
     /// The database refused a statement.
     #[error("the database refused a statement: {0}")]
     Refused(String),
@@ -33,7 +36,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again later can help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Stopped)
+        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Stopped)
     }
 }
 
@@ -45,6 +48,9 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
             return Self::Duplicate(message);
+        }
+        if is_full(&error) {
+            return Self::Full(error.to_string());
         }
         let code = match &error {
             DbErr::Exec(RuntimeErr::SqlxError(e))
@@ -61,4 +67,21 @@ impl From<DbErr> for StoreError {
             Self::Refused(error.to_string())
         }
     }
+}
+
+/// Codes for a full disk: `SQLITE_FULL`, `SQLITE_IOERR_WRITE` (what a limit on the size of files comes
+/// to), and PostgreSQL's `disk_full`.
+const FULL: [&str; 3] = ["13", "778", "53100"];
+
+fn is_full(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    cause
+        .as_database_error()
+        .and_then(sea_orm::sqlx::error::DatabaseError::code)
+        .is_some_and(|code| FULL.contains(&&*code))
 }
