@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::database_file;
 use super::http::listen;
+use super::presence::Presence;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
@@ -49,6 +50,8 @@ pub struct App {
     stop: CancellationToken,
     tasks: TaskTracker,
     writer_tasks: TaskTracker,
+    /// Held until the last task is done.
+    _presence: Presence,
 }
 
 /// Opens the database and puts the use cases on it; what commands without a worker need, too.
@@ -136,6 +139,7 @@ impl App {
             worker: engine.worker,
             retention: Retention::new(days),
         };
+        let presence = Presence::begin(&settings.database.url, || sweeper.take_over()).await?;
         let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
         // Who makes no calls claims no runs.
@@ -170,6 +174,7 @@ impl App {
             stop,
             tasks,
             writer_tasks,
+            _presence: presence,
         })
     }
 

@@ -30,6 +30,18 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
+    /// Gives back what a process left that is gone for certain: call it only where no other one
+    /// lives, and before this one claims.
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        let (worker, now) = (self.worker, self.clock.now());
+        let released =
+            self.store.write(move |tx| Box::pin(async move { tx.release_all(worker, now).await })).await?;
+        if released > 0 {
+            tracing::warn!(released, "runs of a process that is gone are queued again");
+        }
+        Ok(())
+    }
+
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let (worker, now) = (self.worker, self.clock.now());

@@ -17,7 +17,17 @@ impl Tx {
     /// with an unknown outcome and uses up no retry; the same key goes with the next one.
     /// A worker never takes over what it is still working on.
     pub async fn release_lost(&self, own: WorkerId, now: Instant) -> Result<u64, StoreError> {
-        let lost = "status = 'running' AND lease_until < $1 AND worker_id <> $2";
+        self.release(own, now, "status = 'running' AND lease_until < $1 AND worker_id <> $2").await
+    }
+
+    /// As [`Tx::release_lost`], without waiting for leases to end: for a process that knows that no
+    /// other one lives.
+    pub async fn release_all(&self, own: WorkerId, now: Instant) -> Result<u64, StoreError> {
+        self.release(own, now, "status = 'running' AND worker_id <> $2").await
+    }
+
+    /// `lost` is the condition that finds the runs; `$1` is now, `$2` this worker.
+    async fn release(&self, own: WorkerId, now: Instant, lost: &str) -> Result<u64, StoreError> {
         let values = || vec![ms(now), uuid(own.0)];
         let attempts = format!(
             "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
@@ -33,7 +43,7 @@ impl Tx {
              updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
         );
         self.execute(sql(touched, values())).await?;
-        self.end_hopeless(own, now).await?;
+        self.end_hopeless(own, now, lost).await?;
         let released = format!(
             "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1, lost = lost + 1, \
              attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
@@ -42,11 +52,11 @@ impl Tx {
     }
 
     /// Ends runs that have lost too many workers: they may be what kills them.
-    async fn end_hopeless(&self, own: WorkerId, now: Instant) -> Result<(), StoreError> {
+    async fn end_hopeless(&self, own: WorkerId, now: Instant, lost: &str) -> Result<(), StoreError> {
         let failure =
             Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
         let error = RunError::new(failure, "Dossier", 0, now, Follow::Over);
-        let hopeless = "status = 'running' AND lease_until < $1 AND worker_id <> $2 AND lost >= $3";
+        let hopeless = format!("{lost} AND lost >= $3");
         let values = || vec![ms(now), uuid(own.0), int(MAX_LOST), json(&error)];
         let states = format!(
             "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
@@ -124,7 +134,9 @@ mod tests {
                     tx.execute(sql(statement, Vec::new())).await?;
                 }
                 let now = DateTime::from_timestamp(60, 0).unwrap();
+                assert_eq!(tx.release_lost(WorkerId(Uuid::nil()), DateTime::UNIX_EPOCH).await?, 0);
                 assert_eq!(tx.release_lost(WorkerId(Uuid::nil()), now).await?, 3);
+                assert_eq!(tx.release_all(WorkerId(Uuid::nil()), now).await?, 0);
                 let row = tx.one(sql("SELECT revision FROM cases", Vec::new())).await?.unwrap();
                 Ok::<i64, StoreError>(row.try_get_by_index(0)?)
             })
