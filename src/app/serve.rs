@@ -30,8 +30,9 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
     let options = AppOptions { serves, ticks: true };
     let app =
         App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
-    if let Some(address) = app.address {
-        tracing::info!(%address, "serving");
+    match app.address {
+        Some(address) => tracing::info!(%address, "serving"),
+        None => tracing::info!("working"),
     }
     told_to_stop().await?;
     tracing::info!("stopping: calls in flight get {} s", settings.server.drain_seconds);

@@ -70,6 +70,9 @@ mod metrics;
 mod process;
 
 #[cfg(test)]
+mod processes;
+
+#[cfg(test)]
 mod real_http;
 
 #[cfg(test)]
