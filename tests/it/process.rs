@@ -111,16 +111,11 @@ impl Process {
         Self { child, base, log }
     }
 
-    /// Waits until its log has a line with this text.
-    pub async fn logged(&self, text: &str) {
+    /// Waits until its log has so many lines with this text.
+    pub async fn logged(&self, text: &str, times: usize) {
         let mut log = self.log.clone();
-        let seen = log.wait_for(|lines| lines.iter().any(|line| line.contains(text))).await;
-        assert!(seen.is_ok(), "the process ended without `{text}` in its log");
-    }
-
-    /// How many lines of its log have this text.
-    pub fn count_logged(&self, text: &str) -> usize {
-        self.log.borrow().iter().filter(|line| line.contains(text)).count()
+        let said = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= times;
+        assert!(log.wait_for(said).await.is_ok(), "the process ended without `{text}` in its log");
     }
 
     /// Its number.

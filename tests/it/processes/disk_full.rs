@@ -8,7 +8,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseBackend, Statement};
 use serde_json::{Value, json};
@@ -80,9 +79,8 @@ async fn begin(launch: impl FnOnce(Launch) -> Launch) -> (Ledger, Fleet) {
         if held { reply.held() } else { reply }
     })
     .await;
-    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let (first, folder) = Fleet::launch(&ledger.upstream.authority(), None);
     std::fs::create_dir(folder.path().join("data")).unwrap();
-    let first = Launch::serve(folder.path()).with("NETWORK__ALLOW", ledger.upstream.authority());
     let fleet = Fleet::of(1, launch(first), folder).await;
     crowd::define(&fleet.doors(), &ledger.upstream.url("/post")).await;
     (ledger, fleet)
@@ -129,7 +127,7 @@ async fn full_and_free_again(ledger: &Ledger, fleet: &Fleet, disk: &dyn Disk) ->
     writes_are_sent_away(&doors, &made[0].1).await;
     reads_go_on(&doors, &made[0].1).await;
     ledger.upstream.release();
-    fleet.members()[0].logged("the result cannot be written yet").await;
+    fleet.members()[0].logged("the result cannot be written yet", 1).await;
     writes_are_sent_away(&doors, &made[0].1).await;
     reads_go_on(&doors, &made[0].1).await;
 

@@ -41,12 +41,16 @@ pub struct Doors {
 impl Fleet {
     /// So many on one database: on a SQLite file of their own, or at `url`.
     pub async fn start(replicas: usize, allow: &str, url: Option<&str>) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let mut launch = Launch::serve(folder.path()).with("NETWORK__ALLOW", allow);
-        if let Some(url) = url {
-            launch = launch.with("DATABASE__URL", url);
-        }
+        let (launch, folder) = Self::launch(allow, url);
         Self::of(replicas, launch, folder).await
+    }
+
+    /// How one of them is started, and the folder of all.
+    pub fn launch(allow: &str, url: Option<&str>) -> (Launch, Arc<tempfile::TempDir>) {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let launch = Launch::serve(folder.path()).with("NETWORK__ALLOW", allow);
+        let launch = if let Some(url) = url { launch.with("DATABASE__URL", url) } else { launch };
+        (launch, folder)
     }
 
     /// So many like this one. They share a working directory, so a key file too.
@@ -72,10 +76,10 @@ impl Fleet {
         self.members.remove(member).kill();
     }
 
-    /// SIGTERM; answers whether it ended well.
-    pub async fn terminate(&mut self, member: usize) -> bool {
+    /// Waits for the end of one that was told to stop; answers whether it ended well.
+    pub async fn ended(&mut self, member: usize) -> bool {
         self.doors.bases.lock().unwrap().remove(member);
-        self.members.remove(member).terminate().await
+        self.members.remove(member).ended().await.success()
     }
 
     /// Those that live.
