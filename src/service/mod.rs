@@ -47,6 +47,7 @@ mod case_query;
 mod cases;
 mod change;
 mod views;
+mod waiting;
 
 /// Fields.
 mod fields;
