@@ -29,9 +29,10 @@ impl Launch {
         Self { folder: folder.to_owned(), command: "serve", before: Vec::new(), variables: Vec::new() }
     }
 
-    /// `dossier worker`; it has no [`Process::base`].
-    pub fn worker(folder: &Path) -> Self {
-        Self { command: "worker", ..Self::serve(folder) }
+    /// `dossier worker` instead; it has no [`Process::base`].
+    pub fn as_worker(mut self) -> Self {
+        self.command = "worker";
+        self
     }
 
     /// With this setting, named without the prefix: `NETWORK__ALLOW`.
@@ -121,6 +122,16 @@ impl Process {
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn lives(&self) -> bool {
+        // A process that ended stays as a zombie until it is waited for.
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        status
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X']) && !rest.is_empty())
     }
 
     /// `kill -STOP`, `-CONT`, `-TERM`.

@@ -13,4 +13,5 @@ mod kills;
 mod ledger;
 mod polite;
 mod postgres;
+mod replicas;
 mod stopped;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,6 +14,12 @@ use crate::upstream::client;
 #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
 pub async fn pause(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// When something happened, to see how far apart two things were.
+#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+pub fn now() -> Instant {
+    Instant::now()
 }
 
 /// A number that whoever runs the tests may set.

@@ -28,8 +28,8 @@ impl Plan {
     }
 }
 
-/// Cases are created all the while; a part of them before each kill, which comes at some call of
-/// that part and some milliseconds.
+/// Cases are created all the while; a part of them before each kill, which comes some milliseconds
+/// after the provider was asked about some things that are new to it.
 pub async fn kill_and_check(plan: Plan, url: Option<&str>) -> Fleet {
     let mut dice = Dice(plan.seed);
     let ledger = Ledger::moody(plan.seed).await;
@@ -42,8 +42,7 @@ pub async fn kill_and_check(plan: Plan, url: Option<&str>) -> Fleet {
     for kill in 0..plan.kills {
         let part = total * (kill + 1) / plan.kills - total * kill / plan.kills;
         allow.send_modify(|allowed| *allowed += part);
-        let calls = ledger.upstream.calls_so_far() + usize::try_from(dice.roll(part.max(1) as u64)).unwrap();
-        ledger.upstream.wait_for_calls(calls).await;
+        ledger.grown_to(ledger.size() + usize::try_from(dice.roll(part.max(1) as u64)).unwrap()).await;
         pause(dice.roll(30)).await;
         fleet.kill(usize::try_from(dice.roll(plan.replicas as u64)).unwrap());
         fleet.add().await;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::fleet::pause;
 use crate::mixture::Dice;
@@ -22,7 +23,7 @@ pub type Books = BTreeMap<String, BTreeSet<String>>;
 /// The provider.
 pub struct Ledger {
     pub upstream: Arc<Upstream>,
-    books: Arc<Mutex<Books>>,
+    books: Arc<watch::Sender<Books>>,
     beats: tokio::task::JoinSet<()>,
 }
 
@@ -50,13 +51,13 @@ impl Ledger {
     /// One whose answers are bent by the closure.
     pub async fn with(bend: impl Fn(&Call, Reply) -> Reply + Send + Sync + 'static) -> Self {
         let upstream = Arc::new(Upstream::start().await);
-        let books = Arc::new(Mutex::new(Books::new()));
+        let books = Arc::new(watch::Sender::new(Books::new()));
         let kept = books.clone();
         upstream.otherwise_with(move |call| {
             let asked = call.json();
             let key = call.header("idempotency-key").unwrap_or("none").to_owned();
             let about = asked["key"].as_str().unwrap().to_owned();
-            kept.lock().unwrap().entry(about).or_default().insert(key);
+            kept.send_if_modified(|books| books.entry(about).or_default().insert(key));
             bend(call, ok(json!({"value": asked["n"].as_i64().unwrap() * 2})))
         });
         Self { upstream, books, beats: tokio::task::JoinSet::new() }
@@ -64,6 +65,16 @@ impl Ledger {
 
     /// What it has seen so far.
     pub fn books(&self) -> Books {
-        self.books.lock().unwrap().clone()
+        self.books.borrow().clone()
+    }
+
+    /// How many things it was asked about so far.
+    pub fn size(&self) -> usize {
+        self.books.borrow().len()
+    }
+
+    /// Waits until it was asked about so many.
+    pub async fn grown_to(&self, size: usize) {
+        self.books.subscribe().wait_for(|books| books.len() >= size).await.unwrap();
     }
 }
