@@ -30,9 +30,10 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
     let options = AppOptions { serves, ticks: true };
     let app =
         App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
-    match app.address {
-        Some(address) => tracing::info!(%address, "serving"),
-        None => tracing::info!("working"),
+    if let Some(address) = app.address {
+        tracing::info!(%address, "serving");
+    } else {
+        tracing::info!("working");
     }
     told_to_stop().await?;
     tracing::info!("stopping: calls in flight get {} s", settings.server.drain_seconds);

@@ -30,7 +30,7 @@ impl Launch {
     }
 
     /// `dossier worker` instead; it has no [`Process::base`].
-    pub fn as_worker(mut self) -> Self {
+    pub fn worker(mut self) -> Self {
         self.command = "worker";
         self
     }

@@ -191,7 +191,7 @@ async fn processes_that_live_take_over_within_half_a_minute() {
 pub async fn a_worker_beside_one_that_serves(url: Option<&str>) {
     let ledger = Ledger::with(|_, reply| reply).await;
     let (serves, folder) = Fleet::launch(&ledger.upstream.authority(), url);
-    let works = serves.clone().as_worker();
+    let works = serves.clone().worker();
     let mut fleet = Fleet::of(1, serves.with("WORKERS__CONCURRENCY", "0"), folder).await;
     let doors = fleet.doors();
     crowd::define(&doors, &ledger.upstream.url("/post")).await;
