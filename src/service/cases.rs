@@ -187,6 +187,7 @@ impl Cases {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, patch.actor.workspace, id, &expected).await?;
                     change::patch(tx, &this, patch).await
                 })
@@ -213,6 +214,7 @@ impl Cases {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, actor.workspace, id, &expected).await?;
                     change::clear_override(tx, &actor, id, &path, now).await
                 })
@@ -228,6 +230,7 @@ impl Cases {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, workspace, id, &expected).await?;
                     Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?)
                 })

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{int, list, sql, text, uuid};
 use crate::domain::ids::{CaseTypeId, FieldKey, WorkspaceId};

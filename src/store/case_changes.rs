@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, ms, sql, text, uuid};

@@ -7,7 +7,7 @@
 use sea_orm::Value;
 
 use super::cases::{CASE_COLUMNS, CaseSnapshot, case_row};
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{int, ms, sql, text, uuid};
 use crate::domain::case::CaseStatus;

@@ -6,7 +6,7 @@
 use sea_orm::QueryResult;
 use serde_json::Value;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};

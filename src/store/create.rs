@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::once;
 use super::run_inserts;

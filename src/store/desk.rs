@@ -7,20 +7,24 @@
 //! one that cannot be written harms no other.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use futures_util::future::BoxFuture;
+use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::mpsc;
 
 use super::claims::{self, Claim, ClaimedRun};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
-use super::database::Tx;
+use super::tx::Tx;
+use super::dialect::{Dialect, is_conflict};
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
+use super::unclaim;
 use super::writer::{Command, Reply, Work};
 use crate::domain::clock::SharedRng;
+use crate::domain::ids::LeaseToken;
 
 /// Commands in one turn.
 const BATCH: usize = 256;
@@ -30,6 +34,9 @@ const IN_COMPANY: usize = 32;
 const ALONE: usize = 2;
 /// Turns without anybody after which the desk counts as quiet.
 const QUIET: usize = 50;
+/// How often a transaction is repeated that others were in the way of. A deadlock always lets one
+/// of its transactions through, so each round somebody is done.
+const REPEATED: u32 = 50;
 
 /// The typed commands of one transaction.
 #[derive(Default)]
@@ -39,6 +46,9 @@ struct Batch {
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
     claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
 }
+
+/// How commands of one kind are written in one transaction; answers for each.
+type Write<C, T> = for<'a> fn(&'a Desk, &'a Tx, &'a [C]) -> BoxFuture<'a, Result<Vec<T>, StoreError>>;
 
 /// Takes what has come meanwhile, up to so much work.
 fn fill(waiting: &mut Vec<Command>, line: &mut mpsc::Receiver<Command>, low: usize) {
@@ -64,13 +74,29 @@ impl Command {
 
 /// The task behind the two lines.
 pub(super) struct Desk {
-    pub(super) connection: DatabaseConnection,
-    pub(super) signals: Arc<Signals>,
-    pub(super) limits: CommitLimits,
-    pub(super) rng: SharedRng,
+    connection: DatabaseConnection,
+    dialect: Dialect,
+    signals: Arc<Signals>,
+    limits: CommitLimits,
+    rng: SharedRng,
+    /// Why no transaction can be begun, in this turn.
+    away: Mutex<Option<StoreError>>,
+    /// Claims that may have been committed although their worker was told otherwise.
+    doubtful: Mutex<Vec<LeaseToken>>,
 }
 
 impl Desk {
+    /// A desk that nobody has come to yet.
+    pub(super) fn new(
+        (connection, dialect): (DatabaseConnection, Dialect),
+        signals: Arc<Signals>,
+        limits: CommitLimits,
+        rng: SharedRng,
+    ) -> Self {
+        let (away, doubtful) = (Mutex::default(), Mutex::default());
+        Self { connection, dialect, signals, limits, rng, away, doubtful }
+    }
+
     /// Serves until it is told to stop and both lines are empty.
     pub(super) async fn serve(
         self,
@@ -101,6 +127,7 @@ impl Desk {
 
     /// Writes some commands; answers whether it was told to stop.
     async fn write(&self, commands: impl Iterator<Item = Command>) -> bool {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut batch = Batch::default();
         let mut stop = false;
         for command in commands {
@@ -120,120 +147,119 @@ impl Desk {
         stop
     }
 
+    /// After one transaction that could not be begun the others of the turn are not tried: a
+    /// database that is away would hold up each of them anew.
     async fn begin(&self) -> Result<Tx, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(Tx(self.connection.begin_with_options(options).await?))
+        if let Some(error) = &*self.away.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error.clone());
+        }
+        let begun = begin_writing(&self.connection, self.dialect).await;
+        begun.inspect_err(|error| {
+            *self.away.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        })
     }
 
-    async fn work(&self, work: Work) {
-        let tx = match self.begin().await {
-            Ok(tx) => tx,
-            Err(error) => return tracing::error!(%error, "no transaction could be begun"),
-        };
-        let (commit, finish) = work(&tx).await;
-        let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
+    /// Does it in one transaction, anew as long as other transactions are in its way.
+    async fn transact<C, T>(&self, commands: &[C], write: Write<C, T>) -> Result<Vec<T>, StoreError> {
+        let mut left = REPEATED;
+        loop {
+            let tx = self.begin().await?;
+            let (error, conflict) = match write(self, &tx, commands).await {
+                Ok(done) => match tx.commit().await {
+                    Ok(()) => return Ok(done),
+                    Err(error) => (StoreError::from(error.clone()), is_conflict(&error)),
+                },
+                Err(error) => {
+                    let conflict = tx.is_conflict();
+                    tx.roll_back().await;
+                    (error, conflict)
+                }
+            };
+            if !conflict || left == 0 {
+                return Err(error);
+            }
+            left -= 1;
+        }
+    }
+
+    async fn work(&self, mut work: Box<dyn Work>) {
+        let done = self.do_work(&mut *work).await;
         // Who is answered finds the wake-up done.
-        self.signals.wake();
-        finish(done.map_err(StoreError::from));
+        self.signals.committed();
+        work.finish(done);
+    }
+
+    async fn do_work(&self, work: &mut dyn Work) -> Result<(), StoreError> {
+        let mut left = REPEATED;
+        loop {
+            let tx = self.begin().await?;
+            let (done, conflict) = if work.run(&tx).await {
+                match tx.commit().await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => (Err(StoreError::from(error.clone())), is_conflict(&error)),
+                }
+            } else {
+                let conflict = tx.is_conflict();
+                tx.roll_back().await;
+                (Ok(()), conflict)
+            };
+            if !conflict || left == 0 {
+                return done;
+            }
+            left -= 1;
+        }
+    }
+
+    /// Writes commands of one kind together, and one by one when that fails. Each is answered.
+    async fn batch<C, T>(
+        &self,
+        commands: Vec<(C, Reply<T>)>,
+        write: Write<C, T>,
+    ) -> Vec<(Reply<T>, Result<T, StoreError>)> {
+        let (commands, replies): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
+        let results = match self.transact(&commands, write).await {
+            Ok(done) => done.into_iter().map(Ok).collect(),
+            Err(error) if commands.len() == 1 => vec![Err(error)],
+            Err(_) => {
+                let mut results = Vec::with_capacity(commands.len());
+                for command in commands.chunks(1) {
+                    let one = self.transact(command, write).await;
+                    results.push(one.and_then(|done| done.into_iter().next().ok_or(StoreError::Stopped)));
+                }
+                results
+            }
+        };
+        replies.into_iter().zip(results).collect()
     }
 
     async fn seal(&self, seals: Vec<(Seal, Reply<bool>)>) {
         if seals.is_empty() {
             return;
         }
-        let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
-        let results = match self.seal_all(&seals).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if seals.len() == 1 => vec![Err(error)],
-            Err(_) => self.seal_each(&seals).await,
-        };
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn seal_all(&self, seals: &[Seal]) -> Result<Vec<bool>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = seals::seal(&tx, seals).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
-        let mut results = Vec::with_capacity(seals.len());
-        for seal in seals {
-            let one = self.seal_all(std::slice::from_ref(seal)).await;
-            results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
-        }
-        results
+        answer(self.batch(seals, |_, tx, seals| Box::pin(seals::seal(tx, seals))).await);
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<Closed>)>) {
         if closes.is_empty() {
             return;
         }
-        let (closings, replies): (Vec<_>, Vec<_>) = closes.into_iter().unzip();
-        let results = match self.close_all(&closings).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if closings.len() == 1 => vec![Err(error)],
-            Err(_) => self.close_each(&closings).await,
-        };
-        self.signals.changed(closings.iter().map(|closing| closing.case_id()));
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<Closed>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = close::close(&tx, closings, self.limits, &self.rng).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
-        let mut results = Vec::with_capacity(closings.len());
-        for closing in closings {
-            let one = self.close_all(std::slice::from_ref(closing)).await;
-            results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
-        }
-        results
+        let cases: Vec<_> = closes.iter().map(|(closing, _)| closing.case_id()).collect();
+        let answers = self.batch(closes, |desk, tx, closings| {
+            Box::pin(close::close(tx, closings, desk.limits, &desk.rng))
+        });
+        let answers = answers.await;
+        self.signals.changed(cases);
+        self.signals.committed();
+        answer(answers);
     }
 
     async fn create(&self, creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>) {
         if creates.is_empty() {
             return;
         }
-        let (cases, replies): (Vec<_>, Vec<_>) = creates.into_iter().unzip();
-        let results = match self.create_all(&cases).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if cases.len() == 1 => vec![Err(error)],
-            Err(_) => self.create_each(&cases).await,
-        };
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn create_all(&self, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
-        let tx = self.begin().await?;
-        let outcomes = create::create(&tx, cases).await?;
-        tx.0.commit().await?;
-        Ok(outcomes)
-    }
-
-    async fn create_each(&self, cases: &[Box<NewCase>]) -> Vec<Result<CreateOutcome, StoreError>> {
-        let mut results = Vec::with_capacity(cases.len());
-        for case in cases {
-            let one = self.create_all(std::slice::from_ref(case)).await;
-            results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
-        }
-        results
+        let answers = self.batch(creates, |_, tx, cases| Box::pin(create::create(tx, cases))).await;
+        self.signals.committed();
+        answer(answers);
     }
 
     async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
@@ -243,9 +269,40 @@ impl Desk {
     }
 
     async fn claim_one(&self, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
-        let tx = self.begin().await?;
-        let runs = claims::claim(&tx, claim).await?;
-        tx.0.commit().await?;
-        Ok(runs)
+        let claim = std::slice::from_ref(claim);
+        let taken = self.transact(claim, |desk, tx, claim| Box::pin(desk.take(tx, claim))).await;
+        let mut now_doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        match &taken {
+            Ok(_) => now_doubtful.clear(),
+            Err(_) => now_doubtful.extend(claim.iter().map(|claim| claim.token)),
+        }
+        drop(now_doubtful);
+        Ok(taken?.pop().unwrap_or_default())
+    }
+
+    async fn take(&self, tx: &Tx, asked: &[Claim]) -> Result<Vec<Vec<ClaimedRun>>, StoreError> {
+        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        unclaim::give_back(tx, &doubtful).await?;
+        let mut taken = Vec::with_capacity(asked.len());
+        for claim in asked {
+            taken.push(claims::claim(tx, claim).await?);
+        }
+        Ok(taken)
+    }
+}
+
+fn answer<T>(answers: Vec<(Reply<T>, Result<T, StoreError>)>) {
+    for (reply, result) in answers {
+        let _ = reply.send(result);
+    }
+}
+
+/// Connections that the server has closed meanwhile are found out here, one by one.
+async fn begin_writing(to: &DatabaseConnection, dialect: Dialect) -> Result<Tx, StoreError> {
+    match Tx::writing(to, dialect).await {
+        Err(error) if dialect == Dialect::Postgres && !matches!(error, DbErr::ConnectionAcquire(_)) => {
+            Ok(Tx::writing(to, dialect).await?)
+        }
+        begun => Ok(begun?),
     }
 }

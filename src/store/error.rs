@@ -3,6 +3,8 @@
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use uuid::Uuid;
 
+use super::dialect::{is_cut, is_passing_state, postgres_state};
+
 /// Trouble of ours, never of a provider.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -46,19 +48,21 @@ impl From<DbErr> for StoreError {
         if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
             return Self::Duplicate(message);
         }
-        let code = match &error {
-            DbErr::Exec(RuntimeErr::SqlxError(e))
-            | DbErr::Query(RuntimeErr::SqlxError(e))
-            | DbErr::Conn(RuntimeErr::SqlxError(e)) => {
-                e.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok())
-            }
-            _ => None,
-        };
-        let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
-        if passing || matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Refused(error.to_string())
-        }
+        if is_passing(&error) { Self::Unavailable(error.to_string()) } else { Self::Refused(error.to_string()) }
     }
+}
+
+fn is_passing(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+    };
+    if let Some(state) = postgres_state(cause) {
+        return is_passing_state(state);
+    }
+    let code = cause.as_database_error().and_then(|cause| cause.code()?.parse::<i32>().ok());
+    let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
+    passing || is_cut(cause) || matches!(error, DbErr::Conn(_))
 }

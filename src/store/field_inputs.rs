@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::QueryResult;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{CHUNK, list, sql, text, uuid};

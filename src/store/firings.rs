@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::run_inserts::{Pending, insert_rows, save};

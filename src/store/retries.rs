@@ -1,6 +1,6 @@
 //! What a run that is repeated by hand takes over from the old one, beyond what its answer shows.
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{sql, uuid};

@@ -2,7 +2,7 @@
 
 use sea_orm::Value;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{
     CHUNK, int, json, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,

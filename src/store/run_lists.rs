@@ -1,6 +1,6 @@
 //! Pages of the run history, newest first.
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{int, ms, sql, text, uuid};
 use crate::domain::clock::Instant;

@@ -2,7 +2,7 @@
 
 use sea_orm::QueryResult;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{sql, uuid};

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, sql, text, tuples, uuid};
 use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};

@@ -3,7 +3,7 @@
 use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
-use super::database::Tx;
+use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{json, ms, sql, text, uuid};

@@ -19,6 +19,9 @@ mod contract;
 mod crash;
 
 #[cfg(test)]
+mod database;
+
+#[cfg(test)]
 mod definitions;
 
 #[cfg(test)]

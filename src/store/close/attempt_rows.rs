@@ -4,7 +4,7 @@ use sea_orm::Value;
 
 use super::merge::Settled;
 use crate::domain::run::{Attempt, ReceivedResponse, SentRequest};
-use crate::store::database::Tx;
+use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{int, maybe_json, maybe_text, ms, sql, text, tuples, uuid};
 

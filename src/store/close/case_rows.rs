@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::merge::Merging;
-use crate::store::database::Tx;
+use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{CHUNK, int, json, ms, sql, tuples, uuid};
 

@@ -19,7 +19,7 @@ use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::Sight;
 use crate::store::cases::{CASE_COLUMNS, case_row};
-use crate::store::database::Tx;
+use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
