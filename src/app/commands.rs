@@ -197,7 +197,8 @@ async fn with_services<T>(
     log: &LogRedactor,
     work: impl AsyncFnOnce(&Services, Instant) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
+    let (clock, rng): (SharedClock, SharedRng) =
+        (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
     let tasks = TaskTracker::new();
     let services = open_services(settings, &clock, &rng, log, &tasks).await?;
     let done = work(&services, clock.now()).await;

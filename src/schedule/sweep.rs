@@ -35,7 +35,8 @@ impl Sweeper {
         let (worker, now) = (self.worker, self.clock.now());
         let mut released = 0;
         loop {
-            let some = self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await }));
+            let some =
+                self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await }));
             let some = some.await?;
             released += some;
             if some == 0 {

@@ -187,7 +187,6 @@ impl Cases {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, patch.actor.workspace, id, &expected).await?;
                     change::patch(tx, &this, patch).await
                 })
@@ -214,7 +213,6 @@ impl Cases {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, actor.workspace, id, &expected).await?;
                     change::clear_override(tx, &actor, id, &path, now).await
                 })
@@ -230,7 +228,6 @@ impl Cases {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.hold_cases([id]).await?;
                     precondition::check_case(tx, workspace, id, &expected).await?;
                     Ok::<_, ServiceError>(tx.delete_case(workspace, id, now).await?)
                 })

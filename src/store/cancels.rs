@@ -7,9 +7,9 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{int, json, list, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, RunId};
 use crate::domain::run::Reason;

@@ -4,10 +4,10 @@ use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
 use super::claims::case;
-use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;

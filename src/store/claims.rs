@@ -11,10 +11,10 @@ use sea_orm::QueryResult;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{

@@ -3,9 +3,9 @@
 use sea_orm::{QueryResult, Statement};
 use uuid::Uuid;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{instant, int, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::run::Priority;
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use migrations::MigratorTrait;
-use sea_orm::{DatabaseConnection, DbErr};
-use tokio::runtime::Handle;
+use sea_orm::DatabaseConnection;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::claims::{Claim, ClaimedRun};
 use super::close::{Closed, Closing, CommitLimits};
 use super::create::{CreateOutcome, NewCase};
+use super::crowd::Crowd;
 use super::desk::Desk;
 use super::dialect::{Dialect, Purpose};
 use super::error::StoreError;
@@ -24,9 +24,6 @@ use super::tx::Tx;
 use super::writer::{Command, Writer};
 use super::{listen, time};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
-
-/// Connections that may turn out to be closed before a new one is made.
-const STALE: u32 = 10;
 
 /// How the database is opened.
 #[derive(Debug, Clone)]
@@ -47,7 +44,7 @@ pub struct Store {
     writer: Writer,
     signals: Arc<Signals>,
     tasks: TaskTracker,
-    runtime: Handle,
+    crowd: Crowd,
     closing: CancellationToken,
 }
 
@@ -71,8 +68,8 @@ impl Store {
         }
         let desk = Desk::new((write, dialect), signals.clone(), settings.limits, rng);
         let writer = Writer::start(desk, tasks);
-        let (tasks, runtime) = (tasks.clone(), Handle::current());
-        Ok(Self { readers, dialect, writer, signals, tasks, runtime, closing })
+        let (tasks, crowd) = (tasks.clone(), Crowd::new(tasks));
+        Ok(Self { readers, dialect, writer, signals, tasks, crowd, closing })
     }
 
     /// Keeps a clock in step with that of the database, where several processes share one.
@@ -104,12 +101,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         match self.dialect {
             Dialect::Sqlite => Ok(Tx::reading(&self.readers, self.dialect).await?),
-            Dialect::Postgres => {
-                // In a task of its own: who asks may be gone before it has begun, and sqlx would put
-                // the connection back inside of the transaction.
-                let begun = self.tasks.spawn_on(begin_reading(self.readers.clone()), &self.runtime);
-                begun.await.map_err(|_| StoreError::Stopped)?
-            }
+            Dialect::Postgres => self.crowd.read(&self.readers).await,
         }
     }
 
@@ -160,16 +152,5 @@ impl Store {
     /// Records an attempt, with what follows from it.
     pub async fn close(&self, closing: Arc<Closing>) -> Result<Closed, StoreError> {
         self.writer.ask(|reply| Command::Close(closing, reply)).await
-    }
-}
-
-/// Connections that the server has closed meanwhile are found out one by one.
-async fn begin_reading(readers: DatabaseConnection) -> Result<Tx, StoreError> {
-    let mut left = STALE;
-    loop {
-        match Tx::reading(&readers, Dialect::Postgres).await {
-            Err(error) if left > 0 && !matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => left -= 1,
-            begun => return Ok(begun?),
-        }
     }
 }

@@ -9,18 +9,17 @@
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 
 use super::claims::{self, Claim, ClaimedRun};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
-use super::tx::Tx;
-use super::dialect::{Dialect, is_conflict};
+use super::dialect::Dialect;
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
+use super::tx::Tx;
 use super::unclaim;
 use super::writer::{Command, Reply, Work};
 use crate::domain::clock::SharedRng;
@@ -34,9 +33,6 @@ const IN_COMPANY: usize = 32;
 const ALONE: usize = 2;
 /// Turns without anybody after which the desk counts as quiet.
 const QUIET: usize = 50;
-/// How often a transaction is repeated that others were in the way of. A deadlock always lets one
-/// of its transactions through, so each round somebody is done.
-const REPEATED: u32 = 50;
 
 /// The typed commands of one transaction.
 #[derive(Default)]
@@ -46,9 +42,6 @@ struct Batch {
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
     claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
 }
-
-/// How commands of one kind are written in one transaction; answers for each.
-type Write<C, T> = for<'a> fn(&'a Desk, &'a Tx, &'a [C]) -> BoxFuture<'a, Result<Vec<T>, StoreError>>;
 
 /// Takes what has come meanwhile, up to so much work.
 fn fill(waiting: &mut Vec<Command>, line: &mut mpsc::Receiver<Command>, low: usize) {
@@ -74,13 +67,13 @@ impl Command {
 
 /// The task behind the two lines.
 pub(super) struct Desk {
-    connection: DatabaseConnection,
-    dialect: Dialect,
+    pub(super) connection: DatabaseConnection,
+    pub(super) dialect: Dialect,
     signals: Arc<Signals>,
     limits: CommitLimits,
     rng: SharedRng,
     /// Why no transaction can be begun, in this turn.
-    away: Mutex<Option<StoreError>>,
+    pub(super) away: Mutex<Option<StoreError>>,
     /// Claims that may have been committed although their worker was told otherwise.
     doubtful: Mutex<Vec<LeaseToken>>,
 }
@@ -147,89 +140,11 @@ impl Desk {
         stop
     }
 
-    /// After one transaction that could not be begun the others of the turn are not tried: a
-    /// database that is away would hold up each of them anew.
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        if let Some(error) = &*self.away.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error.clone());
-        }
-        let begun = begin_writing(&self.connection, self.dialect).await;
-        begun.inspect_err(|error| {
-            *self.away.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-        })
-    }
-
-    /// Does it in one transaction, anew as long as other transactions are in its way.
-    async fn transact<C, T>(&self, commands: &[C], write: Write<C, T>) -> Result<Vec<T>, StoreError> {
-        let mut left = REPEATED;
-        loop {
-            let tx = self.begin().await?;
-            let (error, conflict) = match write(self, &tx, commands).await {
-                Ok(done) => match tx.commit().await {
-                    Ok(()) => return Ok(done),
-                    Err(error) => (StoreError::from(error.clone()), is_conflict(&error)),
-                },
-                Err(error) => {
-                    let conflict = tx.is_conflict();
-                    tx.roll_back().await;
-                    (error, conflict)
-                }
-            };
-            if !conflict || left == 0 {
-                return Err(error);
-            }
-            left -= 1;
-        }
-    }
-
     async fn work(&self, mut work: Box<dyn Work>) {
         let done = self.do_work(&mut *work).await;
         // Who is answered finds the wake-up done.
         self.signals.committed();
         work.finish(done);
-    }
-
-    async fn do_work(&self, work: &mut dyn Work) -> Result<(), StoreError> {
-        let mut left = REPEATED;
-        loop {
-            let tx = self.begin().await?;
-            let (done, conflict) = if work.run(&tx).await {
-                match tx.commit().await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => (Err(StoreError::from(error.clone())), is_conflict(&error)),
-                }
-            } else {
-                let conflict = tx.is_conflict();
-                tx.roll_back().await;
-                (Ok(()), conflict)
-            };
-            if !conflict || left == 0 {
-                return done;
-            }
-            left -= 1;
-        }
-    }
-
-    /// Writes commands of one kind together, and one by one when that fails. Each is answered.
-    async fn batch<C, T>(
-        &self,
-        commands: Vec<(C, Reply<T>)>,
-        write: Write<C, T>,
-    ) -> Vec<(Reply<T>, Result<T, StoreError>)> {
-        let (commands, replies): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
-        let results = match self.transact(&commands, write).await {
-            Ok(done) => done.into_iter().map(Ok).collect(),
-            Err(error) if commands.len() == 1 => vec![Err(error)],
-            Err(_) => {
-                let mut results = Vec::with_capacity(commands.len());
-                for command in commands.chunks(1) {
-                    let one = self.transact(command, write).await;
-                    results.push(one.and_then(|done| done.into_iter().next().ok_or(StoreError::Stopped)));
-                }
-                results
-            }
-        };
-        replies.into_iter().zip(results).collect()
     }
 
     async fn seal(&self, seals: Vec<(Seal, Reply<bool>)>) {
@@ -244,9 +159,8 @@ impl Desk {
             return;
         }
         let cases: Vec<_> = closes.iter().map(|(closing, _)| closing.case_id()).collect();
-        let answers = self.batch(closes, |desk, tx, closings| {
-            Box::pin(close::close(tx, closings, desk.limits, &desk.rng))
-        });
+        let answers = self
+            .batch(closes, |desk, tx, closings| Box::pin(close::close(tx, closings, desk.limits, &desk.rng)));
         let answers = answers.await;
         self.signals.changed(cases);
         self.signals.committed();
@@ -294,15 +208,5 @@ impl Desk {
 fn answer<T>(answers: Vec<(Reply<T>, Result<T, StoreError>)>) {
     for (reply, result) in answers {
         let _ = reply.send(result);
-    }
-}
-
-/// Connections that the server has closed meanwhile are found out here, one by one.
-async fn begin_writing(to: &DatabaseConnection, dialect: Dialect) -> Result<Tx, StoreError> {
-    match Tx::writing(to, dialect).await {
-        Err(error) if dialect == Dialect::Postgres && !matches!(error, DbErr::ConnectionAcquire(_)) => {
-            Ok(Tx::writing(to, dialect).await?)
-        }
-        begun => Ok(begun?),
     }
 }

@@ -48,14 +48,16 @@ impl From<DbErr> for StoreError {
         if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
             return Self::Duplicate(message);
         }
-        if is_passing(&error) { Self::Unavailable(error.to_string()) } else { Self::Refused(error.to_string()) }
+        if is_passing(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Refused(error.to_string())
+        }
     }
 }
 
 fn is_passing(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
-    | DbErr::Query(RuntimeErr::SqlxError(cause))
-    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
     else {
         return matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
     };
@@ -64,5 +66,5 @@ fn is_passing(error: &DbErr) -> bool {
     }
     let code = cause.as_database_error().and_then(|cause| cause.code()?.parse::<i32>().ok());
     let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
-    passing || is_cut(cause) || matches!(error, DbErr::Conn(_))
+    passing || is_cut(cause)
 }

@@ -43,12 +43,7 @@ pub(super) fn start(
     }
 }
 
-async fn tell(
-    readers: DatabaseConnection,
-    signals: Arc<Signals>,
-    origin: Uuid,
-    closing: CancellationToken,
-) {
+async fn tell(readers: DatabaseConnection, signals: Arc<Signals>, origin: Uuid, closing: CancellationToken) {
     while closing.run_until_cancelled(signals.something_to_tell()).await.is_some() {
         let values = vec![text(CHANNEL), text(origin.to_string())];
         if let Err(error) = readers.query_all_raw(sql("SELECT pg_notify($1, $2) IS NULL", values)).await {

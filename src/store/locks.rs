@@ -53,7 +53,9 @@ impl Tx {
         let mut held = BTreeSet::new();
         for chunk in cases.chunks(HELD) {
             let condition = format!("id IN ({})", list(chunk.len(), 1));
-            held.extend(self.hold_cases_where(&condition, chunk.iter().map(|case| uuid(case.0)).collect()).await?);
+            held.extend(
+                self.hold_cases_where(&condition, chunk.iter().map(|case| uuid(case.0)).collect()).await?,
+            );
         }
         Ok(held)
     }
@@ -68,7 +70,11 @@ impl Tx {
             return Ok(Vec::new());
         }
         let statement = format!("SELECT id FROM cases WHERE {condition} ORDER BY id FOR UPDATE");
-        self.all(sql(statement, values)).await?.iter().map(|row| Ok(CaseId(row.try_get_by_index(0)?))).collect()
+        self.all(sql(statement, values))
+            .await?
+            .iter()
+            .map(|row| Ok(CaseId(row.try_get_by_index(0)?)))
+            .collect()
     }
 
     /// Holds a name until the transaction ends. Call it first.

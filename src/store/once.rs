@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use sea_orm::Value;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, int, json_list, maybe_text, ms, sql, text, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::RunId;
 use crate::domain::once::{BodyHash, KEPT_FOR, Kept, Once, Repeat};

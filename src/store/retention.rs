@@ -8,9 +8,9 @@
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, int, list, ms, sql, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, RunId};
 

@@ -3,9 +3,9 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::tx::Tx;
 use super::error::StoreError;
 use super::statement::{int, json, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
 use crate::domain::ids::{CaseId, WorkerId};

@@ -8,11 +8,11 @@ use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::claims::case;
-use super::tx::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::schedules::ScheduleRow;
 use super::statement::{int, list, maybe_ms, maybe_uuid, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, ScheduleId, WorkspaceId};

@@ -10,6 +10,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, SqliteTransactionMode,
     Statement, TransactionOptions, TransactionTrait,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::dialect::{Dialect, is_conflict};
 use super::error::StoreError;
@@ -20,6 +21,8 @@ pub struct Tx {
     dialect: Dialect,
     spoilt: AtomicBool,
     conflict: AtomicBool,
+    /// A reader's place among those who read at once.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Tx {
@@ -37,8 +40,19 @@ impl Tx {
         Ok(Self::of(to.begin_with_options(options).await?, dialect))
     }
 
+    /// Keeps a place taken until it ends.
+    pub(super) fn with_place(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(place), ..self }
+    }
+
     fn of(transaction: DatabaseTransaction, dialect: Dialect) -> Self {
-        Self { transaction, dialect, spoilt: AtomicBool::default(), conflict: AtomicBool::default() }
+        Self {
+            transaction,
+            dialect,
+            spoilt: AtomicBool::default(),
+            conflict: AtomicBool::default(),
+            _place: None,
+        }
     }
 
     /// The database that it is on.

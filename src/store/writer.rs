@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 use super::claims::{Claim, ClaimedRun};
 use super::close::{Closed, Closing};
 use super::create::{CreateOutcome, NewCase};
-use super::tx::Tx;
 use super::desk::Desk;
 use super::error::StoreError;
 use super::seals::Seal;
+use super::tx::Tx;
 
 /// Commands that may wait; more wait at their sender.
 const WAITING: usize = 4096;
@@ -85,10 +85,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer's task; it ends at [`Writer::stop`].
-    pub(super) fn start(
-        desk: Desk,
-        tasks: &TaskTracker,
-    ) -> Self {
+    pub(super) fn start(desk: Desk, tasks: &TaskTracker) -> Self {
         let (people, from_people) = mpsc::channel(WAITING);
         let (engine, from_engine) = mpsc::channel(WAITING);
         tasks.spawn(desk.serve(from_people, from_engine));

@@ -102,7 +102,7 @@ pub struct TestApp {
     http: reqwest::Client,
     logs: LogLines,
     seen: Mutex<Vec<String>>,
-    database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     _folder: tempfile::TempDir,
 }
 
@@ -114,9 +114,22 @@ impl TestApp {
 
     /// With these settings (environment spelling without the prefix: `LIMITS__CASE_BYTES`).
     pub async fn spawn_with(more: &[(&str, &str)]) -> Self {
-        let upstream = Upstream::start().await;
         let folder = tempfile::tempdir().unwrap();
-        let database = TestDatabase::create(folder.path());
+        let database = Arc::new(TestDatabase::create(folder.path()));
+        Self::spawn_on(database, folder, more).await
+    }
+
+    /// Another one on the same database (PostgreSQL only), with a clock and a provider of its
+    /// own, as a process on another machine would be; the first one's provider is allowed.
+    pub async fn beside(&self, more: &[(&str, &str)]) -> Self {
+        let allow = [("NETWORK__ALLOW", self.upstream.authority())];
+        let allow = allow.iter().map(|(name, value)| (*name, value.as_str()));
+        let more: Vec<_> = allow.chain(more.iter().copied()).collect();
+        Self::spawn_on(self.database.clone(), tempfile::tempdir().unwrap(), &more).await
+    }
+
+    async fn spawn_on(database: Arc<TestDatabase>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
+        let upstream = Upstream::start().await;
         let mut vars = vec![
             ("DOSSIER__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("DOSSIER__SECURITY__ADMIN_TOKEN".to_owned(), TOKEN.to_owned()),

@@ -57,6 +57,16 @@ impl TestDatabase {
         }
     }
 
+    /// Cuts it off from everybody, or lets them in again. PostgreSQL only.
+    pub fn close_to_all(&self, closed: bool) {
+        let (cluster, name) = (cluster().unwrap(), self.name.as_deref().unwrap());
+        psql(&cluster, "postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !closed));
+        if closed {
+            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = ";
+            psql(&cluster, "postgres", &format!("{end}'{name}'"));
+        }
+    }
+
     /// Runs a statement on it, past Dossier; answers what it printed. PostgreSQL only.
     pub fn psql(&self, statement: &str) -> String {
         let cluster = cluster().expect("the tests run on PostgreSQL");

@@ -76,6 +76,9 @@ mod process;
 mod real_http;
 
 #[cfg(test)]
+mod replicas;
+
+#[cfg(test)]
 mod runs;
 
 #[cfg(test)]

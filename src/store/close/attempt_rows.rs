@@ -4,9 +4,9 @@ use sea_orm::Value;
 
 use super::merge::Settled;
 use crate::domain::run::{Attempt, ReceivedResponse, SentRequest};
-use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{int, maybe_json, maybe_text, ms, sql, text, tuples, uuid};
+use crate::store::tx::Tx;
 
 /// One row for each exchange, without the bodies: those have a row of their own and go earlier.
 pub(super) async fn insert(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {

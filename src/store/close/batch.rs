@@ -14,10 +14,10 @@ use super::{attempt_rows, case_rows, run_rows};
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
 use crate::store::cases;
-use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
 
 /// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(

@@ -8,11 +8,11 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Reason, RunStatus, WaitingFor};
-use crate::store::tx::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{
     int, json_list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
 };
+use crate::store::tx::Tx;
 
 /// What a report changes about its run.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one attempt")]

@@ -10,14 +10,14 @@ use crate::store::error::StoreError;
 
 /// The database of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Dialect {
+pub(crate) enum Dialect {
     Sqlite,
     Postgres,
 }
 
 /// What a pool is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Purpose {
+pub(crate) enum Purpose {
     /// Bringing the schema up to date, before anything else.
     Migrate,
     /// The one writer.
@@ -28,13 +28,13 @@ pub(in crate::store) enum Purpose {
 
 impl Dialect {
     /// The database that a URL names.
-    pub(in crate::store) fn of(url: &str) -> Self {
+    pub(crate) fn of(url: &str) -> Self {
         let postgres = ["postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme));
         if postgres { Self::Postgres } else { Self::Sqlite }
     }
 
     /// Opens connections.
-    pub(in crate::store) async fn connect(
+    pub(crate) async fn connect(
         self,
         url: &str,
         wait_for_disk: bool,
@@ -47,7 +47,7 @@ impl Dialect {
     }
 
     /// Brings the schema up to date, once, however many processes start.
-    pub(in crate::store) async fn migrate(self, on: &DatabaseConnection) -> Result<(), StoreError> {
+    pub(crate) async fn migrate(self, on: &DatabaseConnection) -> Result<(), StoreError> {
         if self == Self::Postgres {
             postgres::wait_for_turn(on).await?;
         }
@@ -57,7 +57,7 @@ impl Dialect {
     }
 
     /// The statement in the words of this database.
-    pub(in crate::store) fn translate(self, statement: Statement) -> Statement {
+    pub(crate) fn translate(self, statement: Statement) -> Statement {
         match self {
             Self::Sqlite => statement,
             Self::Postgres => postgres::translate(statement),
@@ -66,7 +66,7 @@ impl Dialect {
 
     /// The end of a sub-select that takes rows into hand: those that another process holds are
     /// passed over. One writer needs none.
-    pub(in crate::store) fn skip_locked(self, tables: &str) -> String {
+    pub(crate) fn skip_locked(self, tables: &str) -> String {
         match self {
             Self::Sqlite => String::new(),
             Self::Postgres => format!(" FOR UPDATE OF {tables} SKIP LOCKED"),
@@ -74,7 +74,7 @@ impl Dialect {
     }
 
     /// How often the queue is looked at without a wake-up, while nothing is found in it.
-    pub(in crate::store) const fn longest_poll(self) -> Duration {
+    pub(crate) const fn longest_poll(self) -> Duration {
         match self {
             Self::Sqlite => Duration::from_millis(250),
             Self::Postgres => Duration::from_secs(1),

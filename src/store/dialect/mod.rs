@@ -5,5 +5,5 @@ mod kind;
 mod postgres;
 mod sqlite;
 
-pub(in crate::store) use kind::{Dialect, Purpose};
-pub(in crate::store) use postgres::{connect_info, is_conflict, is_cut, is_passing_state, postgres_state};
+pub(crate) use kind::{Dialect, Purpose};
+pub(crate) use postgres::{READERS, connect_info, is_conflict, is_cut, is_passing_state, postgres_state};

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError};
 use sea_orm::sqlx::{self, ConnectOptions as _};
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, RuntimeErr, Statement,
+};
 
 use super::kind::Purpose;
 use crate::store::error::StoreError;
 
 /// Connections of a process that read at once.
-const READERS: u32 = 8;
+pub(crate) const READERS: u32 = 8;
 
 /// How long somebody waits for a connection before he is told that there is none.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,10 +43,11 @@ pub(super) async fn connect(
 
 /// What a session is begun with.
 fn session(options: PgConnectOptions, wait_for_disk: bool, purpose: Purpose) -> PgConnectOptions {
-    let options = options.application_name("dossier").statement_cache_capacity(1000).options([("jit", "off")]);
+    let options =
+        options.application_name("dossier").statement_cache_capacity(1000).options([("jit", "off")]);
     let options = if wait_for_disk { options } else { options.options([("synchronous_commit", "off")]) };
     match purpose {
-        Purpose::Migrate => options,
+        Purpose::Migrate => options.options([("client_min_messages", "warning")]),
         Purpose::Write => options.options([
             ("default_transaction_isolation", "read committed"),
             ("statement_timeout", "60s"),
@@ -67,7 +70,7 @@ pub(super) async fn wait_for_turn(on: &DatabaseConnection) -> Result<(), StoreEr
 }
 
 /// The options of a connection that listens; none: the URL cannot be read.
-pub(in crate::store) fn connect_info(url: &str) -> Option<PgConnectOptions> {
+pub(crate) fn connect_info(url: &str) -> Option<PgConnectOptions> {
     let options: PgConnectOptions = url.parse().ok()?;
     Some(options.application_name("dossier").disable_statement_logging())
 }
@@ -89,12 +92,12 @@ pub(super) fn translate(mut statement: Statement) -> Statement {
 }
 
 /// The SQLSTATE of an error of PostgreSQL.
-pub(in crate::store) fn postgres_state(error: &sqlx::Error) -> Option<&str> {
+pub(crate) fn postgres_state(error: &sqlx::Error) -> Option<&str> {
     Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
 }
 
 /// Two transactions got in each other's way: the whole of one must be repeated.
-pub(in crate::store) fn is_conflict(error: &DbErr) -> bool {
+pub(crate) fn is_conflict(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
         return false;
@@ -105,14 +108,14 @@ pub(in crate::store) fn is_conflict(error: &DbErr) -> bool {
 /// Trouble that passes: no connection, no resources, shutdown, a limit of time, read-only
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). A message that the server
 /// does not understand (08P01) is no better at the second try.
-pub(in crate::store) fn is_passing_state(state: &str) -> bool {
+pub(crate) fn is_passing_state(state: &str) -> bool {
     let classes = ["08", "40", "53", "57", "58"];
     let states = ["25006", "25P03", "55P03"];
     state != "08P01" && (classes.iter().any(|class| state.starts_with(class)) || states.contains(&state))
 }
 
 /// The connection is gone, or there never was one.
-pub(in crate::store) fn is_cut(error: &sqlx::Error) -> bool {
+pub(crate) fn is_cut(error: &sqlx::Error) -> bool {
     matches!(
         error,
         sqlx::Error::Io(_)
