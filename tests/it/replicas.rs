@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, secs};
 use crate::database::cluster;
-use crate::upstream::ok;
+use crate::upstream::{Reply, ok};
 
 /// Two processes; none where the tests run on SQLite.
 async fn two(more: &[(&str, &str)]) -> Option<(TestApp, TestApp)> {
@@ -261,4 +261,27 @@ async fn a_database_that_goes_away_and_comes_back_is_a_pause() {
     }
     app.drain().await;
     assert_eq!(app.upstream.calls().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_nul_harms_neither_its_run_nor_its_neighbours() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| match call.query("n") {
+        Some("0") => Reply::of("application/json", r#"{"value": "a\u0000b"}"#),
+        Some("1") => Reply::of("text/plain", "a\0b"),
+        _ => ok(json!({"value": 1})),
+    });
+    app.define_one("/check?n={data.n}", json!({}), json!({})).await;
+    let cases = join_all((0..8).map(|n| app.create(json!({"n": n.to_string()})))).await;
+    app.drain().await;
+    let mut fields = Vec::new();
+    for case in &cases {
+        fields.push(app.case(case).await["fields"]["check"].take());
+    }
+    assert_eq!(fields[1]["error"]["code"], "invalid_response", "{}", fields[1]);
+    assert!(fields.iter().skip(2).all(|field| field["status"] == "succeeded"));
+    assert_ne!(fields[0]["error"]["code"], "internal");
+    let kept = &app.runs(&cases[1]).await[0]["attempts"][0]["response"]["body"];
+    assert!(["a\0b", "a\u{fffd}b"].contains(&kept.as_str().unwrap()), "{kept}");
+    assert_eq!(app.upstream.calls().len(), 8);
 }

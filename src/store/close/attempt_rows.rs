@@ -60,8 +60,8 @@ pub(super) async fn insert_bodies(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), 
             uuid(closing.run_id.0),
             int(attempt.number),
             uuid(closing.case_id().0),
-            maybe_text(request),
-            maybe_text(response),
+            maybe_text(request.map(|body| tx.dialect().storable(body))),
+            maybe_text(response.map(|body| tx.dialect().storable(body))),
         ]);
     }
     if rows == 0 {

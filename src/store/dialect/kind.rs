@@ -64,6 +64,11 @@ impl Dialect {
         }
     }
 
+    /// A text of somebody else's as it can be kept: PostgreSQL takes no NUL.
+    pub(crate) fn storable(self, text: String) -> String {
+        if self == Self::Postgres && text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+    }
+
     /// The end of a sub-select that takes rows into hand: those that another process holds are
     /// passed over. One writer needs none.
     pub(crate) fn skip_locked(self, tables: &str) -> String {
@@ -77,7 +82,7 @@ impl Dialect {
     pub(crate) const fn longest_poll(self) -> Duration {
         match self {
             Self::Sqlite => Duration::from_millis(250),
-            Self::Postgres => Duration::from_secs(1),
+            Self::Postgres => Duration::from_millis(500),
         }
     }
 }
