@@ -62,7 +62,9 @@ pub async fn open_services(
     log: &LogRedactor,
     writer_tasks: &TaskTracker,
 ) -> anyhow::Result<Services> {
-    make_folder(&settings.database.url)?;
+    if !settings.database.is_shared() {
+        make_folder(&settings.database.url)?;
+    }
     let limits =
         CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
     let store_settings = StoreSettings {
@@ -72,8 +74,9 @@ pub async fn open_services(
     };
     let store = Store::open(&store_settings, rng.clone(), writer_tasks)
         .await
-        .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
-    let loaded = config::load_master_key(&settings.security, &**rng)?;
+        .with_context(|| format!("the database {} could not be opened", settings.database.shown_url()))?;
+    store.keep_time(clock).await?;
+    let loaded = config::load_master_key(&settings.security, !settings.database.is_shared(), &**rng)?;
     check_master_key(&store, &loaded).await?;
     let learner = log.clone();
     let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));

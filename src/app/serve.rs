@@ -28,8 +28,14 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
         );
     }
     let options = AppOptions { serves, ticks: true };
-    let app =
-        App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
+    let app = App::start(
+        &settings,
+        options,
+        Arc::new(SystemClock::default()),
+        Arc::new(SystemRng::default()),
+        &log,
+    )
+    .await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
     } else {

@@ -34,8 +34,15 @@ impl Sweeper {
     /// lives, and before this one claims.
     pub async fn take_over(&self) -> Result<(), StoreError> {
         let (worker, now) = (self.worker, self.clock.now());
-        let released =
-            self.store.write(move |tx| Box::pin(async move { tx.release_all(worker, now).await })).await?;
+        let mut released = 0;
+        loop {
+            let some = self.store.write(move |tx| Box::pin(async move { tx.release_all(worker, now).await }));
+            let some = some.await?;
+            released += some;
+            if some == 0 {
+                break;
+            }
+        }
         if released > 0 {
             tracing::warn!(released, "runs of a process that is gone are queued again");
         }
@@ -45,8 +52,16 @@ impl Sweeper {
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let (worker, now) = (self.worker, self.clock.now());
-        let released =
-            self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await })).await?;
+        let mut released = 0;
+        loop {
+            let some =
+                self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await }));
+            let some = some.await?;
+            released += some;
+            if some == 0 {
+                break;
+            }
+        }
         if released > 0 {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }

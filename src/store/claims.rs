@@ -11,10 +11,10 @@ use sea_orm::QueryResult;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{
@@ -117,11 +117,13 @@ pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Vec<ClaimedRun>, Sto
              COALESCE((SELECT version FROM case_type WHERE case_type.id = run.case_type_id), case_type_version) END, \
            begun = TRUE, attempt = attempt + 1, worker_id = $1, lease_token = $2, lease_until = $3, \
            started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4) \
-         WHERE id IN (SELECT due.id FROM run AS due WHERE due.status = 'queued' AND due.due_at <= $4 \
+         WHERE id IN (SELECT due.id FROM run AS due JOIN cases ON cases.id = due.case_id \
+           WHERE due.status = 'queued' AND due.due_at <= $4 \
            AND (due.begun OR NOT EXISTS (SELECT 1 FROM run AS before WHERE before.case_id = due.case_id \
              AND before.field = due.field AND before.begun AND before.status IN ('queued', 'running'))) \
-           ORDER BY due.priority, due.due_at LIMIT $5) \
-         RETURNING {RUN_COLUMNS}"
+           ORDER BY due.priority, due.due_at LIMIT $5{}) \
+         RETURNING {RUN_COLUMNS}",
+        tx.dialect().skip_locked("due, cases")
     );
     let values =
         vec![uuid(claim.worker.0), uuid(claim.token.0), ms(claim.until), ms(claim.now), int(claim.limit)];

@@ -7,20 +7,23 @@
 //! one that cannot be written harms no other.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 
 use super::claims::{self, Claim, ClaimedRun};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
-use super::database::Tx;
+use super::dialect::Dialect;
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
+use super::tx::Tx;
+use super::unclaim;
 use super::writer::{Command, Reply, Work};
 use crate::domain::clock::SharedRng;
+use crate::domain::ids::LeaseToken;
 
 /// Commands in one turn.
 const BATCH: usize = 256;
@@ -65,12 +68,28 @@ impl Command {
 /// The task behind the two lines.
 pub(super) struct Desk {
     pub(super) connection: DatabaseConnection,
-    pub(super) signals: Arc<Signals>,
-    pub(super) limits: CommitLimits,
-    pub(super) rng: SharedRng,
+    pub(super) dialect: Dialect,
+    signals: Arc<Signals>,
+    limits: CommitLimits,
+    rng: SharedRng,
+    /// Why no transaction can be begun, in this turn.
+    pub(super) away: Mutex<Option<StoreError>>,
+    /// Claims that may have been committed although their worker was told otherwise.
+    doubtful: Mutex<Vec<LeaseToken>>,
 }
 
 impl Desk {
+    /// A desk that nobody has come to yet.
+    pub(super) fn new(
+        (connection, dialect): (DatabaseConnection, Dialect),
+        signals: Arc<Signals>,
+        limits: CommitLimits,
+        rng: SharedRng,
+    ) -> Self {
+        let (away, doubtful) = (Mutex::default(), Mutex::default());
+        Self { connection, dialect, signals, limits, rng, away, doubtful }
+    }
+
     /// Serves until it is told to stop and both lines are empty.
     pub(super) async fn serve(
         self,
@@ -101,6 +120,7 @@ impl Desk {
 
     /// Writes some commands; answers whether it was told to stop.
     async fn write(&self, commands: impl Iterator<Item = Command>) -> bool {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut batch = Batch::default();
         let mut stop = false;
         for command in commands {
@@ -120,126 +140,40 @@ impl Desk {
         stop
     }
 
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(Tx(self.connection.begin_with_options(options).await?))
-    }
-
-    async fn work(&self, work: Work) {
-        let tx = match self.begin().await {
-            Ok(tx) => tx,
-            Err(error) => return tracing::error!(%error, "no transaction could be begun"),
-        };
-        let (commit, finish) = work(&tx).await;
-        let done = if commit {
-            tx.0.commit().await
-        } else {
-            // Trouble with it hides nothing: the work has an error of its own to tell.
-            drop(tx.0.rollback().await);
-            Ok(())
-        };
+    async fn work(&self, mut work: Box<dyn Work>) {
+        let done = self.do_work(&mut *work).await;
         // Who is answered finds the wake-up done.
-        self.signals.wake();
-        finish(done.map_err(StoreError::from));
+        self.signals.committed();
+        work.finish(done);
     }
 
     async fn seal(&self, seals: Vec<(Seal, Reply<bool>)>) {
         if seals.is_empty() {
             return;
         }
-        let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
-        let results = match self.seal_all(&seals).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if seals.len() == 1 => vec![Err(error)],
-            Err(_) => self.seal_each(&seals).await,
-        };
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn seal_all(&self, seals: &[Seal]) -> Result<Vec<bool>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = seals::seal(&tx, seals).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
-        let mut results = Vec::with_capacity(seals.len());
-        for seal in seals {
-            let one = self.seal_all(std::slice::from_ref(seal)).await;
-            results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
-        }
-        results
+        answer(self.batch(seals, |_, tx, seals| Box::pin(seals::seal(tx, seals))).await);
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<Closed>)>) {
         if closes.is_empty() {
             return;
         }
-        let (closings, replies): (Vec<_>, Vec<_>) = closes.into_iter().unzip();
-        let results = match self.close_all(&closings).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if closings.len() == 1 => vec![Err(error)],
-            Err(_) => self.close_each(&closings).await,
-        };
-        self.signals.changed(closings.iter().map(|closing| closing.case_id()));
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<Closed>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = close::close(&tx, closings, self.limits, &self.rng).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
-        let mut results = Vec::with_capacity(closings.len());
-        for closing in closings {
-            let one = self.close_all(std::slice::from_ref(closing)).await;
-            results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
-        }
-        results
+        let cases: Vec<_> = closes.iter().map(|(closing, _)| closing.case_id()).collect();
+        let answers = self
+            .batch(closes, |desk, tx, closings| Box::pin(close::close(tx, closings, desk.limits, &desk.rng)));
+        let answers = answers.await;
+        self.signals.changed(cases);
+        self.signals.committed();
+        answer(answers);
     }
 
     async fn create(&self, creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>) {
         if creates.is_empty() {
             return;
         }
-        let (cases, replies): (Vec<_>, Vec<_>) = creates.into_iter().unzip();
-        let results = match self.create_all(&cases).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if cases.len() == 1 => vec![Err(error)],
-            Err(_) => self.create_each(&cases).await,
-        };
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn create_all(&self, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
-        let tx = self.begin().await?;
-        let outcomes = create::create(&tx, cases).await?;
-        tx.0.commit().await?;
-        Ok(outcomes)
-    }
-
-    async fn create_each(&self, cases: &[Box<NewCase>]) -> Vec<Result<CreateOutcome, StoreError>> {
-        let mut results = Vec::with_capacity(cases.len());
-        for case in cases {
-            let one = self.create_all(std::slice::from_ref(case)).await;
-            results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
-        }
-        results
+        let answers = self.batch(creates, |_, tx, cases| Box::pin(create::create(tx, cases))).await;
+        self.signals.committed();
+        answer(answers);
     }
 
     async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
@@ -249,9 +183,30 @@ impl Desk {
     }
 
     async fn claim_one(&self, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
-        let tx = self.begin().await?;
-        let runs = claims::claim(&tx, claim).await?;
-        tx.0.commit().await?;
-        Ok(runs)
+        let claim = std::slice::from_ref(claim);
+        let taken = self.transact(claim, |desk, tx, claim| Box::pin(desk.take(tx, claim))).await;
+        let mut now_doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        match &taken {
+            Ok(_) => now_doubtful.clear(),
+            Err(_) => now_doubtful.extend(claim.iter().map(|claim| claim.token)),
+        }
+        drop(now_doubtful);
+        Ok(taken?.pop().unwrap_or_default())
+    }
+
+    async fn take(&self, tx: &Tx, asked: &[Claim]) -> Result<Vec<Vec<ClaimedRun>>, StoreError> {
+        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        unclaim::give_back(tx, &doubtful).await?;
+        let mut taken = Vec::with_capacity(asked.len());
+        for claim in asked {
+            taken.push(claims::claim(tx, claim).await?);
+        }
+        Ok(taken)
+    }
+}
+
+fn answer<T>(answers: Vec<(Reply<T>, Result<T, StoreError>)>) {
+    for (reply, result) in answers {
+        let _ = reply.send(result);
     }
 }

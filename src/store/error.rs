@@ -3,6 +3,8 @@
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use uuid::Uuid;
 
+use super::dialect::{is_cut, is_passing_state, postgres_state};
+
 /// Trouble of ours, never of a provider.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -52,16 +54,7 @@ impl From<DbErr> for StoreError {
         if is_full(&error) {
             return Self::Full(error.to_string());
         }
-        let code = match &error {
-            DbErr::Exec(RuntimeErr::SqlxError(e))
-            | DbErr::Query(RuntimeErr::SqlxError(e))
-            | DbErr::Conn(RuntimeErr::SqlxError(e)) => {
-                e.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok())
-            }
-            _ => None,
-        };
-        let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
-        if passing || matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
+        if is_passing(&error) {
             Self::Unavailable(error.to_string())
         } else {
             Self::Refused(error.to_string())
@@ -84,4 +77,17 @@ fn is_full(error: &DbErr) -> bool {
         .as_database_error()
         .and_then(sea_orm::sqlx::error::DatabaseError::code)
         .is_some_and(|code| FULL.contains(&&*code))
+}
+
+fn is_passing(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+    };
+    if let Some(state) = postgres_state(cause) {
+        return is_passing_state(state);
+    }
+    let code = cause.as_database_error().and_then(|cause| cause.code()?.parse::<i32>().ok());
+    let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
+    passing || is_cut(cause)
 }

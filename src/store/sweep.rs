@@ -1,11 +1,14 @@
 //! What time alone changes: leases of workers that are gone, bodies that may be cut.
 
-use super::database::Tx;
+use sea_orm::Value;
+use uuid::Uuid;
+
 use super::error::StoreError;
-use super::statement::{int, json, ms, sql, uuid};
+use super::statement::{int, json, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::ids::WorkerId;
+use crate::domain::ids::{CaseId, WorkerId};
 use crate::domain::retry::MAX_LOST;
 
 /// Milliseconds that a run waits when its worker is gone, by how many it had lost before: none at
@@ -13,77 +16,47 @@ use crate::domain::retry::MAX_LOST;
 /// brings down one process after the other soon runs apart from those that were only near it, and
 /// these do not use up the workers that they may lose. Lease, sweep and this stay below the 30 s
 /// of a takeover.
-const PAUSE: &str = "CASE WHEN lost = 0 THEN 0 WHEN lost < 4 THEN 500 << lost ELSE 8000 END * (500 + created_at % 500) / 1000";
+const PAUSE: &str = "(CASE lost WHEN 0 THEN 0 WHEN 1 THEN 1000 WHEN 2 THEN 2000 WHEN 3 THEN 4000 ELSE 8000 END) \
+     * (500 + created_at % 500) / 1000";
 
 /// Longest body in the history, in characters, of runs that are neither the last good nor the
 /// last failed one of their field.
 pub(super) const SHORT_BODY: usize = 65_536;
 
+/// Cases whose lost runs are given back in one transaction.
+const CASES: u32 = 250;
+
 impl Tx {
-    /// Gives runs back to the queue whose worker is gone. Their attempt stays in the history
-    /// with an unknown outcome and uses up no retry; the same key goes with the next one.
-    /// A worker never takes over what it is still working on.
+    /// Gives runs back to the queue whose worker is gone, those of some cases at a time; answers
+    /// how many. Their attempt stays in the history with an unknown outcome and uses up no retry;
+    /// the same key goes with the next one. A worker never takes over what it is still working on.
     pub async fn release_lost(&self, own: WorkerId, now: Instant) -> Result<u64, StoreError> {
-        self.release(own, now, "status = 'running' AND lease_until < $1 AND worker_id <> $2").await
+        self.release(own, now, false).await
     }
 
     /// As [`Tx::release_lost`], without waiting for leases to end: for a process that knows that no
     /// other one lives.
     pub async fn release_all(&self, own: WorkerId, now: Instant) -> Result<u64, StoreError> {
-        self.release(own, now, "status = 'running' AND worker_id <> $2").await
+        self.release(own, now, true).await
     }
 
-    /// `lost` is the condition that finds the runs; `$1` is now, `$2` this worker.
-    async fn release(&self, own: WorkerId, now: Instant, lost: &str) -> Result<u64, StoreError> {
-        let values = || vec![ms(now), uuid(own.0)];
-        let attempts = format!(
-            "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
-             SELECT id, attempt, MAX(COALESCE(started_at, $1), lease_until - 15000), $1, 'unknown' FROM run WHERE {lost} \
-             ON CONFLICT DO NOTHING"
+    async fn release(&self, own: WorkerId, now: Instant, all: bool) -> Result<u64, StoreError> {
+        let ended = lease_ended(all);
+        let statement = format!(
+            "SELECT DISTINCT case_id FROM run WHERE status = 'running' AND {ended} AND worker_id <> $2 LIMIT $3"
         );
-        if self.execute(sql(attempts, values())).await? == 0 {
+        let rows = self.all(sql(statement, vec![ms(now), uuid(own.0), int(CASES)])).await?;
+        let cases = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<Uuid>, _>>()?;
+        if cases.is_empty() {
             return Ok(0);
         }
-        // While a run works, the case shows a revision that is one higher than the stored one.
-        let touched = format!(
-            "UPDATE cases SET revision = revision + 2 * (SELECT COUNT(*) FROM run WHERE case_id = cases.id AND {lost}), \
-             updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
-        );
-        self.execute(sql(touched, values())).await?;
-        self.end_hopeless(own, now, lost).await?;
-        let released = format!(
-            "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1 + {PAUSE}, lost = lost + 1, \
-             attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
-        );
-        self.execute(sql(released, values())).await
-    }
-
-    /// Ends runs that have lost too many workers: they may be what kills them.
-    async fn end_hopeless(&self, own: WorkerId, now: Instant, lost: &str) -> Result<(), StoreError> {
-        let failure =
-            Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
-        let error = RunError::new(failure, "Dossier", 0, now, Follow::Over);
-        let hopeless = format!("{lost} AND lost >= $3");
-        let values = || vec![ms(now), uuid(own.0), int(MAX_LOST), json(&error)];
-        let states = format!(
-            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
-             SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $4, id FROM run WHERE {hopeless} \
-             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, \
-             run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
-             error = excluded.error, failed_run_id = excluded.failed_run_id"
-        );
-        self.execute(sql(states, values())).await?;
-        let runs = format!(
-            "UPDATE run SET status = 'failed', error = $4, ended_at = $1, duration_ms = $1 - started_at, \
-             worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {hopeless}"
-        );
-        self.execute(sql(runs, values())).await?;
-        Ok(())
+        self.hold_cases(cases.iter().copied().map(CaseId)).await?;
+        Lost { own, now, all, cases }.release(self).await
     }
 
     /// Cuts large answers of runs that a newer one of their field has followed; at most `limit`.
     pub async fn cut_old_bodies(&self, limit: u32) -> Result<u64, StoreError> {
-        let statement = "UPDATE attempt_body SET response = substr(response, 1, $1) WHERE (run_id, number) IN ( \
+        let statement = "UPDATE attempt_body SET response = substr(response, 1, CAST($1 AS INTEGER)) WHERE (run_id, number) IN ( \
              SELECT body.run_id, body.number FROM attempt_body AS body JOIN run ON run.id = body.run_id \
              WHERE length(body.response) > 65536 AND run.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM field_state \
              AS state WHERE state.case_id = run.case_id AND state.field = run.field \
@@ -93,13 +66,85 @@ impl Tx {
     }
 }
 
+/// Runs of some cases that have lost their worker.
+struct Lost {
+    own: WorkerId,
+    now: Instant,
+    all: bool,
+    cases: Vec<Uuid>,
+}
+
+/// The part of the condition that looks at leases; `all`: it does not. `$1` is now.
+const fn lease_ended(all: bool) -> &'static str {
+    if all { "$1 > 0" } else { "lease_until < $1" }
+}
+
+impl Lost {
+    /// The condition on `run`, with the values `$1` (now), `$2` (the own worker) and those of the
+    /// cases behind `after` further ones.
+    fn condition(&self, after: usize) -> String {
+        let cases = list(self.cases.len(), 3 + after);
+        let ended = lease_ended(self.all);
+        format!("status = 'running' AND {ended} AND worker_id <> $2 AND case_id IN ({cases})")
+    }
+
+    fn values(&self, further: Vec<Value>) -> Vec<Value> {
+        let first = vec![ms(self.now), uuid(self.own.0)];
+        first.into_iter().chain(further).chain(self.cases.iter().copied().map(uuid)).collect()
+    }
+
+    async fn release(&self, tx: &Tx) -> Result<u64, StoreError> {
+        let lost = self.condition(0);
+        let attempts = format!(
+            "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
+             SELECT id, attempt, CASE WHEN lease_until - 15000 > started_at THEN lease_until - 15000 \
+             ELSE COALESCE(started_at, $1) END, $1, 'unknown' FROM run WHERE {lost} ON CONFLICT DO NOTHING"
+        );
+        tx.execute(sql(attempts, self.values(Vec::new()))).await?;
+        // While a run works, the case shows a revision that is one higher than the stored one.
+        let touched = format!(
+            "UPDATE cases SET revision = revision + 2 * (SELECT COUNT(*) FROM run WHERE case_id = cases.id AND {lost}), \
+             updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
+        );
+        tx.execute(sql(touched, self.values(Vec::new()))).await?;
+        self.end_hopeless(tx).await?;
+        let released = format!(
+            "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1 + {PAUSE}, lost = lost + 1, \
+             attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
+        );
+        tx.execute(sql(released, self.values(Vec::new()))).await
+    }
+
+    /// Ends runs that have lost too many workers: they may be what kills them.
+    async fn end_hopeless(&self, tx: &Tx) -> Result<(), StoreError> {
+        let failure =
+            Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
+        let error = RunError::new(failure, "Dossier", 0, self.now, Follow::Over);
+        let hopeless = format!("{} AND lost >= $3", self.condition(2));
+        let values = || self.values(vec![int(MAX_LOST), json(&error)]);
+        let states = format!(
+            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
+             SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $4, id FROM run WHERE {hopeless} \
+             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, \
+             run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
+             error = excluded.error, failed_run_id = excluded.failed_run_id"
+        );
+        tx.execute(sql(states, values())).await?;
+        let runs = format!(
+            "UPDATE run SET status = 'failed', error = $4, ended_at = $1, duration_ms = $1 - started_at, \
+             worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {hopeless}"
+        );
+        tx.execute(sql(runs, values())).await?;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use chrono::DateTime;
     use tokio_util::task::TaskTracker;
-    use uuid::Uuid;
 
     use super::*;
     use crate::domain::clock::Rng;

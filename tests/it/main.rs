@@ -19,6 +19,9 @@ mod contract;
 mod crash;
 
 #[cfg(test)]
+mod database;
+
+#[cfg(test)]
 mod definitions;
 
 #[cfg(test)]
@@ -74,6 +77,9 @@ mod processes;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod replicas;
 
 #[cfg(test)]
 mod runs;

@@ -14,10 +14,10 @@ use super::{attempt_rows, case_rows, run_rows};
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
 use crate::store::cases;
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
 
 /// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(
@@ -26,6 +26,7 @@ pub(crate) async fn close(
     limits: CommitLimits,
     rng: &SharedRng,
 ) -> Result<Vec<Closed>, StoreError> {
+    tx.hold_cases(closings.iter().map(|closing| closing.case_id())).await?;
     let (held, mut merging) = held_runs(tx, closings).await?;
     let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &held, &merging)).collect();
     let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
