@@ -6,6 +6,7 @@
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
+mod dialect;
 mod m0001_foundation;
 mod m0002_triggers;
 mod m0004_connections;

@@ -32,7 +32,7 @@ use crate::telemetry::LogRedactor;
 
 /// Runs the demo until the process is told to stop, then removes its folder.
 pub async fn demo(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock: SharedClock = Arc::new(SystemClock::default());
     let name = SystemRng::default().uuid(clock.now()).simple().to_string();
     let scratch = Scratch::make(std::env::temp_dir().join(format!("dossier-demo-{name}")))?;
     let mut stop = pin!(told_to_stop());

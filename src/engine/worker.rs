@@ -24,7 +24,8 @@ use crate::store::{Claim, ClaimedRun};
 const LEASE: Duration = Duration::from_secs(15);
 /// How often holds are renewed.
 const RENEW: Duration = Duration::from_secs(5);
-/// How often the queue is looked at without a wake-up.
+/// How often the queue is looked at without a wake-up, after something was found in it; later up to
+/// [`Store::longest_poll`](crate::store::Store::longest_poll).
 const POLL: Duration = Duration::from_millis(250);
 /// How long the runs of calls that were ended may take to be given back.
 const GIVING_BACK: Duration = Duration::from_secs(5);
@@ -80,11 +81,13 @@ impl Worker {
     /// Claims and works until `stop`.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut queued = self.engine.store.signals().queued();
+        let mut poll = POLL;
         while !stop.is_cancelled() {
             let seen = *queued.borrow_and_update();
             let free = self.slots.available_permits().min(CLAIM);
             if free > 0 {
                 let claimed = self.claim(free).await;
+                poll = if claimed == 0 { (poll * 2).min(self.engine.store.longest_poll()) } else { POLL };
                 if claimed == free {
                     continue;
                 }
@@ -92,12 +95,12 @@ impl Worker {
                     self.idle.send_replace(seen);
                 }
             }
-            let poll = self.engine.clock.sleep_until(self.engine.clock.now() + POLL);
+            let at_last = self.engine.clock.sleep_until(self.engine.clock.now() + poll);
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = queued.changed(), if free > 0 => {}
                 () = self.freed.notified() => {}
-                () = poll => {}
+                () = at_last => {}
             }
         }
     }

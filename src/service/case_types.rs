@@ -21,7 +21,7 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, ConnectionRow, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Edited, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +34,7 @@ pub struct CaseTypes {
 }
 
 /// A definition on its way in.
+#[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
     by: String,
@@ -107,6 +108,7 @@ impl CaseTypes {
     }
 
     async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        tx.hold(Edited::Definitions(save.workspace)).await?;
         let asked = save.once.clone();
         once::first(tx, asked.as_ref()).await?;
         let saved = self.write_first(tx, save).await?;
@@ -246,6 +248,7 @@ async fn remove(
     key: &CaseTypeKey,
     expected: &Expected,
 ) -> Result<CaseTypeRow, ServiceError> {
+    tx.hold(Edited::Definitions(workspace)).await?;
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
     precondition::check_case_type(tx, Some(&row), expected).await?;
     let cases = tx.count_cases_of_type(row.id).await?;

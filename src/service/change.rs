@@ -19,6 +19,7 @@ use crate::domain::watch::Sight;
 use crate::store::{CaseRow, CaseUpdate, CommitLimits, Tx};
 
 /// A merge patch on its way into a case.
+#[derive(Clone)]
 pub(super) struct Patch {
     pub(super) actor: Actor,
     pub(super) case: CaseId,

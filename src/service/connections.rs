@@ -50,6 +50,7 @@ pub struct Connections {
 }
 
 /// A definition on its way in.
+#[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
     body: Value,

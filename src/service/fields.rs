@@ -94,6 +94,7 @@ impl Fields {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([case]).await?;
                     once::first(tx, once.as_ref()).await?;
                     if tx.find_case(workspace, case).await?.is_none() {
                         return Err(ServiceError::NotFound("case"));

@@ -55,6 +55,7 @@ mod case_query;
 mod cases;
 mod change;
 mod views;
+mod waiting;
 
 /// Fields.
 mod fields;

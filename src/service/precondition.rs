@@ -14,7 +14,7 @@ use crate::store::{CaseTypeRow, ConnectionRow, Tx};
 /// Paths that a sentence names; the list beside it has them all.
 const NAMED: usize = 10;
 
-/// Refuses a change of a case that is not as expected. Whether there is such a case at all is
+/// Holds a case, and refuses a change of it that is not as expected. Whether there is such a case at all is
 /// not decided here.
 pub(super) async fn check_case(
     tx: &Tx,
@@ -22,6 +22,7 @@ pub(super) async fn check_case(
     id: CaseId,
     expected: &Expected,
 ) -> Result<(), ServiceError> {
+    tx.hold_cases([id]).await?;
     if *expected == Expected::Anything {
         return Ok(());
     }

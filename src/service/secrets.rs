@@ -23,7 +23,7 @@ use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{ConnectionKey, SecretId, SecretName, WorkspaceId};
 use crate::domain::redact::Label;
 use crate::domain::secret::{HostRule, SecretText};
-use crate::store::{SecretInfo, SecretRow, Store, StoreError, Tx};
+use crate::store::{Edited, SecretInfo, SecretRow, Store, StoreError, Tx};
 
 const OPENED: u64 = 10_000;
 
@@ -171,6 +171,7 @@ impl Secrets {
         name: SecretName,
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
+        tx.hold(Edited::Definitions(workspace)).await?;
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
         let Checked { value, hosts } = secret;
@@ -223,6 +224,7 @@ impl Secrets {
     }
 
     async fn remove(&self, tx: &Tx, workspace: WorkspaceId, name: &SecretName) -> Result<(), ServiceError> {
+        tx.hold(Edited::Definitions(workspace)).await?;
         if tx.find_secret(workspace, name).await?.is_none() {
             return Err(ServiceError::NotFound("secret"));
         }

@@ -111,7 +111,7 @@ impl Schedules {
             tx.advance_tick(&tick, None, 0).await?;
             return Ok(Progress::Ended);
         };
-        let page = tx.page_of_tick(&tick, due(&tick, schedule)).await?;
+        let page = tx.hold_page(&tick, due(&tick, schedule)).await?;
         let now = self.clock.now();
         let followed = tx.fire(&self.runs(&tick, &page, plan, call, now)).await?;
         tx.touch_cases(&page.cases, now).await?;

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, list, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::ids::{CaseTypeId, ConnectionId, FieldKey, WorkspaceId};
 
 /// What a purge names.

@@ -7,9 +7,9 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, FieldKey, RunId};
 use crate::domain::run::Reason;
@@ -37,6 +37,11 @@ impl Tx {
             let names = list(fields.len(), first + 1);
             format!("status = 'queued' AND NOT begun AND case_type_id = ${first} AND field IN ({names})")
         };
+        self.hold_cases_where(
+            &format!("id IN (SELECT case_id FROM run WHERE {})", unwanted(1)),
+            std::iter::once(uuid(case_type.0)).chain(names()).collect(),
+        )
+        .await?;
         let touched = format!(
             "UPDATE cases SET revision = revision + 1, updated_at = $1 \
              WHERE id IN (SELECT case_id FROM run WHERE {})",
@@ -70,7 +75,8 @@ impl Tx {
     /// with an unknown outcome, since the request may have left.
     pub async fn cancel_run(&self, case: CaseId, run: RunId, error: &RunError) -> Result<(), StoreError> {
         let attempt = "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
-             SELECT id, attempt, MAX(COALESCE(started_at, $1), COALESCE(lease_until - 15000, $1)), $1, 'unknown' \
+             SELECT id, attempt, CASE WHEN lease_until - 15000 > started_at THEN lease_until - 15000 \
+             ELSE COALESCE(started_at, $1) END, $1, 'unknown' \
              FROM run WHERE id = $2 AND status = 'running' ON CONFLICT DO NOTHING";
         let running = self.execute(sql(attempt, vec![ms(error.at), uuid(run.0)])).await? > 0;
         let statement =

@@ -7,9 +7,9 @@
 use sea_orm::Value;
 
 use super::cases::{CASE_COLUMNS, CaseSnapshot, case_row};
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::CaseStatus;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, WorkspaceId};

@@ -4,10 +4,10 @@ use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
 use super::claims::case;
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
@@ -191,6 +191,7 @@ impl Tx {
         id: CaseId,
         at: Instant,
     ) -> Result<bool, StoreError> {
+        self.hold_cases([id]).await?;
         let statement = "DELETE FROM cases WHERE id = $1 AND workspace_id = $2";
         if self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0)])).await? == 0 {
             return Ok(false);

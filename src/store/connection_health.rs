@@ -7,10 +7,10 @@
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{instant, int, sql, text, uuid as id};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
 use crate::domain::run::{Outcome, PhaseTimes};

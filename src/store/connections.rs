@@ -4,10 +4,10 @@ use sea_orm::{QueryResult, Value as Bound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::{ConnectionId, ConnectionKey, WorkspaceId};

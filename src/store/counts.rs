@@ -3,9 +3,9 @@
 use sea_orm::{QueryResult, Statement};
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{instant, int, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::run::Priority;
 
@@ -36,10 +36,11 @@ impl Tx {
 /// Rank, count and the earliest time.
 fn due(row: &QueryResult) -> Result<(Priority, u64, Instant), StoreError> {
     let (rank, count, since) =
-        (row.try_get_by_index(0)?, row.try_get_by_index::<i64>(1)?, row.try_get_by_index(2)?);
+        (row.try_get_by_index::<i64>(0)?, row.try_get_by_index::<i64>(1)?, row.try_get_by_index(2)?);
     // A group has no id.
     let corrupt = |reason| StoreError::Corrupt { table: "run", id: Uuid::nil(), reason };
-    let priority = Priority::from_rank(rank).ok_or_else(|| corrupt(format!("{rank} is no priority")))?;
+    let priority = i32::try_from(rank).ok().and_then(Priority::from_rank);
+    let priority = priority.ok_or_else(|| corrupt(format!("{rank} is no priority")))?;
     let since = instant(since).ok_or_else(|| corrupt(format!("{since} is no instant")))?;
     Ok((priority, count.unsigned_abs(), since))
 }

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::run_inserts::{Pending, insert_rows, save};
 use super::statement::{CHUNK, int, json, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Joined, NewRun, Priority, WaitingFor};

@@ -2,11 +2,11 @@
 
 use sea_orm::Value;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{
     CHUNK, int, json, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
 };
+use super::tx::Tx;
 use crate::domain::ids::{ConnectionKey, RunId};
 use crate::domain::run::{Joined, KeptKey, NewRun, Priority};
 

@@ -2,11 +2,11 @@
 
 use sea_orm::QueryResult;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{sql, uuid};
 use super::sweep::SHORT_BODY;
+use super::tx::Tx;
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{
     Attempt, Outcome, Reason, ReceivedResponse, Run, RunStatus, SentRequest, WaitingFor,

@@ -19,6 +19,7 @@ use dossier::telemetry::LogRedactor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::database::TestDatabase;
 use crate::upstream::{Upstream, client};
 
 /// A value that must never be seen outside of a request to the provider.
@@ -101,6 +102,7 @@ pub struct TestApp {
     http: reqwest::Client,
     logs: LogLines,
     seen: Mutex<Vec<String>>,
+    pub database: Arc<TestDatabase>,
     _folder: tempfile::TempDir,
 }
 
@@ -112,17 +114,29 @@ impl TestApp {
 
     /// With these settings (environment spelling without the prefix: `LIMITS__CASE_BYTES`).
     pub async fn spawn_with(more: &[(&str, &str)]) -> Self {
-        let upstream = Upstream::start().await;
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
+        let database = Arc::new(TestDatabase::create(folder.path()));
+        Self::spawn_on(database, folder, more).await
+    }
+
+    /// Another one on the same database (PostgreSQL only), with a clock and a provider of its
+    /// own, as a process on another machine would be; the first one's provider is allowed.
+    pub async fn beside(&self, more: &[(&str, &str)]) -> Self {
+        let allow = [("NETWORK__ALLOW", self.upstream.authority())];
+        let allow = allow.iter().map(|(name, value)| (*name, value.as_str()));
+        let more: Vec<_> = allow.chain(more.iter().copied()).collect();
+        Self::spawn_on(self.database.clone(), tempfile::tempdir().unwrap(), &more).await
+    }
+
+    async fn spawn_on(database: Arc<TestDatabase>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
+        let upstream = Upstream::start().await;
         let mut vars = vec![
             ("DOSSIER__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
-            ("DOSSIER__DATABASE__URL".to_owned(), format!("sqlite://{}", path("dossier.db"))),
-            ("DOSSIER__DATABASE__SYNCHRONOUS".to_owned(), "normal".to_owned()),
-            ("DOSSIER__SECURITY__MASTER_KEY_FILE".to_owned(), path("master.key")),
             ("DOSSIER__SECURITY__ADMIN_TOKEN".to_owned(), TOKEN.to_owned()),
             ("DOSSIER__NETWORK__ALLOW".to_owned(), upstream.authority()),
         ];
+        let of_database = database.settings(folder.path()).into_iter();
+        vars.extend(of_database.map(|(name, value)| (format!("DOSSIER__{name}"), value)));
         for (name, value) in more {
             let name = format!("DOSSIER__{name}");
             vars.retain(|(known, _)| *known != name);
@@ -150,6 +164,7 @@ impl TestApp {
             http: client(),
             logs,
             seen: Mutex::default(),
+            database,
             _folder: folder,
         }
     }
@@ -317,13 +332,9 @@ impl TestApp {
         String::from_utf8_lossy(&self.logs.0.lock().unwrap()).into_owned()
     }
 
-    /// What lies in the database files, as bytes.
+    /// What lies in the database, as bytes.
     pub fn database_bytes(&self) -> Vec<u8> {
-        let path = self.settings.database.url.trim_start_matches("sqlite://").to_owned();
-        ["", "-wal"]
-            .iter()
-            .flat_map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default())
-            .collect()
+        self.database.bytes()
     }
 }
 

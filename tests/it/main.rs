@@ -22,6 +22,9 @@ mod contract;
 mod crash;
 
 #[cfg(test)]
+mod database;
+
+#[cfg(test)]
 mod definitions;
 
 #[cfg(test)]
@@ -73,7 +76,13 @@ mod metrics;
 mod process;
 
 #[cfg(test)]
+mod processes;
+
+#[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod replicas;
 
 #[cfg(test)]
 mod runs;

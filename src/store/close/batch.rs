@@ -15,10 +15,10 @@ use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
 use crate::domain::run::Reason;
 use crate::store::cases;
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
 
 /// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(
@@ -27,6 +27,7 @@ pub(crate) async fn close(
     limits: CommitLimits,
     rng: &SharedRng,
 ) -> Result<Vec<Closed>, StoreError> {
+    tx.hold_cases(closings.iter().map(|closing| closing.case_id())).await?;
     let closings = &way_given(tx, closings).await?;
     let (mut held, mut merging) = held_runs(tx, closings).await?;
     let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &mut held, &merging)).collect();

@@ -19,10 +19,10 @@ use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::Sight;
 use crate::store::cases::{CASE_COLUMNS, case_row};
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
 
 /// What lies around the data of the cases that a batch changes for others to see.
 #[derive(Default)]

@@ -8,11 +8,11 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Reason, RunStatus, WaitingFor};
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{
     int, json_list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
 };
+use crate::store::tx::Tx;
 
 /// What a report changes about its run.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one attempt")]
@@ -158,7 +158,7 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
          SELECT ended.case_id, ended.field, ended.status, ended.reason, ended.missing, ended.run_id, run.attempt, \
            run.attempts_max, ended.attempted, ended.succeeded, ended.fetched, ended.cached, run.duration_ms, \
            run.connection, ended.error, ended.good, ended.failed, ended.inputs, ended.inputs_changed, \
-           ended.reason IS 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
+           ended.reason IS NOT DISTINCT FROM 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
          FROM ended JOIN run ON run.id = ended.run_id WHERE TRUE \
          ON CONFLICT (case_id, field) DO UPDATE SET status = excluded.status, reason = excluded.reason, \
            missing = excluded.missing, run_id = excluded.run_id, attempt = excluded.attempt, \
@@ -172,7 +172,7 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
            failed_run_id = COALESCE(excluded.failed_run_id, field_state.failed_run_id), \
            inputs_changed = CASE WHEN excluded.inputs IS NULL THEN field_state.inputs_changed ELSE excluded.inputs_changed END, \
            inputs = COALESCE(excluded.inputs, field_state.inputs), \
-           owed = excluded.reason IS 'missing_input' AND (excluded.owed OR field_state.owed)",
+           owed = excluded.reason IS NOT DISTINCT FROM 'missing_input' AND (excluded.owed OR field_state.owed)",
         tuples(ended.len(), 15, 1)
     );
     tx.execute(sql(statement, values)).await?;
