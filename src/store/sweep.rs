@@ -138,10 +138,10 @@ mod tests {
         "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) \
          VALUES (x'02', x'01', 't', 1, 0, 0)",
         "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
-         updated_at) VALUES (x'03', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
+         updated_at) VALUES (x'00000000000000000000000000000003', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
         "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
          begun, priority, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
-         created_at, worker_id, lease_until) SELECT field, x'01', x'03', x'02', 't', 1, field, 'manual', 'running', TRUE, \
+         created_at, worker_id, lease_until) SELECT field, x'01', x'00000000000000000000000000000003', x'02', 't', 1, field, 'manual', 'running', TRUE, \
          1, 1, 4, 0, 0, field, 0, FALSE, FALSE, FALSE, 0, x'07', 0 \
          FROM (SELECT 'f' AS field UNION SELECT 'g' UNION SELECT 'h')",
     ];
