@@ -226,9 +226,18 @@ impl Worker {
         for (_, (_, task)) in &rest {
             task.abort();
         }
-        for (id, (run, _)) in rest {
-            if let Err(error) = record::give_back(&self.engine, &run).await {
-                tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
+        let give_back = async {
+            for (id, (run, _)) in &rest {
+                if let Err(error) = record::give_back(&self.engine, run).await {
+                    tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
+                }
+            }
+        };
+        // While the database is away this would last for ever.
+        tokio::select! {
+            () = give_back => {}
+            () = clock.sleep_until(clock.now() + GIVING_BACK) => {
+                tracing::warn!("not all runs could be given back; their leases end by themselves");
             }
         }
     }

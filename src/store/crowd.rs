@@ -19,8 +19,7 @@ use super::tx::Tx;
 /// How long somebody stands in line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The line before the reading connections. Clones share it.
-#[derive(Clone)]
+/// The line before the reading connections.
 pub(super) struct Crowd {
     places: Arc<Semaphore>,
     /// Counts how often there was no connection.

@@ -38,7 +38,9 @@ pub struct StoreSettings {
 
 /// The open database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
+pub struct Store(Arc<Open>);
+
+struct Open {
     readers: DatabaseConnection,
     dialect: Dialect,
     writer: Writer,
@@ -69,39 +71,39 @@ impl Store {
         let desk = Desk::new((write, dialect), signals.clone(), settings.limits, rng);
         let writer = Writer::start(desk, tasks);
         let (tasks, crowd) = (tasks.clone(), Crowd::new(tasks));
-        Ok(Self { readers, dialect, writer, signals, tasks, crowd, closing })
+        Ok(Self(Arc::new(Open { readers, dialect, writer, signals, tasks, crowd, closing })))
     }
 
     /// Keeps a clock in step with that of the database, where several processes share one.
     pub async fn keep_time(&self, clock: &SharedClock) -> Result<(), StoreError> {
-        if self.dialect == Dialect::Postgres {
-            time::measure(&self.readers, clock).await?;
-            self.tasks.spawn(time::keep(self.readers.clone(), clock.clone(), self.closing.clone()));
+        if self.0.dialect == Dialect::Postgres {
+            time::measure(&self.0.readers, clock).await?;
+            self.0.tasks.spawn(time::keep(self.0.readers.clone(), clock.clone(), self.0.closing.clone()));
         }
         Ok(())
     }
 
     /// How long the queue may go without being looked at while nothing is found in it.
-    pub const fn longest_poll(&self) -> Duration {
-        self.dialect.longest_poll()
+    pub fn longest_poll(&self) -> Duration {
+        self.0.dialect.longest_poll()
     }
 
     /// Ends the writer once it has written what was sent before; later writes are refused.
     pub async fn stop(&self) {
-        self.writer.stop().await;
-        self.closing.cancel();
+        self.0.writer.stop().await;
+        self.0.closing.cancel();
     }
 
     /// Wake-ups after commits.
     pub fn signals(&self) -> &Arc<Signals> {
-        &self.signals
+        &self.0.signals
     }
 
     /// One consistent view for several reads.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        match self.dialect {
-            Dialect::Sqlite => Ok(Tx::reading(&self.readers, self.dialect).await?),
-            Dialect::Postgres => self.crowd.read(&self.readers).await,
+        match self.0.dialect {
+            Dialect::Sqlite => Ok(Tx::reading(&self.0.readers, self.0.dialect).await?),
+            Dialect::Postgres => self.0.crowd.read(&self.0.readers).await,
         }
     }
 
@@ -121,7 +123,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.work(work, false).await
+        self.0.writer.work(work, false).await
     }
 
     /// As [`Store::write`], behind what people wait for.
@@ -131,26 +133,26 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.work(work, true).await
+        self.0.writer.work(work, true).await
     }
 
     /// Creates a case and queues its first runs.
     pub async fn create_case(&self, case: NewCase) -> Result<CreateOutcome, StoreError> {
-        self.writer.ask(|reply| Command::Create(Box::new(case), reply)).await
+        self.0.writer.ask(|reply| Command::Create(Box::new(case), reply)).await
     }
 
     /// Takes due runs into the hands of a worker.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedRun>, StoreError> {
-        self.writer.ask(|reply| Command::Claim(claim, reply)).await
+        self.0.writer.ask(|reply| Command::Claim(claim, reply)).await
     }
 
     /// Fixes what a run stands for. `false`: the lease was lost, nothing may be sent.
     pub async fn seal(&self, seal: Seal) -> Result<bool, StoreError> {
-        self.writer.ask(|reply| Command::Seal(seal, reply)).await
+        self.0.writer.ask(|reply| Command::Seal(seal, reply)).await
     }
 
     /// Records an attempt, with what follows from it.
     pub async fn close(&self, closing: Arc<Closing>) -> Result<Closed, StoreError> {
-        self.writer.ask(|reply| Command::Close(closing, reply)).await
+        self.0.writer.ask(|reply| Command::Close(closing, reply)).await
     }
 }

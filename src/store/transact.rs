@@ -91,7 +91,10 @@ impl Desk {
         let (commands, replies): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
         let results = match self.transact(&commands, write).await {
             Ok(done) => done.into_iter().map(Ok).collect(),
-            Err(error) if commands.len() == 1 => vec![Err(error)],
+            // Where the database is away, busy or full, one by one is no better, only slower.
+            Err(error) if commands.len() == 1 || error.is_unavailable() => {
+                commands.iter().map(|_| Err(error.clone())).collect()
+            }
             Err(_) => {
                 let mut results = Vec::with_capacity(commands.len());
                 for command in commands.chunks(1) {

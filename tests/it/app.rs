@@ -116,7 +116,7 @@ impl TestApp {
     pub async fn spawn_with(more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Arc::new(TestDatabase::create(folder.path()));
-        Self::spawn_on(database, folder, more).await
+        Box::pin(Self::spawn_on(database, folder, more)).await
     }
 
     /// Another one on the same database (PostgreSQL only), with a clock and a provider of its
@@ -125,7 +125,7 @@ impl TestApp {
         let allow = [("NETWORK__ALLOW", self.upstream.authority())];
         let allow = allow.iter().map(|(name, value)| (*name, value.as_str()));
         let more: Vec<_> = allow.chain(more.iter().copied()).collect();
-        Self::spawn_on(self.database.clone(), tempfile::tempdir().unwrap(), &more).await
+        Box::pin(Self::spawn_on(self.database.clone(), tempfile::tempdir().unwrap(), &more)).await
     }
 
     async fn spawn_on(database: Arc<TestDatabase>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {

@@ -8,9 +8,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The key that all processes on one PostgreSQL must have; never one of a real installation.
 const MASTER_KEY: &str = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=";
 
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// The address of the cluster that the tests run on; none: they run on SQLite.
 pub fn cluster() -> Option<String> {
-    std::env::var("DOSSIER_TEST_POSTGRES").ok()
+    variable("DOSSIER_TEST_POSTGRES")
+}
+
+#[expect(clippy::disallowed_methods, reason = "who runs the tests says where they run")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// A database, removed when dropped.
@@ -27,7 +34,6 @@ impl TestDatabase {
             let file = folder.join("dossier.db");
             return Self { url: format!("sqlite://{}", file.display()), name: None };
         };
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         psql(&cluster, "postgres", &format!("CREATE DATABASE {name}"));
         Self { url: format!("{cluster}/{name}"), name: Some(name) }
@@ -96,6 +102,6 @@ fn command(cluster: &str, database: &str, statement: &str) -> Command {
 }
 
 fn program(name: &str) -> String {
-    let folder = std::env::var("DOSSIER_TEST_POSTGRES_BIN").expect("tests/postgres says where it is");
+    let folder = variable("DOSSIER_TEST_POSTGRES_BIN").expect("tests/postgres says where it is");
     format!("{folder}/{name}")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dossier::app::{App, AppOptions, SystemRng};
 use dossier::telemetry::LogRedactor;
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::{TestApp, secs};
 use crate::database::cluster;
@@ -256,7 +256,7 @@ async fn a_database_that_goes_away_and_comes_back_is_a_pause() {
         app.get("/health/live").await.expect(200);
     }
     app.database.close_to_all(false);
-    while app.get(&format!("/v1/cases/{case}")).await.body["data"]["value"] != Value::from(1) {
+    while app.get(&format!("/v1/cases/{case}")).await.body["data"]["value"] != 1 {
         app.move_clock(Duration::from_millis(500));
     }
     app.drain().await;
