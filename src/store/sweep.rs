@@ -13,7 +13,8 @@ use crate::domain::retry::MAX_LOST;
 /// brings down one process after the other soon runs apart from those that were only near it, and
 /// these do not use up the workers that they may lose. Lease, sweep and this stay below the 30 s
 /// of a takeover.
-const PAUSE: &str = "CASE WHEN lost = 0 THEN 0 WHEN lost < 4 THEN 500 << lost ELSE 8000 END * (500 + created_at % 500) / 1000";
+const PAUSE: &str = "(CASE lost WHEN 0 THEN 0 WHEN 1 THEN 1000 WHEN 2 THEN 2000 WHEN 3 THEN 4000 ELSE 8000 END) \
+     * (500 + created_at % 500) / 1000";
 
 /// Longest body in the history, in characters, of runs that are neither the last good nor the
 /// last failed one of their field.

@@ -10,6 +10,9 @@ use serde_json::Value;
 use crate::process::{Answer, Launch, Process, TOKEN};
 use crate::upstream::client;
 
+/// What all processes on one PostgreSQL share; never the key of a real installation.
+const MASTER_KEY: &str = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=";
+
 /// Lets some real time pass: for moments at random, and before a closed door is tried again.
 #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
 pub async fn pause(milliseconds: u64) {
@@ -55,7 +58,10 @@ impl Fleet {
     pub fn launch(allow: &str, url: Option<&str>) -> (Launch, Arc<tempfile::TempDir>) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let launch = Launch::serve(folder.path()).with("NETWORK__ALLOW", allow);
-        let launch = if let Some(url) = url { launch.with("DATABASE__URL", url) } else { launch };
+        let launch = match url {
+            Some(url) => launch.with("DATABASE__URL", url).with("SECURITY__MASTER_KEY", MASTER_KEY),
+            None => launch,
+        };
         (launch, folder)
     }
 
