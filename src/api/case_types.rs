@@ -2,10 +2,11 @@
 
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::body::JsonBody;
 use super::error::ApiError;
+use super::etag::is_known;
 use super::extract::{Builder, Caller, IfMatch, Viewer};
 use super::list;
 use super::once::IdempotencyKey;
@@ -25,14 +26,19 @@ pub async fn list(
     Ok(list::answer(page, case_type::view))
 }
 
-/// One case type in its current version.
+/// One case type in its current version, or 304 when the caller has it already.
 pub async fn get(
     services: Data<Services>,
     caller: Caller<Viewer>,
     path: Path<CaseTypeKey>,
     _: Params<NoParameters>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let found = services.case_types.get(&caller, &path).await?;
+    let tag = etag(&found);
+    if is_known(request.headers(), &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    }
     Ok(present(HttpResponse::Ok(), found))
 }
 
@@ -90,8 +96,11 @@ pub async fn delete(
 
 /// A case type with its `ETag`.
 pub(super) fn present(mut answer: HttpResponseBuilder, shown: CaseTypeView) -> HttpResponse {
-    let tag = format!("\"{}\"", shown.row.version);
-    answer.insert_header((header::ETAG, tag)).json(case_type::view(shown))
+    answer.insert_header((header::ETAG, etag(&shown))).json(case_type::view(shown))
+}
+
+fn etag(shown: &CaseTypeView) -> String {
+    format!("\"{}\"", shown.row.version)
 }
 
 fn created(key: &str) -> HttpResponseBuilder {

@@ -3,13 +3,14 @@
 //! Creation and reading can wait for runs (`Prefer: wait=N`). The wait comes after the commit,
 //! so a client that leaves early loses nothing.
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::body::{JsonBody, MergePatch};
 use super::case_list::CaseList;
 use super::error::ApiError;
+use super::etag::is_known;
 use super::extract::{Caller, IfMatch, Operator, Viewer, Wait};
 use super::list;
 use super::once::IdempotencyKey;
@@ -68,7 +69,7 @@ pub async fn get(
     let tag = etag(&case.case);
     let mut answer = HttpResponse::Ok();
     wait.apply(&mut answer);
-    if has(request.headers(), &tag) {
+    if is_known(request.headers(), &tag) {
         return Ok(answer
             .status(actix_web::http::StatusCode::NOT_MODIFIED)
             .insert_header((header::ETAG, tag))
@@ -138,37 +139,9 @@ fn etag(case: &Case) -> String {
     format!("\"{}.{}\"", case.version, case.revision)
 }
 
-/// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
-fn has(headers: &HeaderMap, tag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    lists
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-
     use super::*;
-
-    #[test]
-    fn a_case_that_the_caller_has_is_recognised() {
-        let cases = [
-            ("\"1.2\"", true),
-            ("W/\"1.2\"", true),
-            ("*", true),
-            ("\"1.1\", \"1.2\"", true),
-            ("\"1.1\"", false),
-            ("1.2", false),
-            ("", false),
-        ];
-        for (value, expected) in cases {
-            let request = TestRequest::get().insert_header((header::IF_NONE_MATCH, value)).to_http_request();
-            assert_eq!(has(request.headers(), "\"1.2\""), expected, "{value}");
-        }
-    }
 
     #[test]
     fn a_change_overrides_unless_it_says_no() {

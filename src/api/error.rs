@@ -122,6 +122,13 @@ impl ApiError {
         Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
     }
 
+    /// The disk of the database is full.
+    pub fn full(cause: impl Into<Box<str>>) -> Self {
+        let detail = "The disk of Dossier's database has no space left. Nothing was changed; free some space and \
+                      send the request again. Reading still works.";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
+    }
+
     /// A role that the caller lacks.
     pub fn forbidden(needed: Role) -> Self {
         let detail = format!(
@@ -219,6 +226,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Store(StoreError::Duplicate(_)) => {
                 Self::new(code, "Something with this name exists already; choose another one.")
             }
+            ServiceError::Store(error @ StoreError::Full(_)) => Self::full(error.to_string()),
             ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
             ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
         }
@@ -335,6 +343,7 @@ mod tests {
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
             (store(StoreError::Stopped), 503, "unavailable"),
             (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
+            (store(StoreError::Full("no room".into())), 503, "unavailable"),
             (store(StoreError::Refused("no table".into())), 500, "internal"),
             (store(StoreError::Duplicate("key".into())), 409, "already_exists"),
             (ServiceError::Sealing("key".into()), 500, "internal"),

@@ -14,7 +14,8 @@ mod edge;
 mod code;
 mod error;
 
-/// Who calls, and how long they wait.
+mod etag;
+/// Who calls, how long they wait, and what they have already.
 mod extract;
 
 /// Requests that are sent twice.
@@ -35,6 +36,7 @@ mod cache;
 mod case_list;
 mod case_types;
 mod cases;
+mod connections;
 mod fields;
 mod runs;
 mod schedules;

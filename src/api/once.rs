@@ -51,7 +51,8 @@ pub async fn once(
     match asked.services.keys.find(&asked.once).await {
         Ok(Some(kept)) => {
             let answer = asked.replay(&kept).await;
-            return Ok(request.into_response(answer));
+            // `into_response` would drop the error, and with it the id that the edge names it by.
+            return Ok(ServiceResponse::new(request.into_parts().0, answer));
         }
         Ok(None) => {}
         Err(error) => return Ok(request.error_response(ApiError::from(error))),

@@ -127,6 +127,9 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Sa
         let put = PutSecret::new(secret.value, &secret.hosts, true)?;
         services.secrets.put(&actor, name, put).await?;
     }
+    for connection in demo.connections {
+        services.connections.create(&actor, &connection, None).await?;
+    }
     for case_type in demo.case_types {
         services.case_types.create(&actor, &case_type, None).await?;
     }

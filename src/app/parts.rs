@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::database_file;
 use super::http::listen;
+use super::presence::Presence;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
@@ -49,6 +50,8 @@ pub struct App {
     stop: CancellationToken,
     tasks: TaskTracker,
     writer_tasks: TaskTracker,
+    /// Held until the last task is done.
+    _presence: Presence,
 }
 
 /// Opens the database and puts the use cases on it; what commands without a worker need, too.
@@ -131,36 +134,18 @@ impl App {
             cache_bytes: settings.cache.max_bytes,
         };
         let engine = Engine::new(&services, outbound, rng, engine_settings);
-        let days =
-            RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
-        let sweeper = Sweeper {
-            store: services.store.clone(),
-            clock: clock.clone(),
-            worker: engine.worker,
-            retention: Retention::new(days),
-        };
-        let cron = Cron::new(services.schedules.clone(), stop.clone());
         let worker = Worker::new(engine, tasks.clone());
+        let sweeper = sweeper(settings, &services, worker.clone());
+        let presence = Presence::begin(&settings.database.url, || sweeper.take_over()).await?;
+        let cron = Cron::new(services.schedules.clone(), stop.clone());
         // Who makes no calls claims no runs.
         if settings.workers.concurrency > 0 {
             tasks.spawn(worker.clone().work(stop.clone()));
             tasks.spawn(worker.clone().keep_leases());
         }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
-        let (address, server) = if options.serves {
-            let (address, server) =
-                listen(settings.server.listen, services.clone(), settings.limits.request_bytes)
-                    .with_context(|| format!("{} could not be listened on", settings.server.listen))?;
-            let handle = server.handle();
-            tasks.spawn(async move {
-                if let Err(error) = server.await {
-                    tracing::error!(%error, "the server ended");
-                }
-            });
-            (Some(address), Some(handle))
-        } else {
-            (None, None)
-        };
+        let door = options.serves.then(|| serve(settings, &services, &tasks)).transpose()?;
+        let (address, server) = door.unzip();
         Ok(Self {
             services,
             worker,
@@ -173,6 +158,7 @@ impl App {
             stop,
             tasks,
             writer_tasks,
+            _presence: presence,
         })
     }
 
@@ -195,6 +181,34 @@ impl App {
         self.services.store.stop().await;
         self.writer_tasks.close();
         self.writer_tasks.wait().await;
+    }
+}
+
+/// Listens, and answers requests beside the caller.
+fn serve(
+    settings: &Settings,
+    services: &Services,
+    tasks: &TaskTracker,
+) -> anyhow::Result<(SocketAddr, ServerHandle)> {
+    let listen_on = settings.server.listen;
+    let (address, server) = listen(listen_on, services.clone(), settings.limits.request_bytes)
+        .with_context(|| format!("{listen_on} could not be listened on"))?;
+    let handle = server.handle();
+    tasks.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+    Ok((address, handle))
+}
+
+fn sweeper(settings: &Settings, services: &Services, worker: Arc<Worker>) -> Sweeper {
+    let days = RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
+    Sweeper {
+        store: services.store.clone(),
+        clock: services.clock.clone(),
+        worker,
+        retention: Retention::new(days),
     }
 }
 

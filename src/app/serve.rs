@@ -38,6 +38,8 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
     .await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
+    } else {
+        tracing::info!("working");
     }
     told_to_stop().await?;
     tracing::info!("stopping: calls in flight get {} s", settings.server.drain_seconds);

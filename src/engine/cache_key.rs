@@ -8,7 +8,7 @@ use ring::hmac;
 
 use super::context::Stop;
 use super::prepare::Prepared;
-use super::render::{Rendered, credentials};
+use super::render::{IDEMPOTENCY_KEYS, Rendered, credentials};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::ids::WorkspaceId;
@@ -26,9 +26,6 @@ impl CacheKey {
         Self([number; 32])
     }
 }
-
-/// Headers that differ from run to run and change no answer, in lower case.
-const IDEMPOTENCY: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// Parts with their lengths, so that no two lists of parts read the same.
 struct Parts(hmac::Context);
@@ -65,16 +62,23 @@ pub(super) fn of(
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let mut parts = Parts(hmac::Context::with_key(secret));
     parts.add(workspace.0);
-    // Connections: key and version of the field's connection follow here.
+    add_connection(&mut parts, prepared);
     parts.add(epoch.to_be_bytes());
     add_rules(&mut parts, call);
-    add_auth(&mut parts, &call.request.auth, prepared)?;
+    add_auth(&mut parts, prepared.auth_for(&request.url), prepared)?;
     add_secrets(&mut parts, prepared);
     parts.add(request.method.as_str());
     parts.add(request.url.as_str());
     add_headers(&mut parts, request);
     parts.add_list(request.body.iter());
     Ok(parts.finish())
+}
+
+/// Which connection, in which version.
+fn add_connection(parts: &mut Parts, prepared: &Prepared) {
+    let plan = prepared.plan_of_connection();
+    parts.add_list(plan.iter().map(|plan| plan.id().0));
+    parts.add_list(plan.iter().map(|plan| plan.version().to_be_bytes()));
 }
 
 /// What counts as a success, and what is told of a failure: a shared call is judged once.
@@ -123,7 +127,7 @@ fn add_secrets(parts: &mut Parts, prepared: &Prepared) {
 /// Lower-case names in their order; of one name the values as they were written.
 fn add_headers(parts: &mut Parts, request: &Rendered) {
     let named = request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let mut headers: Vec<_> = named.filter(|(name, _)| !IDEMPOTENCY.contains(&name.as_str())).collect();
+    let mut headers: Vec<_> = named.filter(|(name, _)| !IDEMPOTENCY_KEYS.contains(&name.as_str())).collect();
     headers.sort_by(|(a, _), (b, _)| a.cmp(b));
     parts.add_list(headers.iter().map(|(name, _)| name));
     for (_, value) in headers {

@@ -13,7 +13,7 @@ use crate::domain::ids::{RunId, WorkerId};
 use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::service::{Plans, Secrets, ServiceError, Services};
+use crate::service::{ConnectionPlan, ConnectionPlans, Plans, Secrets, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// Limits of the engine.
@@ -31,6 +31,8 @@ pub struct Engine {
     pub store: Store,
     /// Compiled case types.
     pub plans: Plans,
+    /// Compiled connections.
+    pub connections: ConnectionPlans,
     /// Credentials.
     pub secrets: Secrets,
     /// The way out.
@@ -61,12 +63,14 @@ impl Engine {
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
-        let Services { store, plans, secrets, metrics, clock, .. } = services.clone();
+        let Services { store, plans, connection_plans: connections, secrets, metrics, clock, .. } =
+            services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {
             store,
             plans,
+            connections,
             secrets,
             outbound,
             metrics,
@@ -125,9 +129,11 @@ impl<E: Into<EngineError>> From<E> for Stop {
 }
 
 /// What the history keeps of the exchange, redacted, as far as it came.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Trace {
-    /// Names the provider in sentences: its host.
+    /// Over which connection the run goes.
+    pub(super) connection: Option<ConnectionPlan>,
+    /// Names the provider in sentences: its connection, else its host.
     pub(super) provider: Option<String>,
     /// What was sent.
     pub(super) request: Option<SentRequest>,

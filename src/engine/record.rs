@@ -35,6 +35,7 @@ pub(super) async fn record(
         Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
         Err(Stop::Lost) => {
             tracing::info!(run = %run.id, "the run is no longer ours; nothing was sent");
+            engine.handed_back.forget(run.id);
             return Ok(());
         }
         Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),
@@ -84,6 +85,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
     Closing {
         run_id: run.id,
         seen: run.case,
+        case_type_version: run.case_type_version,
         field: run.field,
         depth: run.depth,
         on_create: run.on_create,
@@ -172,8 +174,7 @@ fn renamed(failure: Failure, limited: bool) -> Failure {
 
 /// What the metrics say of it. An attempt that sent nothing is no call.
 fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
-    // Connections come with a later step; until then every field is without one.
-    let connection = None;
+    let connection = trace.connection.as_ref().map(|plan| plan.connection().key.as_str());
     let Some(phases) = &trace.phases else { return };
     let (outcome, error) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None),

@@ -15,15 +15,12 @@ use serde_json::{Map, Value};
 
 use super::context::{Engine, Stop, Trace};
 use super::prepare::{Prepared, root_run};
-use super::render::{self, Rendered};
+use super::render::{self, IDEMPOTENCY_KEYS, Rendered};
 use crate::domain::ids::RunId;
 use crate::domain::redact::Redactor;
 use crate::domain::run::{Fired, NewRun, Reason};
 use crate::domain::template::Scope;
 use crate::store::{ClaimedRun, Seal};
-
-/// Headers that name the run, not what is asked for.
-const KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// Renders the request of an attempt, or gives way to a newer run.
 pub(super) async fn render(
@@ -84,7 +81,7 @@ async fn gives_way(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Re
 /// The request and its fingerprint.
 fn seen(run: &ClaimedRun, prepared: &Prepared, trace: &mut Trace) -> Result<(Rendered, Vec<u8>), Stop> {
     let request = render::render(prepared, trace)?;
-    let varies = prepared.call().is_some_and(|call| call.request.varies);
+    let varies = prepared.varies();
     let print = if varies { standing(run, prepared)? } else { fingerprint(&request, None) };
     Ok((request, print))
 }
@@ -143,7 +140,7 @@ fn fingerprint(request: &Rendered, hidden: Option<&Redactor>) -> Vec<u8> {
     let mut headers: Vec<(String, &str)> =
         request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
     headers.sort_unstable();
-    for (name, value) in headers.iter().filter(|(name, _)| !KEYS.contains(&name.as_str())) {
+    for (name, value) in headers.iter().filter(|(name, _)| !IDEMPOTENCY_KEYS.contains(&name.as_str())) {
         add(name.as_bytes());
         add(value.as_bytes());
     }

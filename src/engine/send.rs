@@ -9,11 +9,8 @@ use super::prepare::Prepared;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse};
+use crate::domain::run::{PhaseTimes, ReceivedResponse};
 use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
-
-/// Milliseconds for one attempt when the field names none.
-const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// A complete answer, redacted, and what the provider asked for with it.
 pub(super) struct Received {
@@ -30,8 +27,7 @@ pub(super) async fn send(
     signed: Signed,
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
-    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let timeout_ms = call.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS);
+    let timeout_ms = prepared.timeout_ms();
     if engine.time_is_up.is_cancelled() {
         return Err(Stop::Stopped);
     }

@@ -188,6 +188,11 @@ impl Worker {
         }
     }
 
+    /// The runs that are worked on in this process.
+    pub fn holds(&self) -> Vec<RunId> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     fn held(&self) -> HashMap<RunId, LeaseToken> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.iter().map(|(id, (run, _))| (*id, run.token)).collect()

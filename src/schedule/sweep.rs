@@ -4,10 +4,12 @@
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
 
+use std::sync::Arc;
+
 use super::retention::Retention;
 use crate::domain::clock::SharedClock;
-use crate::domain::ids::WorkerId;
 use crate::domain::once::KEPT_FOR;
+use crate::engine::Worker;
 use crate::store::{Store, StoreError};
 
 /// Answers cut in one tick.
@@ -24,25 +26,40 @@ pub struct Sweeper {
     /// Time.
     pub clock: SharedClock,
     /// The worker of this process, which never loses what it still works on.
-    pub worker: WorkerId,
+    pub worker: Arc<Worker>,
     /// What goes when it is old.
     pub retention: Retention,
 }
 
 impl Sweeper {
-    /// One tick; answers how many runs went back to the queue.
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let (worker, now) = (self.worker, self.clock.now());
+    /// Gives back what a process left that is gone for certain: call it only where no other one
+    /// lives, and before this one claims.
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        let released = self.release(true).await?;
+        if released > 0 {
+            tracing::warn!(released, "runs of a process that is gone are queued again");
+        }
+        Ok(())
+    }
+
+    /// Gives back runs of workers that are gone, some at a time; `all`: without looking at leases.
+    async fn release(&self, all: bool) -> Result<u64, StoreError> {
+        let (held, now) = (self.worker.holds(), self.clock.now());
         let mut released = 0;
         loop {
+            let held = held.clone();
             let some =
-                self.store.write(move |tx| Box::pin(async move { tx.release_lost(worker, now).await }));
-            let some = some.await?;
-            released += some;
-            if some == 0 {
-                break;
+                self.store.write(move |tx| Box::pin(async move { tx.release_lost(&held, now, all).await }));
+            match some.await? {
+                0 => return Ok(released),
+                some => released += some,
             }
         }
+    }
+
+    /// One tick; answers how many runs went back to the queue.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        let (now, released) = (self.clock.now(), self.release(false).await?);
         if released > 0 {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }

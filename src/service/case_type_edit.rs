@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ServiceError;
+use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, FieldKey};
+use crate::domain::ids::{CaseId, ConnectionKey, FieldKey};
 use crate::domain::run::Reason;
 use crate::domain::watch::{Sight, WatchRoot};
 use crate::store::{CaseTypeRow, Tx};
@@ -31,6 +32,12 @@ struct Before {
     kind: String,
     enabled: Option<bool>,
     retry: Option<u32>,
+    api_config: Option<BeforeConfig>,
+}
+
+#[derive(Deserialize)]
+struct BeforeConfig {
+    connection: Option<String>,
 }
 
 /// What differs for runs that wait.
@@ -40,6 +47,8 @@ struct Edit {
     disabled: Vec<FieldKey>,
     /// Retries by field, where they differ.
     retries: Vec<(FieldKey, u32)>,
+    /// Connections by field, where they differ.
+    routes: Vec<(FieldKey, Option<ConnectionKey>)>,
 }
 
 impl Edit {
@@ -51,11 +60,21 @@ impl Edit {
             match after.field(old.key.as_str()).and_then(|field| field.api_call()) {
                 None => edit.removed.push(old.key),
                 Some(new) if !new.enabled && old.enabled != Some(false) => edit.disabled.push(old.key),
-                Some(new) if old.retry != Some(new.retry) => edit.retries.push((old.key, new.retry)),
-                Some(_) => {}
+                Some(new) => edit.compare(old, new),
             }
         }
         edit
+    }
+
+    /// A field that is in both versions.
+    fn compare(&mut self, old: Before, new: &ApiCall) {
+        if old.retry != Some(new.retry) {
+            self.retries.push((old.key.clone(), new.retry));
+        }
+        let connection = old.api_config.and_then(|config| config.connection);
+        if connection.as_deref() != new.connection.as_ref().map(ConnectionKey::as_str) {
+            self.routes.push((old.key, new.connection.clone()));
+        }
     }
 }
 
@@ -76,6 +95,9 @@ pub(super) async fn apply(
     }
     for (field, retries) in &edit.retries {
         tx.grant_attempts(before.id, field, 1 + retries).await?;
+    }
+    for (field, connection) in &edit.routes {
+        tx.route_unbegun(before.id, field, connection.as_ref()).await?;
     }
     mark_params(tx, before, after).await?;
     Ok(touched)

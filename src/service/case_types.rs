@@ -21,7 +21,7 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, Edited, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Edited, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -229,11 +229,17 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
 }
 
 /// What a definition may refer to.
-async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
+pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
     let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
     let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
     let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
-    Ok(Known { secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(), params })
+    let connections = tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await?;
+    let base = |row: &ConnectionRow| row.definition["base_url"].as_str().and_then(|url| url.parse().ok());
+    Ok(Known {
+        secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(),
+        connections: connections.iter().map(|row| (row.key.to_string(), base(row))).collect(),
+        params,
+    })
 }
 
 async fn remove(

@@ -1,5 +1,6 @@
 //! Why a use case was refused. The doors turn each into a status and a code.
 
+use crate::domain::ids::FieldKey;
 use crate::domain::once::Kept;
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
@@ -86,6 +87,13 @@ impl ServiceError {
     /// One problem.
     pub fn invalid(pointer: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Problem::new(pointer, code, message)])
+    }
+
+    /// A field that is switched off is asked to run.
+    pub(super) fn field_disabled(field: &FieldKey) -> Self {
+        Self::FieldDisabled(format!(
+            "the field `{field}` is switched off: switch it on in its case type first"
+        ))
     }
 }
 

@@ -9,8 +9,10 @@ use super::once;
 use super::plans::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
+use crate::domain::case_type::findings::unknown_word;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
 use crate::domain::once::{Kept, Once};
+use crate::domain::problem::code;
 use crate::domain::run::{Fired, NewRun, Priority, Run};
 use crate::domain::trigger::Trigger;
 
@@ -49,7 +51,12 @@ impl Fields {
             [run] => Kept::accepted(run),
             _ => Kept::accepted_all(runs),
         };
-        let mut runs = self.queue(actor, case, request, kept).await?;
+        let queued = self.queue(actor, case, request, kept).await;
+        let mut runs = queued.map_err(|error| match error {
+            // The only thing in its body that can be wrong here came from the path.
+            ServiceError::Invalid(_) => ServiceError::NotFound("field"),
+            other => other,
+        })?;
         runs.pop().ok_or(ServiceError::NotFound("run"))
     }
 
@@ -96,7 +103,9 @@ impl Fields {
                     for followed in tx.fire(&firings).await? {
                         runs.extend(tx.find_run(workspace, followed.run()).await?);
                     }
-                    tx.touch_case(case, now).await?;
+                    if !runs.is_empty() {
+                        tx.touch_case(case, now).await?;
+                    }
                     let ids = runs.iter().map(|run: &Run| run.id).collect();
                     once::keep(tx, once.as_ref(), kept(ids)).await?;
                     Ok::<_, ServiceError>(runs)
@@ -135,17 +144,21 @@ fn chosen<'p>(
         return Ok(plan.case_type.api_calls().filter(|(_, call)| automatic(call)).collect());
     };
     let mut found = Vec::with_capacity(named.len());
-    for key in named {
+    for (at, key) in named.iter().enumerate() {
         let field = plan.case_type.api_calls().find(|(known, _)| *known == key);
-        let (key, call) = field.ok_or(ServiceError::NotFound("field"))?;
+        let (key, call) = field.ok_or_else(|| unknown_field(plan, at, key))?;
         if !call.enabled {
-            return Err(ServiceError::FieldDisabled(format!(
-                "the field `{key}` is switched off: switch it on in its case type first"
-            )));
+            return Err(ServiceError::field_disabled(key));
         }
         if !found.iter().any(|(known, _): &(&FieldKey, &ApiCall)| *known == key) {
             found.push((key, call));
         }
     }
     Ok(found)
+}
+
+fn unknown_field(plan: &Plan, at: usize, key: &FieldKey) -> ServiceError {
+    let known: Vec<_> = plan.case_type.api_calls().map(|(key, _)| key.as_str()).collect();
+    let message = unknown_word(key.as_str(), "an API Call field of this case type", &known);
+    ServiceError::invalid(&format!("/fields/{at}"), code::UNKNOWN_REFERENCE, message)
 }

@@ -127,11 +127,5 @@ impl Runs {
 fn callable<'p>(plan: &'p Plan, old: &Run) -> Result<&'p ApiCall, ServiceError> {
     let field = plan.case_type.field(old.field.as_str()).and_then(|field| field.api_call());
     let call = field.ok_or(ServiceError::NotFound("field"))?;
-    if !call.enabled {
-        return Err(ServiceError::FieldDisabled(format!(
-            "the field `{}` is switched off: switch it on in its case type first",
-            old.field
-        )));
-    }
-    Ok(call)
+    if call.enabled { Ok(call) } else { Err(ServiceError::field_disabled(&old.field)) }
 }

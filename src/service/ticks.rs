@@ -60,9 +60,7 @@ impl Schedules {
         let row = find(tx, actor, id).await?;
         let plan = self.plans.current_in(tx, row.case_type_id).await?;
         if plan.is_none_or(|plan| scheduled(&plan, &row.field).is_none()) {
-            let detail =
-                format!("the field `{}` is switched off: switch it on in its case type first", row.field);
-            return Err(ServiceError::FieldDisabled(detail));
+            return Err(ServiceError::field_disabled(&row.field));
         }
         if !tx.begin_tick_now(actor.workspace, id, self.clock.now()).await? {
             let detail = "a tick of this schedule is under way: wait until it has ended, or pause the schedule to \

@@ -8,10 +8,10 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::statement::{int, json, list, ms, sql, text, uuid};
+use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, RunId};
+use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, FieldKey, RunId};
 use crate::domain::run::Reason;
 
 /// Ends a run and takes it out of its worker's hands: `$1` is the reason, `$2` now, `$3` the error.
@@ -101,6 +101,20 @@ impl Tx {
              WHERE status = 'queued' AND NOT begun AND case_type_id = $2 AND field = $3";
         let values = vec![int(attempts_max), uuid(case_type.0), text(field.as_str())];
         self.execute(sql(statement, values)).await?;
+        Ok(())
+    }
+
+    /// Names the connection over which the runs of a field that have not begun will go.
+    pub async fn route_unbegun(
+        &self,
+        case_type: CaseTypeId,
+        field: &FieldKey,
+        connection: Option<&ConnectionKey>,
+    ) -> Result<(), StoreError> {
+        let statement = "UPDATE run SET connection = $1 \
+             WHERE status = 'queued' AND NOT begun AND case_type_id = $2 AND field = $3";
+        let connection = maybe_text(connection.map(ConnectionKey::as_str));
+        self.execute(sql(statement, vec![connection, uuid(case_type.0), text(field.as_str())])).await?;
         Ok(())
     }
 }

@@ -150,8 +150,15 @@ impl Condition {
             }
             FieldWord::Queued(Some(waiting)) => {
                 let waiting = self.bind(text(waiting));
-                let more = format!(" AND run.status = 'queued' AND run.waiting_for = {waiting}");
-                format!("{} AND NOT {}", live(&more), live(" AND run.status = 'running'"))
+                let waits = format!(" AND run.status = 'queued' AND run.waiting_for = {waiting}");
+                // The begun run is what the field shows, not the one that waits behind it.
+                let (begun, behind) = (format!("{waits} AND run.begun"), live(" AND run.begun"));
+                format!(
+                    "({} OR {} AND NOT {behind}) AND NOT {}",
+                    live(&begun),
+                    live(&waits),
+                    live(" AND run.status = 'running'")
+                )
             }
             FieldWord::Ended(status, reason) => {
                 let status = self.bind(text(status));

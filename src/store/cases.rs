@@ -137,7 +137,7 @@ impl Tx {
     /// Runs of a case that wait or work, the begun one of a field first.
     pub async fn live_runs(&self, case: CaseId) -> Result<Vec<LiveRun>, StoreError> {
         // The bound on `field` holds for all; it leads to the index of live runs, past the history.
-        let statement = "SELECT id, field, status, begun, waiting_for, due_at, attempt, attempts_max, error, \
+        let statement = "SELECT id, field, status, begun, connection, waiting_for, due_at, attempt, attempts_max, error, \
              (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
              WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id";
         let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
@@ -250,6 +250,7 @@ fn live_run(row: &QueryResult) -> Result<LiveRun, StoreError> {
         field: columns.word(|text| text.parse().ok())?,
         running: columns.get::<String>()? == "running",
         begun: columns.get()?,
+        connection: columns.get()?,
         waiting_for: columns.maybe_word(WaitingFor::parse)?,
         due_at: columns.maybe_at()?,
         attempt: columns.count()?,

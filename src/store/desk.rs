@@ -4,7 +4,8 @@
 //! A slice takes a full batch of what somebody waits for, but only a few reports of runs without
 //! hurry as long as people come to the desk: so a hundred thousand runs of one tick hold up
 //! nobody for longer than a few milliseconds. When a batch fails, its commands are repeated one by one:
-//! one that cannot be written harms no other.
+//! one that cannot be written, or on which a bug strikes, harms no other. When the database is not
+//! there, one command finds that out, and all of its turn are told so at once.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -208,5 +209,74 @@ impl Desk {
 fn answer<T>(answers: Vec<(Reply<T>, Result<T, StoreError>)>) {
     for (reply, result) in answers {
         let _ = reply.send(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::BoxFuture;
+    use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
+    use tokio::sync::mpsc::UnboundedSender;
+
+    use super::*;
+    use crate::domain::clock::Rng;
+
+    struct Dice;
+
+    impl Rng for Dice {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    /// Notes whether it got a transaction.
+    struct Noting(&'static str, UnboundedSender<(&'static str, bool)>);
+
+    impl Work for Noting {
+        fn run<'a>(&'a mut self, _: &'a Tx) -> BoxFuture<'a, bool> {
+            Box::pin(async { true })
+        }
+
+        fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+            let got = committed.map_err(|error| assert!(error.is_unavailable(), "{error}")).is_ok();
+            self.1.send((self.0, got)).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn one_command_finds_out_that_the_database_is_locked_and_the_next_turn_tries_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("desk.db").display());
+        let open = || {
+            let mut options = ConnectOptions::new(url.clone());
+            options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::ZERO));
+            Database::connect(options)
+        };
+        let (other, connection) = (open().await.unwrap(), open().await.unwrap());
+        other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+
+        let (notes, mut seen_by) = mpsc::unbounded_channel();
+        let (people, from_people) = mpsc::channel(8);
+        let (_engine, from_engine) = mpsc::channel(8);
+        let send = |name| {
+            let work = Command::Work(Box::new(Noting(name, notes.clone())));
+            people.try_send(work).unwrap_or_else(|_| panic!("the line is full"));
+        };
+        send("first");
+        send("second");
+        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
+        let desk = Desk::new((connection, Dialect::Sqlite), Arc::default(), limits, Arc::new(Dice));
+        let mut seen = Vec::new();
+        tokio::join!(desk.serve(from_people, from_engine), async {
+            seen.extend(seen_by.recv().await);
+            seen.extend(seen_by.recv().await);
+            other.execute_unprepared("ROLLBACK").await.unwrap();
+            send("next");
+            people.send(Command::Stop).await.unwrap_or_else(|_| panic!("the desk is gone"));
+            seen.extend(seen_by.recv().await);
+        });
+        assert_eq!(seen, [("first", false), ("second", false), ("next", true)]);
     }
 }

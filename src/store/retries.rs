@@ -36,24 +36,11 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use tokio_util::task::TaskTracker;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::clock::Rng;
-    use crate::store::close::CommitLimits;
-    use crate::store::database::{Store, StoreSettings};
     use crate::store::error::StoreError;
-
-    struct Zero;
-
-    impl Rng for Zero {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(0);
-        }
-    }
+    use crate::store::testing;
 
     const RUN: &str = "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, \
          trigger, status, begun, priority, attempt, attempts_max, limited, lost, idempotency_key, fingerprint, depth, old, \
@@ -63,11 +50,7 @@ mod tests {
         "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) VALUES ($1, $2, 0, 0, $3)";
 
     async fn repeatable(fingerprint: Option<Vec<u8>>, outcomes: &'static [Outcome]) -> Repeatable {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
-        let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
-        let settings = StoreSettings { url, wait_for_disk: false, limits };
-        let store = Store::open(&settings, Arc::new(Zero), &TaskTracker::new()).await.unwrap();
+        let (_folder, store) = testing::store().await;
         let run = RunId(Uuid::from_u128(1));
         let written = store.write(move |tx| {
             Box::pin(async move {

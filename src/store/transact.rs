@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::dialect::{Dialect, is_conflict};
 use super::error::StoreError;
 use super::tx::Tx;
-use super::writer::{Reply, Work};
+use super::writer::{Reply, Work, caught};
 
 /// How often a transaction is repeated that others were in the way of. A deadlock always lets one
 /// of its transactions through, so each round somebody is done.
@@ -42,7 +42,7 @@ impl Desk {
         let mut left = REPEATED;
         loop {
             let tx = self.begin().await?;
-            let (error, conflict) = match write(self, &tx, commands).await {
+            let (error, conflict) = match caught(write(self, &tx, commands)).await {
                 Ok(done) => match tx.commit().await {
                     Ok(()) => return Ok(done),
                     Err(error) => (StoreError::from(error.clone()), is_conflict(&error)),

@@ -5,8 +5,10 @@
 //! stand in two lines: what people wait for (creations and changes), and what the engine and the
 //! clock bring. The desk behind them serves the first line first.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -49,7 +51,7 @@ where
     fn run<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, bool> {
         let work = self.work.clone();
         Box::pin(async move {
-            let done = work(tx).await;
+            let done = caught(work(tx)).await;
             self.done.insert(done).is_ok()
         })
     }
@@ -74,6 +76,11 @@ pub(super) enum Command {
     /// Work that nobody waits for.
     Later(Box<dyn Work>),
     Stop,
+}
+
+/// Does it; a bug costs this piece of work and not the writer, on which everybody depends.
+pub(super) async fn caught<T, E: From<StoreError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(E::from(StoreError::Panicked)))
 }
 
 /// The way to the writer's task.
@@ -123,5 +130,34 @@ impl Writer {
         let work = Box::new(Closure { work, done: None, reply });
         self.send(if later { Command::Later(work) } else { Command::Work(work) }).await?;
         answer.await.map_err(|_| E::from(StoreError::Stopped))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::statement::sql;
+    use crate::store::testing;
+
+    #[tokio::test]
+    async fn a_bug_in_one_write_undoes_that_write_and_no_other() {
+        let (_folder, store) = testing::store().await;
+        let row = "INSERT INTO cache_purge (workspace_id, scope, epoch) VALUES (x'01', $1, 1)";
+        let struck: Result<(), StoreError> = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.execute(sql(row, vec!["lost".into()])).await?;
+                    panic!("a bug");
+                })
+            })
+            .await;
+        assert!(matches!(struck, Err(StoreError::Panicked)), "{struck:?}");
+        let written: Result<u64, StoreError> = store
+            .write(move |tx| Box::pin(async move { tx.execute(sql(row, vec!["kept".into()])).await }))
+            .await;
+        assert_eq!(written.unwrap(), 1);
+        let tx = store.read().await.unwrap();
+        let kept = tx.number(sql("SELECT count(*) FROM cache_purge", Vec::new())).await.unwrap();
+        assert_eq!(kept, 1);
     }
 }

@@ -543,3 +543,75 @@ async fn runs_that_share_a_call_when_the_process_stops_go_on_after_it() {
     }
     app.upstream.release();
 }
+
+/// Two fields that ask for the same: `patient` waits five minutes for an answer, `hasty` a second.
+async fn patient_and_hasty() -> (TestApp, String) {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/check", ok(json!({"value": 1})).held());
+    let field = |key: &str, timeout: u64| {
+        let field =
+            json!({"key": key, "trigger": "manual", "cache_duration": 60, "retry": 0, "timeout": timeout});
+        app.field("/check", field, json!({"response_mapping": {key: "$.value"}}))
+    };
+    app.define(json!([field("patient", 300_000), field("hasty", 1000)])).await;
+    let id = app.create(json!({})).await;
+    (app, id)
+}
+
+/// Refreshes the first, which makes the call, then the other, and returns when both are running.
+async fn one_after_the_other(app: &TestApp, id: &str, keys: [&str; 2]) {
+    for (n, key) in keys.into_iter().enumerate() {
+        app.post(&format!("/v1/cases/{id}/fields/{key}/refresh"), &json!({})).await.expect(202);
+        app.upstream.wait_for_calls(1).await;
+        while app.get("/v1/runs?status=running&count=true").await.expect(200)["total"] != n + 1 {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_given_up_sooner_does_not_fail_a_field_that_waits_longer() {
+    let (app, id) = patient_and_hasty().await;
+    one_after_the_other(&app, &id, ["hasty", "patient"]).await;
+    // Whether a run has begun to wait is not seen from here; of many, most have.
+    let mut ids = vec![id.clone()];
+    for _ in 0..30 {
+        let id = app.create(json!({})).await;
+        app.post(&format!("/v1/cases/{id}/fields/patient/refresh"), &json!({})).await.expect(202);
+        ids.push(id);
+    }
+    while app.get("/v1/runs?status=running&count=true").await.expect(200)["total"] != 32 {}
+    app.upstream.on("GET", "/check", ok(json!({"value": 2})));
+    app.advance(secs(1)).await;
+    assert_eq!(app.case(&id).await["fields"]["hasty"]["error"]["code"], "timeout");
+    for id in ids {
+        let case = app.case(&id).await;
+        assert_eq!(case["fields"]["patient"]["error"], Value::Null);
+        assert_eq!(case["data"], json!({"patient": 2}));
+    }
+    assert_eq!(app.upstream.calls().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_call_of_another_does_so_no_longer_than_its_own_timeout() {
+    let (app, id) = patient_and_hasty().await;
+    one_after_the_other(&app, &id, ["patient", "hasty"]).await;
+    // It counts from when it began to wait, which nobody sees from here.
+    for _ in 0..200 {
+        app.move_clock(secs(1));
+        if app.case(&id).await["fields"]["hasty"]["status"] != "running" {
+            break;
+        }
+    }
+    let case = app.case(&id).await;
+    assert_eq!(case["fields"]["hasty"]["error"]["code"], "timeout", "{case}");
+    assert_eq!(case["fields"]["patient"]["status"], "running");
+    let attempts = app.runs(&id).await.remove(0)["attempts"].take();
+    assert_eq!(
+        (&attempts[0]["outcome"], &attempts[0]["request"]),
+        (&json!("failed"), &Value::Null),
+        "{attempts}"
+    );
+    app.upstream.release();
+    app.drain().await;
+    let case = app.case(&id).await;
+    assert_eq!((&case["data"], app.upstream.calls().len()), (&json!({"patient": 1}), 1));
+}

@@ -13,6 +13,9 @@ mod cache;
 mod case_types;
 
 #[cfg(test)]
+mod connections;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
@@ -71,6 +74,9 @@ mod metrics;
 
 #[cfg(test)]
 mod process;
+
+#[cfg(test)]
+mod processes;
 
 #[cfg(test)]
 mod real_http;

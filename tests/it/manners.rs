@@ -19,6 +19,7 @@ fn changed(answer: &Answer) -> Vec<&str> {
 #[tokio::test]
 async fn who_comes_too_late_is_told_what_has_changed() {
     let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
     app.define_one("/check", json!({"trigger": "manual"}), json!({})).await;
     let url = format!("/v1/cases/{}", app.create(json!({"vat_number": "BE1", "address": {"zip": 1}})).await);
     let tag = app.get(&url).await.header("etag").unwrap().to_owned();
@@ -63,8 +64,12 @@ async fn case_types_are_changed_by_condition_too() {
     let tag = read.header("etag").unwrap().to_owned();
     assert_eq!(tag, "\"1\"");
     let mut body = read.expect(200);
+    let again = || app.request("GET", url).header("If-None-Match", &tag);
+    let same = app.send(again()).await;
+    assert_eq!((same.status, same.header("etag")), (304, Some(tag.as_str())));
     body["name"] = json!("Test");
     conditional(&app, "PUT", url, &tag, &body).await.expect(200);
+    assert_eq!(app.send(again()).await.expect(200)["name"], "Test");
     body["name"] = json!("Mine");
     let late = conditional(&app, "PUT", url, &tag, &body).await;
     assert_eq!((late.status, late.code(), changed(&late)), (412, "version_mismatch", vec!["name"]));
@@ -157,6 +162,10 @@ async fn what_was_read_can_be_sent_back() {
     assert_eq!(after.header("etag"), before.header("etag"));
     assert_eq!(after.expect(200), case);
     assert_eq!(app.case(case["id"].as_str().unwrap()).await, case, "neither version nor revision grows");
+    // Many programs know one kind of number only, and write `1.0` as `1`.
+    let mut rounded = case.clone();
+    rounded["data"]["whole"]["f"] = json!(1);
+    assert_eq!(app.patch(&url, &rounded).await.header("etag"), before.header("etag"));
     // A null still removes what holds something.
     let patched = app.patch(&url, &json!({"data": {"n": null, "deep": null}})).await.expect(200);
     assert!(patched["data"].get("n").is_none() && patched["data"].get("deep").is_none(), "{patched}");
@@ -201,4 +210,26 @@ async fn a_request_is_found_again_by_its_id() {
         let refused = app.send(long).await;
         assert_eq!((refused.status, refused.code()), (413, "too_large"), "the limit of the settings counts");
     }
+}
+
+#[tokio::test]
+async fn a_refresh_that_fires_nothing_changes_nothing() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    app.define_one("/check", json!({"trigger": "manual"}), json!({})).await;
+    let url = format!("/v1/cases/{}", app.create(json!({})).await);
+    let tag = app.get(&url).await.header("etag").unwrap().to_owned();
+    for body in [json!({}), json!({"fields": []})] {
+        let answer = app.post(&format!("{url}/refresh"), &body).await;
+        assert_eq!(answer.body["runs"], json!([]), "{}", answer.body);
+    }
+    let unknown = app.post(&format!("{url}/refresh"), &json!({"fields": ["check", "chek"]})).await;
+    assert_eq!((unknown.status, unknown.code()), (422, "invalid"), "{}", unknown.body);
+    assert_eq!(unknown.body["errors"][0]["pointer"], "/fields/1");
+    assert!(unknown.body["errors"][0]["message"].as_str().unwrap().contains("did you mean `check`"));
+    assert_eq!(app.post(&format!("{url}/fields/chek/refresh"), &json!({})).await.status, 404);
+    assert_eq!(app.get(&url).await.header("etag"), Some(tag.as_str()));
+    app.post(&format!("{url}/refresh"), &json!({"fields": ["check"]})).await.expect(202);
+    assert_ne!(app.get(&url).await.header("etag"), Some(tag.as_str()));
+    app.drain().await;
 }

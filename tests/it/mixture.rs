@@ -16,15 +16,17 @@ use crate::app::{TestApp, secs};
 use crate::upstream::{Call, Reply, ok, status};
 
 /// A small linear congruential generator: the same dice at every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    /// From 0 to `sides` - 1.
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 
-    fn pick<'v, T>(&mut self, values: &'v [T]) -> Option<&'v T> {
+    /// One of them; none when there is none.
+    pub fn pick<'v, T>(&mut self, values: &'v [T]) -> Option<&'v T> {
         let count = values.len() as u64;
         if count == 0 { None } else { values.get(usize::try_from(self.roll(count)).unwrap()) }
     }

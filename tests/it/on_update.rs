@@ -311,6 +311,26 @@ async fn an_edit_while_the_call_is_under_way_makes_its_answer_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn params_that_change_while_the_call_is_under_way_make_its_answer_stale() {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/check", ok(json!({"value": 1})).held());
+    let define = async |rate: u64| {
+        let mut field = echo(&app, "check", &json!("on_create"), "{data.vat}");
+        field["watch"] = json!(["params.rate"]);
+        let body = json!({"key": "test", "params": {"rate": rate}, "fields": [field]});
+        app.put("/v1/case-types/test", &body).await.body
+    };
+    define(1).await;
+    let id = app.create(json!({"vat": "a"})).await;
+    app.upstream.wait_for_calls(1).await;
+    define(2).await;
+    app.upstream.release();
+    app.drain().await;
+    let state = app.case(&id).await["fields"]["check"].clone();
+    assert_eq!((&state["status"], &state["inputs_changed"]), (&json!("succeeded"), &json!(true)), "{state}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_arrives_while_the_field_finds_it_missing_is_not_lost() {
     let app = TestApp::spawn().await;
     app.upstream.on("GET", "/a", ok(json!({"id": "7"})).held());

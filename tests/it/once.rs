@@ -210,6 +210,9 @@ async fn what_was_refused_stays_refused_under_its_key() {
     );
     let again = app.send(app.request("POST", CASES).header("Idempotency-Key", "g").body("{")).await;
     assert!(is_replayed(&again) && again.code() == "malformed_json", "{}", again.body);
+    // A problem names its own request, also when it repeats an older one.
+    let id = again.header("x-request-id").unwrap();
+    assert_eq!(again.body["request_id"], id, "{}", again.body);
     let corrected = post(&app, CASES, "k", &case("b")).await;
     assert_eq!((corrected.status, corrected.code()), (422, "idempotency_mismatch"));
     post(&app, CASES, "k2", &case("a")).await.expect(201);

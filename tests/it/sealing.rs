@@ -454,6 +454,19 @@ async fn an_answer_to_the_old_values_is_written_before_that_to_the_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_asks_for_what_the_field_shows_and_not_for_the_run_behind() {
+    let app = posting([status(503)], json!({"trigger": ["on_create", "on_update"]}), json!({})).await;
+    let id = begun(&app, json!({"a": 1})).await;
+    edit(&app, &id, json!({"a": 2})).await;
+    assert_eq!(app.runs(&id).await.len(), 2, "one waits behind the other");
+    assert_eq!(app.case(&id).await["fields"]["check"]["waiting_for"], "retry");
+    for (word, found) in [("queued:retry", 1), ("queued:worker", 0), ("queued", 1)] {
+        let page = app.get(&format!("/v1/cases?field.check={word}")).await.expect(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), found, "{word}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fields_that_set_each_other_off_come_to_an_end() {
     let app = TestApp::spawn().await;
     app.upstream.otherwise_with(|call| {

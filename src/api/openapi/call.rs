@@ -26,6 +26,8 @@ pub struct Call {
     pub path: &'static str,
     operation: OperationBuilder,
     refusals: BTreeSet<u16>,
+    /// Headers that come with each of its answers.
+    headers: Vec<&'static str>,
 }
 
 /// Begins to describe a call; `id` names it for generated clients.
@@ -35,7 +37,7 @@ pub fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> 
     // Any call can meet a query that it does not take, and trouble of ours.
     let refusals = BTreeSet::from([500]);
     let is_post = method == HttpMethod::Post;
-    let call = Call { method, path, operation, refusals };
+    let call = Call { method, path, operation, refusals, headers: Vec::new() };
     if is_post { call.repeats() } else { call }
 }
 
@@ -72,8 +74,18 @@ impl Call {
     }
 
     /// `Prefer: wait=N`.
-    pub fn waits(self) -> Self {
+    pub fn waits(mut self) -> Self {
+        self.headers.push("Preference-Applied");
         self.header("Prefer", "`wait=N` waits up to N seconds, at most 30, for runs to end.")
+    }
+
+    /// `If-None-Match`.
+    pub fn reads_again(self) -> Self {
+        self.header("If-None-Match", "The `ETag` of what the caller has.").answers_nothing(
+            304,
+            "The caller has it already.",
+            &["ETag"],
+        )
     }
 
     /// `If-Match`.
@@ -82,13 +94,15 @@ impl Call {
             .refuses(412)
     }
 
-    /// `Idempotency-Key`.
-    fn repeats(self) -> Self {
+    /// `Idempotency-Key`. For its hash a body is read where none is taken, and when the call is
+    /// repeated, what it made may be gone.
+    fn repeats(mut self) -> Self {
+        self.headers.push("Idempotent-Replayed");
+        self.refusals.extend([404, 409, 413]);
         self.header(
             "Idempotency-Key",
             "1 to 255 visible ASCII characters; sent again within 24 h, it has its effect once.",
         )
-        .refuses(409)
     }
 
     /// `limit`, `cursor` and `count`.
@@ -128,7 +142,7 @@ impl Call {
         self
     }
 
-    /// An answer with a body; these headers come with it.
+    /// An answer with a body; these headers come with it, beside those of all its answers.
     pub fn answers(
         self,
         status: u16,
@@ -149,15 +163,20 @@ impl Call {
         headers: &[&str],
     ) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = response(description, headers).content(media_type, content).build();
+        let response = self.response(description, headers).content(media_type, content).build();
         self.operation = self.operation.response(status.to_string(), response);
         self
     }
 
     /// An answer without a body.
     pub fn answers_nothing(mut self, status: u16, description: &str, headers: &[&str]) -> Self {
-        self.operation = self.operation.response(status.to_string(), response(description, headers).build());
+        let response = self.response(description, headers).build();
+        self.operation = self.operation.response(status.to_string(), response);
         self
+    }
+
+    fn response(&self, description: &str, headers: &[&str]) -> ResponseBuilder {
+        response(description, &[headers, &self.headers].concat())
     }
 
     /// Another status with which it refuses.
@@ -208,5 +227,33 @@ fn meaning(status: u16) -> &'static str {
         422 => "What was sent does not hold together, or is not supported yet.",
         503 => "The database cannot serve now.",
         _ => "Something in Dossier itself went wrong.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::api::openapi::document::openapi_json;
+
+    /// `api/once.rs` stands around every POST and reads the body of each that has a key; a thing
+    /// that was made and is gone cannot be shown again.
+    #[test]
+    fn every_post_says_what_a_key_can_bring() {
+        let document: Value = serde_json::from_str(&openapi_json()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let posts: Vec<_> = paths.iter().filter_map(|(path, item)| Some((path, item.get("post")?))).collect();
+        assert!(posts.len() > 5);
+        for (path, post) in posts {
+            for (status, answer) in post["responses"].as_object().unwrap() {
+                let replays = answer["headers"].get("Idempotent-Replayed").is_some();
+                assert_eq!(replays, status.starts_with('2'), "{path} {status}");
+            }
+            for status in ["404", "409", "413", "422"] {
+                assert!(post["responses"].get(status).is_some(), "{path} {status}");
+            }
+        }
+        let not_modified = &paths["/v1/cases/{id}"]["get"]["responses"]["304"]["headers"];
+        assert!(not_modified.get("Preference-Applied").is_some(), "{not_modified}");
     }
 }

@@ -6,6 +6,7 @@ use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
 use super::call::{Call, call, text};
+use super::connection::connections;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -21,10 +22,10 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    [cache(), case_types(), cases(), refreshes(), runs(), schedules(), secrets(), tokens(), service()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
+    let types = [cache(), case_types(), one_case_type()].into_iter().flatten();
+    let others = [connections(), runs(), schedules(), secrets(), tokens(), service()].into_iter().flatten();
+    types.chain(cases).chain(others).collect()
 }
 
 fn cache() -> Vec<Call> {
@@ -45,7 +46,6 @@ fn cache() -> Vec<Call> {
 }
 
 fn case_types() -> Vec<Call> {
-    let key = |call: Call| call.path("key", "Key of the case type.", key());
     vec![
         call(HttpMethod::Get, "/v1/case-types", "list_case_types", "Lists the case types, by key.")
             .needs(Viewer)
@@ -54,14 +54,16 @@ fn case_types() -> Vec<Call> {
         call(HttpMethod::Post, "/v1/case-types", "create_case_type", "Saves a new case type.")
             .needs(Builder)
             .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
-            .answers(
-                201,
-                "It is saved.",
-                is::<bodies::CaseType>(),
-                &["Location", "ETag", "Idempotent-Replayed"],
-            ),
+            .answers(201, "It is saved.", is::<bodies::CaseType>(), &["Location", "ETag"]),
+    ]
+}
+
+fn one_case_type() -> Vec<Call> {
+    let key = |call: Call| call.path("key", "Key of the case type.", key());
+    vec![
         key(call(HttpMethod::Get, "/v1/case-types/{key}", "get_case_type", "Reads a case type."))
             .needs(Viewer)
+            .reads_again()
             .answers(200, "Its current version.", is::<bodies::CaseType>(), &["ETag"]),
         key(call(
             HttpMethod::Put,
@@ -98,7 +100,6 @@ fn case_types() -> Vec<Call> {
 }
 
 fn cases() -> Vec<Call> {
-    let id = |call: Call| call.path("id", "The case.", uuid());
     vec![
         case_filters(call(
             HttpMethod::Get,
@@ -111,18 +112,18 @@ fn cases() -> Vec<Call> {
             .needs(Operator)
             .waits()
             .body(JSON, Required::True, is::<bodies::NewCase>())
-            .answers(
-                201,
-                "It is there.",
-                is::<CaseAnswer>(),
-                &["Location", "ETag", "Preference-Applied", "Idempotent-Replayed"],
-            ),
+            .answers(201, "It is there.", is::<CaseAnswer>(), &["Location", "ETag"]),
+    ]
+}
+
+fn one_case() -> Vec<Call> {
+    let id = |call: Call| call.path("id", "The case.", uuid());
+    vec![
         id(call(HttpMethod::Get, "/v1/cases/{id}", "get_case", "Reads a case."))
             .needs(Viewer)
             .waits()
-            .header("If-None-Match", "The `ETag` of what the caller has.")
-            .answers(200, "The case.", is::<CaseAnswer>(), &["ETag", "Preference-Applied"])
-            .answers_nothing(304, "The caller has it already.", &["ETag"]),
+            .reads_again()
+            .answers(200, "The case.", is::<CaseAnswer>(), &["ETag"]),
         id(call(
             HttpMethod::Patch,
             "/v1/cases/{id}",
@@ -187,18 +188,8 @@ fn refreshes() -> Vec<Call> {
         .path("id", "The case.", uuid())
         .waits()
         .body(JSON, Required::False, is::<bodies::RefreshOfSeveral>())
-        .answers(
-            200,
-            "All runs have ended.",
-            is::<bodies::Runs>(),
-            &["Preference-Applied", "Idempotent-Replayed"],
-        )
-        .answers(
-            202,
-            "Runs are queued.",
-            is::<bodies::Runs>(),
-            &["Preference-Applied", "Idempotent-Replayed"],
-        ),
+        .answers(200, "All runs have ended.", is::<bodies::Runs>(), &[])
+        .answers(202, "Runs are queued.", is::<bodies::Runs>(), &[]),
         call(
             HttpMethod::Post,
             "/v1/cases/{id}/fields/{key}/refresh",
@@ -210,18 +201,8 @@ fn refreshes() -> Vec<Call> {
         .path("key", "Key of the field.", key())
         .waits()
         .body(JSON, Required::False, is::<bodies::Refresh>())
-        .answers(
-            200,
-            "The run has ended.",
-            is::<RunView>(),
-            &["Location", "Preference-Applied", "Idempotent-Replayed"],
-        )
-        .answers(
-            202,
-            "The run is queued.",
-            is::<RunView>(),
-            &["Location", "Preference-Applied", "Idempotent-Replayed"],
-        ),
+        .answers(200, "The run has ended.", is::<RunView>(), &["Location"])
+        .answers(202, "The run is queued.", is::<RunView>(), &["Location"]),
     ]
 }
 

@@ -46,8 +46,9 @@ pub struct FieldDefinition {
     /// API Call fields, as all below: what fires it; `on_create`, unless given.
     #[schema(required = false)]
     trigger: Triggers,
-    /// For `on_update`: dotted paths in `data`; those that the request reads, unless given.
-    #[schema(required = false)]
+    /// For `on_update`: dotted paths in `data`, or below `case` or `params`; what request and `when` read of
+    /// `data`, unless given.
+    #[schema(required = false, min_items = 1, max_items = 200)]
     watch: Vec<String>,
     /// For `scheduled`: when.
     #[schema(required = false)]
@@ -62,7 +63,7 @@ pub struct FieldDefinition {
     #[schema(required = false, minimum = 1, maximum = 300_000)]
     timeout: u32,
     /// Seconds for which an answer is kept and shared; 0, not at all, unless given.
-    #[schema(required = false, minimum = 0)]
+    #[schema(required = false, minimum = 0, maximum = 315_360_000)]
     cache_duration: u64,
     /// Whether it runs at all; true, unless given.
     #[schema(required = false)]
@@ -105,13 +106,13 @@ pub enum Visibility {
 #[expect(dead_code, reason = "it only describes")]
 pub struct ScheduleDefinition {
     /// Five or six fields, at most once a minute: `0 6 * * 1`.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 500)]
     cron: String,
     /// An IANA time zone; UTC, unless given.
-    #[schema(required = false, min_length = 1)]
+    #[schema(required = false, min_length = 1, max_length = 500)]
     timezone: String,
     /// Seconds; fields whose data is fresher are left alone.
-    #[schema(required = false, minimum = 0)]
+    #[schema(required = false, minimum = 1, maximum = 315_360_000)]
     older_than: u64,
     /// Whether closed cases take part; false, unless given.
     #[schema(required = false)]

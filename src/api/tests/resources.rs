@@ -68,7 +68,7 @@ async fn a_refresh_answers_the_run_to_follow() {
         (post("/fields/nothing/refresh"), (404, "not_found")),
         (post("/fields/No-Key/refresh"), (404, "not_found")),
         (post("/fields/registry/refresh").set_json(json!({"fields": []})), (422, "invalid")),
-        (post("/refresh").set_json(json!({"fields": ["nothing"]})), (404, "not_found")),
+        (post("/refresh").set_json(json!({"fields": ["nothing"]})), (422, "invalid")),
     ];
     for (request, expected) in refused {
         assert_eq!(door.send(Role::Operator, request).await.refusal(), expected);

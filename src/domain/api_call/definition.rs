@@ -9,6 +9,7 @@ use crate::domain::case_type::Context;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
+use crate::domain::ids::ConnectionKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
@@ -45,6 +46,8 @@ pub struct ApiCall {
     pub timeout_ms: Option<u64>,
     /// Seconds an answer may be shared; 0: not at all.
     pub cache_duration: u64,
+    /// The provider that it goes to, where that is set up once.
+    pub connection: Option<ConnectionKey>,
     /// What it sends.
     pub request: Request,
     /// Which values of the answer go where.
@@ -113,6 +116,7 @@ impl ApiCall {
             retry,
             timeout_ms,
             cache_duration,
+            connection: config.connection,
             request: config.request,
             mapping: config.mapping,
             error_mapping: config.error_mapping,
@@ -159,6 +163,9 @@ impl ApiCall {
         form.insert("cache_duration".into(), self.cache_duration.into());
         form.insert("enabled".into(), self.enabled.into());
         let mut config = Map::new();
+        if let Some(connection) = &self.connection {
+            config.insert("connection".into(), connection.as_str().into());
+        }
         self.request.write(&mut config);
         config.extend(self.normal.clone());
         form.insert("api_config".into(), config.into());

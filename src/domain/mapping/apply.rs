@@ -242,8 +242,7 @@ fn is_deeper(value: &Value, room: usize) -> bool {
     }
 }
 
-/// What `if_empty` may overwrite.
-/// Whether a target holds nothing: missing, null, `""`, `[]` or `{}`.
+/// Whether a target holds nothing, so that `if_empty` may write it: missing, null, `""`, `[]` or `{}`.
 pub fn is_empty(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,

@@ -11,7 +11,9 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, FieldKey, RunId, ScheduleId, WorkspaceId};
+use crate::domain::ids::{
+    CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, RunId, ScheduleId, WorkspaceId,
+};
 use crate::domain::trigger::Trigger;
 
 /// A run that is to be queued.
@@ -31,6 +33,8 @@ pub struct NewRun {
     pub case_type_version: i64,
     /// Its field.
     pub field: FieldKey,
+    /// Key of the connection, when the field names one.
+    pub connection: Option<ConnectionKey>,
     /// Why it runs.
     pub trigger: Trigger,
     /// Its place in the queue.
@@ -85,6 +89,7 @@ impl NewRun {
             case_type: case.case_type.clone(),
             case_type_version: version,
             field: field.clone(),
+            connection: call.connection.clone(),
             trigger,
             priority,
             attempts_max: 1 + call.retry,

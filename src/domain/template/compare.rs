@@ -71,8 +71,14 @@ fn order_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
+/// A number without a fraction, exactly, however it is spelled; none for one with a fraction, or
+/// a float far beyond every integer that JSON numbers keep.
 fn whole(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).or_else(|| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e30)?;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^127")]
+        Some(float as i128)
+    })
 }
 
 #[cfg(test)]
@@ -87,6 +93,8 @@ mod tests {
             (json!(1), json!(1.0)),
             (json!({"a": 1, "b": [2]}), json!({"b": [2.0], "a": 1})),
             (json!("x"), json!("x")),
+            (json!(9_007_199_254_740_992_i64), json!(9_007_199_254_740_992.0)),
+            (json!(0), json!(-0.0)),
         ];
         for (a, b) in equals {
             assert!(equal(&a, &b), "{a} {b}");
@@ -95,6 +103,9 @@ mod tests {
             (json!(1), json!("1")),
             (json!(true), json!(1)),
             (json!(u64::MAX), json!(u64::MAX - 1)),
+            (json!(9_007_199_254_740_993_i64), json!(9_007_199_254_740_992.0)),
+            (json!(u64::MAX), json!(18_446_744_073_709_551_616.0)),
+            (json!(9_007_199_254_740_993_i64), json!(0.5)),
             (json!([1]), json!([1, 2])),
         ];
         for (a, b) in differ {

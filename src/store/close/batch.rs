@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::closing::{Closed, Closing, CommitLimits};
+use super::closing::{Closed, Closing, CommitLimits, Verdict};
 use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
 use super::{attempt_rows, case_rows, run_rows};
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
+use crate::domain::run::Reason;
 use crate::store::cases;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
@@ -27,8 +28,9 @@ pub(crate) async fn close(
     rng: &SharedRng,
 ) -> Result<Vec<Closed>, StoreError> {
     tx.hold_cases(closings.iter().map(|closing| closing.case_id())).await?;
-    let (held, mut merging) = held_runs(tx, closings).await?;
-    let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &held, &merging)).collect();
+    let closings = &way_given(tx, closings).await?;
+    let (mut held, mut merging) = held_runs(tx, closings).await?;
+    let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &mut held, &merging)).collect();
     let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
     let ours: Vec<&Closing> = recorded.map(|(closing, _)| &**closing).collect();
     let mut surroundings = Surroundings::load(tx, &concerned(&ours, &merging)).await?;
@@ -64,14 +66,35 @@ pub(crate) async fn close(
     Ok(results)
 }
 
-fn check(closing: &Closing, held: &HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Merging>) -> Closed {
+/// A run that gives way to one that waits behind it goes on where that one is gone by now.
+async fn way_given(tx: &Tx, closings: &[Arc<Closing>]) -> Result<Vec<Arc<Closing>>, StoreError> {
+    let mut given = Vec::with_capacity(closings.len());
+    for closing in closings {
+        let gives_way = matches!(&closing.verdict, Verdict::Ended(ending)
+            if ending.reason == Some(Reason::Superseded) && ending.successor.is_none());
+        given.push(if gives_way && !tx.has_unbegun(closing.case_id(), &closing.field).await? {
+            let verdict = Verdict::HandBack { due_at: closing.at };
+            Arc::new(Closing { verdict, ..Closing::clone(closing) })
+        } else {
+            closing.clone()
+        });
+    }
+    Ok(given)
+}
+
+/// A run is reported once: who was aborted while its report lay here may have left a second one,
+/// by which the run is given back.
+fn check(closing: &Closing, held: &mut HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Merging>) -> Closed {
     if held.get(&closing.run_id.0) != Some(&closing.token.0) {
         return Closed::Lost;
     }
     let current = cases.get(&closing.case_id().0).map(|case| case.version);
     match &closing.rules {
         Some(rules) if Some(rules.version) != current => Closed::OldRules,
-        _ => Closed::Recorded,
+        _ => {
+            held.remove(&closing.run_id.0);
+            Closed::Recorded
+        }
     }
 }
 
@@ -130,4 +153,134 @@ fn merging(columns: &mut Columns<'_>) -> Result<Merging, StoreError> {
         changed: false,
         steps: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::clock::{Instant, Rng};
+    use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::domain::run::{RunStatus, WaitingFor};
+    use crate::store::claims::{self, Claim, ClaimedRun};
+    use crate::store::close::closing::Ending;
+    use crate::store::testing;
+
+    struct Zero;
+
+    impl Rng for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    const LIMITS: CommitLimits = CommitLimits { case_bytes: 1 << 20, output_bytes: 1 << 20 };
+
+    const SETUP: [&str; 4] = [
+        "INSERT INTO workspace (id, key, name, params, created_at, updated_at) VALUES ($1, 'w', 'w', '{}', 0, 0)",
+        "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) VALUES ($1, $1, 't', 1, 0, 0)",
+        "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
+         updated_at) VALUES ($1, $1, $1, 'draft', '{}', '{}', 1, 1, 0, 0)",
+        "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
+         begun, priority, due_at, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
+         created_at) VALUES ($1, $1, $1, $1, 't', 1, 'f', 'manual', 'queued', FALSE, 1, 0, 0, 4, 0, 0, 'k', 0, FALSE, \
+         FALSE, FALSE, 0)",
+    ];
+
+    fn now() -> Instant {
+        DateTime::from_timestamp(60, 0).unwrap()
+    }
+
+    async fn claimed(tx: &Tx) -> Result<ClaimedRun, StoreError> {
+        for statement in SETUP {
+            tx.execute(sql(statement, vec![uuid(Uuid::from_u128(1))])).await?;
+        }
+        let (worker, token) = (WorkerId(Uuid::from_u128(2)), LeaseToken(Uuid::from_u128(3)));
+        let claim = Claim { worker, token, now: now(), until: now(), limit: 1 };
+        Ok(claims::claim(tx, &claim).await?.remove(0))
+    }
+
+    fn report(run: &ClaimedRun, verdict: Verdict) -> Arc<Closing> {
+        Arc::new(Closing {
+            run_id: run.id,
+            seen: run.case.clone(),
+            case_type_version: run.case_type_version,
+            field: run.field.clone(),
+            depth: 0,
+            on_create: false,
+            low: false,
+            token: run.token,
+            at: now(),
+            attempt: None,
+            fingerprint: None,
+            verdict,
+            rules: None,
+        })
+    }
+
+    fn ended(status: RunStatus, reason: Option<Reason>) -> Verdict {
+        Verdict::Ended(Ending {
+            status,
+            reason,
+            missing: Vec::new(),
+            error: None,
+            effect: None,
+            successor: None,
+            cached_from: None,
+        })
+    }
+
+    /// Another run of the same field, which has not begun.
+    const BEHIND: &str = "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, \
+         trigger, status, begun, priority, due_at, attempt, attempts_max, limited, lost, idempotency_key, depth, force, \
+         overwrite, cached, created_at) SELECT $1, workspace_id, case_id, case_type_id, case_type, case_type_version, \
+         field, trigger, 'queued', FALSE, priority, 0, 0, 4, 0, 0, 'k', 0, FALSE, FALSE, FALSE, 0 FROM run";
+
+    #[tokio::test]
+    async fn who_gives_way_to_nobody_goes_on() {
+        for (waits, status) in [(true, "cancelled"), (false, "queued")] {
+            let (_folder, store) = testing::store().await;
+            let written = store.write(move |tx| {
+                Box::pin(async move {
+                    let run = claimed(tx).await?;
+                    if waits {
+                        tx.execute(sql(BEHIND, vec![uuid(Uuid::from_u128(9))])).await?;
+                    }
+                    let report = report(&run, ended(RunStatus::Cancelled, Some(Reason::Superseded)));
+                    let rng: SharedRng = Arc::new(Zero);
+                    assert_eq!(close(tx, &[report], LIMITS, &rng).await?, [Closed::Recorded]);
+                    let found = sql("SELECT status, attempt FROM run WHERE id = $1", vec![uuid(run.id.0)]);
+                    let row = tx.one(found).await?.unwrap();
+                    Ok::<(String, i64), StoreError>((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
+                })
+            });
+            assert_eq!(written.await.unwrap(), (status.to_owned(), 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_reports_of_one_run_in_a_batch_the_first_counts() {
+        let (_folder, store) = testing::store().await;
+        let ended = ended(RunStatus::Skipped, None);
+        let given_back = Verdict::Again {
+            due_at: now(),
+            not_before: None,
+            waiting_for: WaitingFor::Worker,
+            free: true,
+            limited: false,
+            error: None,
+        };
+        let written = store.write(move |tx| {
+            Box::pin(async move {
+                let run = claimed(tx).await?;
+                let reports = [report(&run, ended), report(&run, given_back)];
+                let rng: SharedRng = Arc::new(Zero);
+                let closed = close(tx, &reports, LIMITS, &rng).await?;
+                let row = tx.one(sql("SELECT status FROM run", Vec::new())).await?.unwrap();
+                Ok::<(Vec<Closed>, String), StoreError>((closed, row.try_get_by_index(0)?))
+            })
+        });
+        assert_eq!(written.await.unwrap(), (vec![Closed::Recorded, Closed::Lost], "skipped".to_owned()));
+    }
 }

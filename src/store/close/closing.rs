@@ -33,6 +33,8 @@ pub struct Closing {
     pub run_id: RunId,
     /// Its case as the attempt saw it.
     pub seen: ClaimedCase,
+    /// The version of the case type that it keeps.
+    pub case_type_version: i64,
     /// Its field.
     pub field: FieldKey,
     /// How many mapped writes led to it.

@@ -48,11 +48,15 @@ pub(super) struct Follow {
 pub(super) fn concerns(closing: &Closing, case: &Merging, together: bool) -> bool {
     let (Some(rules), Verdict::Ended(ending)) = (&closing.rules, &closing.verdict) else { return false };
     let moved = together || case.revision != closing.seen.case.revision;
+    // Its params may be others by now.
+    let edited = rules.version != closing.case_type_version;
     match ending.status {
         // What it writes was decided by the version that it began with, who looks at it is by now.
         RunStatus::Succeeded => {
             let concerns = |target: &DataPath| rules.case_type.concerns_others(&closing.field, target);
-            moved || ending.effect.as_ref().is_some_and(|effect| effect.targets().any(|at| concerns(&at)))
+            moved
+                || edited
+                || ending.effect.as_ref().is_some_and(|effect| effect.targets().any(|at| concerns(&at)))
         }
         RunStatus::Skipped => moved && ending.reason == Some(Reason::MissingInput),
         _ => false,
@@ -128,8 +132,6 @@ impl Follow {
             (RunStatus::Succeeded, Some(effect)) => {
                 let own = rules.case_type.field(closing.field.as_str()).and_then(|field| field.api_call());
                 settled.inputs_changed = own.is_some_and(|call| call.watch.differs(&effect.inputs, &after));
-                // What this run saw counts, no more what an earlier report of the batch said of the field.
-                self.turned.retain(|(case, field, _)| *case != closing.case_id() || *field != closing.field);
                 self.succeeded(closing, rules, around, (&before, &after), rng);
             }
             (RunStatus::Skipped, _) => self.firings.extend(late(closing, rules, around, &after, rng)),
@@ -148,7 +150,7 @@ impl Follow {
         rng: &SharedRng,
     ) {
         let case = closing.case_id();
-        // What an earlier report of the batch said of this field is out of date.
+        // What this run saw counts, no more what an earlier report of the batch said of its field.
         self.turned.retain(|(of, field, _)| *of != case || *field != closing.field);
         for (field, changed) in rules.case_type.turned(&around.inputs, after) {
             if *field == closing.field {

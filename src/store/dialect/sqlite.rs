@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
@@ -22,6 +23,17 @@ pub(super) async fn connect(
         .sqlx_logging(false)
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(30))
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            // On trouble like a full disk SQLite itself ends the transaction, and sqlx then counts one
+            // too many for ever: what follows would be savepoints that nobody commits. A connection
+            // that comes back like this (the rollback is done before the ping) is closed.
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(true)
