@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_foundation;
 mod m0002_triggers;
+mod m0003_lanes;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -15,6 +16,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_triggers::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_triggers::Migration),
+            Box::new(m0003_lanes::Migration),
+        ]
     }
 }

@@ -7,11 +7,17 @@ use std::time::Duration;
 use super::context::{Engine, EngineError, Stop, Trace};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
+use crate::domain::lane::{Because, LaneOutcome, Refused};
 use crate::domain::retry::{self, Budget, Failed, Next};
 use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
+use crate::domain::trigger::Trigger;
 use crate::service::ServiceError;
-use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
+use crate::store::{
+    CaseEffect, ClaimedRun, Closed, Closing, Ending, LaneReport, Rules, StoreError, Verdict,
+};
 
+/// When asking again is worth it while somebody else finds out whether a provider is back.
+const SOON: Duration = Duration::from_secs(5);
 /// Longest pause between two tries to commit.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -24,6 +30,7 @@ pub(super) async fn record(
 ) -> Result<(), EngineError> {
     let at = engine.clock.now();
     let cached_from = trace.cached_from;
+    let mut lane = lane_report(&run, &trace);
     let mut verdict = match outcome {
         Ok(effect) => Verdict::Ended(Ending { effect: Some(effect), ..ending(RunStatus::Succeeded) }),
         Err(Stop::Skipped(reason, missing)) => {
@@ -31,6 +38,7 @@ pub(super) async fn record(
         }
         Err(Stop::Cancelled(reason)) => cancelled(&run, reason, at),
         Err(Stop::Superseded(successor)) => superseded(&run, successor, at),
+        Err(Stop::Refused(refused)) => refused_by_lane(&run, &trace, refused, at),
         Err(Stop::Stopped) if trace.unknown => given_back(at),
         Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
         Err(Stop::Lost) => {
@@ -41,17 +49,21 @@ pub(super) async fn record(
         Err(Stop::Ours(error)) => {
             tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
             let due_at = at + engine.handed_back.again(run.id);
-            return commit(engine, closing(run, at, None, Verdict::HandBack { due_at })).await;
+            return commit(engine, Closing { lane, ..closing(run, at, None, Verdict::HandBack { due_at }) }).await;
         }
     };
     engine.handed_back.forget(run.id);
-    let fingerprint = trace.fingerprint.clone();
+    if let Some(report) = &mut lane {
+        pause(engine, &run, report, &verdict, at);
+    }
+    // A run that is not sent is not sealed.
+    let fingerprint = trace.fingerprint.clone().filter(|_| !matches!(verdict, Verdict::Park { .. }));
     if let Verdict::Ended(ending) = &mut verdict {
         ending.cached_from = cached_from;
     }
     count(engine, &trace, &verdict);
     let attempt = attempt(&run, trace, &verdict, at);
-    commit(engine, Closing { fingerprint, ..closing(run, at, attempt, verdict) }).await
+    commit(engine, Closing { fingerprint, lane, ..closing(run, at, attempt, verdict) }).await
 }
 
 /// The process stops and the attempt could not be ended in order: it stays with an unknown
@@ -94,6 +106,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
         fingerprint: None,
         verdict,
         rules: None,
+        lane: None,
     }
 }
 
@@ -106,6 +119,7 @@ const fn ending(status: RunStatus) -> Ending {
         effect: None,
         successor: None,
         cached_from: None,
+        keeps_state: false,
     }
 }
 
@@ -122,6 +136,59 @@ fn superseded(run: &ClaimedRun, successor: Option<Box<NewRun>>, at: Instant) -> 
     let error = Some(RunError::superseded(successor.is_some(), run.attempt, at));
     let reason = Some(Reason::Superseded);
     Verdict::Ended(Ending { reason, error, successor, ..ending(RunStatus::Cancelled) })
+}
+
+/// A run that its lane refuses waits; a manual one ends, so that whoever stands before the screen
+/// knows. What its field shows stays.
+fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused, at: Instant) -> Verdict {
+    let first = run.attempt == 1;
+    let code = match refused.because {
+        Because::Circuit => FailureCode::CircuitOpen,
+        Because::Disabled => FailureCode::ConnectionDisabled,
+        Because::Held | Because::Limit => FailureCode::RateLimited,
+    };
+    let ends = matches!(refused.because, Because::Circuit | Because::Disabled);
+    if !(ends && first && run.trigger == Trigger::Manual) {
+        let (waiting_for, opens_at) = (refused.because.waiting_for(), refused.opens_at);
+        return Verdict::Park { waiting_for, opens_at, unbegin: first };
+    }
+    let detail = format!("no call was made: the lane `{}` lets none go now", run.lane);
+    let follow = match refused.because {
+        Because::Disabled => Follow::Over,
+        // While a probe is under way nobody knows, but soon.
+        _ => Follow::NotBefore(refused.opens_at.filter(|opens| *opens > at).unwrap_or(at + SOON)),
+    };
+    let error = Some(RunError::new(Failure::new(code, detail), trace.provider(), run.attempt, at, follow));
+    Verdict::Ended(Ending { error, keeps_state: true, ..ending(RunStatus::Failed) })
+}
+
+/// What the attempt says about its lane; none: nothing, and it holds nothing of it.
+fn lane_report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
+    if trace.lane.is_none() && trace.permit.is_none() && run.permit.is_none() {
+        return None;
+    }
+    Some(LaneReport {
+        key: run.lane.clone(),
+        outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
+        counted: run.counted,
+        unused: trace.permit.filter(|_| trace.lane.is_none()),
+        quota: trace.quota.clone(),
+    })
+}
+
+/// A 429 pauses the lane for as long as the run itself waits; at most an hour, whatever the
+/// provider asks for.
+fn pause(engine: &Engine, run: &ClaimedRun, report: &mut LaneReport, verdict: &Verdict, at: Instant) {
+    if !matches!(report.outcome, LaneOutcome::Limited { .. }) {
+        return;
+    }
+    let own = at + retry::delay(run.limited + 1, engine.rng.fraction());
+    let until = match verdict {
+        Verdict::Again { due_at, .. } => *due_at,
+        Verdict::Ended(Ending { error: Some(error), .. }) => own.max(error.retry_at.unwrap_or(own)),
+        _ => own,
+    };
+    report.outcome = LaneOutcome::Limited { until: until.min(at + retry::LONGEST_ASKED) };
 }
 
 fn internal(run: &ClaimedRun, detail: &str, at: Instant) -> Verdict {
@@ -179,7 +246,7 @@ fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None),
         Verdict::Ended(ending) => (Outcome::Failed, ending.error.as_ref()),
         Verdict::Again { error, .. } => (Outcome::Failed, error.as_ref()),
-        Verdict::HandBack { .. } => return,
+        Verdict::HandBack { .. } | Verdict::Park { .. } => return,
     };
     let outcome = if trace.unknown { Outcome::Unknown } else { outcome };
     let code = error.map(|error| error.code);
@@ -202,7 +269,7 @@ fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Op
         Verdict::Again { due_at, not_before, waiting_for, error, .. } => {
             (Outcome::Failed, error.clone(), Some(next_attempt(*due_at, *not_before, *waiting_for)))
         }
-        Verdict::HandBack { .. } => return None,
+        Verdict::HandBack { .. } | Verdict::Park { .. } => return None,
     };
     let outcome = if unknown { Outcome::Unknown } else { outcome };
     Some(Attempt { error, next, ..exchange(run, trace, outcome, at) })

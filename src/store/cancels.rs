@@ -10,14 +10,19 @@ use uuid::Uuid;
 use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, json, list, ms, sql, text, uuid};
+use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, RunId};
+use crate::domain::lane::LaneKey;
 use crate::domain::run::Reason;
 
 /// Ends a run and takes it out of its worker's hands: `$1` is the reason, `$2` now, `$3` the error.
 const CANCELLED: &str = "status = 'cancelled', reason = $1, ended_at = $2, error = $3, \
      duration_ms = $2 - started_at, waiting_for = NULL, due_at = NULL, not_before = NULL, worker_id = NULL, \
-     lease_token = NULL, lease_until = NULL";
+     lease_token = NULL, lease_until = NULL, parked = FALSE, permit = FALSE";
+
+/// A run that has not begun. The first condition leads to the index of live runs.
+const UNBEGUN: &str = "status IN ('queued', 'running') AND status = 'queued' AND NOT begun";
 
 impl Tx {
     /// Ends the runs of these fields that have not begun, in all cases of a type: two statements
@@ -35,7 +40,7 @@ impl Tx {
         let names = || fields.iter().map(|field| text(field.as_str()));
         let unwanted = |first: usize| {
             let names = list(fields.len(), first + 1);
-            format!("status = 'queued' AND NOT begun AND case_type_id = ${first} AND field IN ({names})")
+            format!("{UNBEGUN} AND case_type_id = ${first} AND field IN ({names})")
         };
         let touched = format!(
             "UPDATE cases SET revision = revision + 1, updated_at = $1 \
@@ -84,6 +89,25 @@ impl Tx {
         Ok(())
     }
 
+    /// Moves the runs of a field that have not begun to another lane, in all cases of a type: where
+    /// they waited for the old one, they are due.
+    pub async fn move_unbegun(
+        &self,
+        case_type: CaseTypeId,
+        field: &FieldKey,
+        lane: &LaneKey,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let statement = format!(
+            "UPDATE run SET lane = $1, due_at = CASE WHEN parked THEN $2 ELSE due_at END, \
+             waiting_for = CASE WHEN parked THEN 'worker' ELSE waiting_for END, parked = FALSE \
+             WHERE {UNBEGUN} AND case_type_id = $3 AND field = $4 AND lane <> $1"
+        );
+        let values = vec![text(lane.as_str()), ms(now), uuid(case_type.0), text(field.as_str())];
+        self.execute(sql(statement, values)).await?;
+        Ok(())
+    }
+
     /// Grants the runs of a field that have not begun so many attempts, in all cases of a type.
     pub async fn grant_attempts(
         &self,
@@ -91,8 +115,8 @@ impl Tx {
         field: &FieldKey,
         attempts_max: u32,
     ) -> Result<(), StoreError> {
-        let statement = "UPDATE run SET attempts_max = $1 \
-             WHERE status = 'queued' AND NOT begun AND case_type_id = $2 AND field = $3";
+        let statement =
+            format!("UPDATE run SET attempts_max = $1 WHERE {UNBEGUN} AND case_type_id = $2 AND field = $3");
         let values = vec![int(attempts_max), uuid(case_type.0), text(field.as_str())];
         self.execute(sql(statement, values)).await?;
         Ok(())

@@ -1,4 +1,8 @@
-//! Taking due runs into the hands of a worker, in order of priority, and keeping them there.
+//! Taking due runs into the hands of a worker, lane by lane, and keeping them there.
+//!
+//! Within a lane the order is that of priority. Parked runs go only as their lane lets them go,
+//! and each of them holds a permit then; the others are claimed whatever their lane says, since
+//! only the call itself needs one.
 //!
 //! A claim begins an attempt: it counts it, fixes the case type version at the first one, and
 //! gives the worker everything that the attempt reads. A run whose predecessor of the same
@@ -13,13 +17,16 @@ use uuid::Uuid;
 
 use super::database::Tx;
 use super::error::StoreError;
+use super::lanes::{self, LanePlace};
 use super::rows::Columns;
-use super::statement::{int, list, ms, sql, uuid};
+use super::statement::{int, list, ms, sql, text, uuid};
+use super::survey::{self, Found};
 use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{
     CaseId, CaseTypeId, CaseTypeKey, FieldKey, LeaseToken, RunId, WorkerId, WorkspaceId,
 };
+use crate::domain::lane::{Lane, LaneKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::run::Priority;
 use crate::domain::trigger::Trigger;
@@ -37,6 +44,25 @@ pub struct Claim {
     pub until: Instant,
     /// At most so many runs.
     pub limit: u32,
+    /// Places that are free at this worker.
+    pub free: u32,
+    /// How many runs of each lane it holds.
+    pub held: HashMap<LanePlace, u32>,
+    /// Behind which lane it begins, so that all have their turn.
+    pub after: Option<LanePlace>,
+}
+
+/// What a worker got.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The runs.
+    pub runs: Vec<ClaimedRun>,
+    /// When the next lane with parked runs opens, as far as that is known.
+    pub opens_at: Option<Instant>,
+    /// There may be more for this worker at once.
+    pub more: bool,
+    /// Behind which lane the next claim begins.
+    pub after: Option<LanePlace>,
 }
 
 /// A run that a worker holds.
@@ -91,6 +117,14 @@ pub struct ClaimedRun {
     pub claimed_at: Instant,
     /// Proves the hold.
     pub token: LeaseToken,
+    /// Its lane.
+    pub lane: LaneKey,
+    /// How its lane stood at the claim; none: it has no row, so all is well with it.
+    pub lane_state: Option<Arc<Lane>>,
+    /// Its lane let it go: the permit that it holds is of this instant.
+    pub permit: Option<Instant>,
+    /// A failure of it has counted for its lane's circuit.
+    pub counted: bool,
     /// Its case as it is now.
     pub case: ClaimedCase,
 }
@@ -108,29 +142,124 @@ pub struct ClaimedCase {
 
 const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
      attempts_max, limited, lost, idempotency_key, fingerprint, input, force, overwrite, priority, depth, parent_run_id, \
-     old, retry_of, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at";
+     old, retry_of, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at, lane, permit, counted";
 
-pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
+/// Lanes in one statement.
+const LANES: usize = 8;
+
+/// A run whose predecessor of the same field lives is not claimed.
+const FREE: &str = "(due.begun OR NOT EXISTS (SELECT 1 FROM run AS before WHERE before.case_id = due.case_id \
+     AND before.field = due.field AND before.begun AND before.status IN ('queued', 'running')))";
+
+pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Claimed, StoreError> {
+    let (mut lanes, more_lanes) = survey::survey(tx, claim).await?;
+    let opens_at = survey::ask(tx, &mut lanes, claim.now).await?;
+    let dealt = survey::deal(&mut lanes, claim);
+    if dealt == 0 {
+        return Ok(Claimed { opens_at, ..Claimed::default() });
+    }
+    let picked: Vec<&Found> = lanes.iter().filter(|found| found.dealt > 0).collect();
+    let mut rows = Vec::with_capacity(dealt as usize);
+    for chunk in picked.chunks(LANES) {
+        rows.extend(take(tx, claim, chunk).await?);
+    }
+    let after = picked.last().map(|found| found.place.clone());
+    let states = settle_lanes(tx, claim, lanes, &rows).await?;
+    let cases = if rows.is_empty() { HashMap::new() } else { cases_of(tx, &rows).await? };
+    let runs = rows.iter().filter_map(|row| claimed_run(row, claim, &cases, &states).transpose());
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    // What a lane could not use may be of use to another one.
+    let unused = u32::try_from(rows.len()).is_ok_and(|count| count < dealt);
+    let more = !rows.is_empty() && (dealt == claim.limit || unused || more_lanes);
+    Ok(Claimed { runs, opens_at, more, after })
+}
+
+/// Parts of the statement that says which runs are taken, with their values.
+struct Picks {
+    parts: Vec<String>,
+    values: Vec<sea_orm::Value>,
+}
+
+impl Picks {
+    fn add(&mut self, place: &LanePlace, condition: &str, order: &str, count: u32) {
+        if count == 0 {
+            return;
+        }
+        self.values.extend([uuid(place.0.0), text(place.1.as_str()), int(count)]);
+        let n = self.values.len();
+        self.parts.push(format!(
+            "SELECT id FROM (SELECT due.id FROM run AS due WHERE due.workspace_id = ${} AND due.lane = ${} \
+             AND due.status = 'queued' AND {condition} AND {FREE} ORDER BY {order} LIMIT ${n}) AS picked",
+            n - 2,
+            n - 1,
+        ));
+    }
+
+    fn of(&mut self, found: &Found) {
+        let due = "NOT due.parked AND due.priority IN (0, 1, 2) AND due.due_at <= $4";
+        self.add(&found.place, due, "due.priority, due.due_at", found.dealt_due());
+        if !found.probe {
+            return self.add(&found.place, "due.parked", "due.priority, due.id", found.dealt_parked());
+        }
+        // The oldest; the one that failed last only when no other waits.
+        let failed = found.lane.as_ref().and_then(|lane| lane.circuit.last_failed);
+        self.values.push(uuid(failed.map_or(Uuid::nil(), |run| run.0)));
+        let order = format!("due.id = ${}, due.id", self.values.len());
+        self.add(&found.place, "due.parked", &order, found.dealt_parked());
+    }
+}
+
+/// Claims what was dealt to these lanes. A parked run comes with a permit in hand.
+async fn take(tx: &Tx, claim: &Claim, lanes: &[&Found]) -> Result<Vec<QueryResult>, StoreError> {
+    let values = vec![uuid(claim.worker.0), uuid(claim.token.0), ms(claim.until), ms(claim.now)];
+    let mut picks = Picks { parts: Vec::with_capacity(lanes.len()), values };
+    for found in lanes {
+        picks.of(found);
+    }
     let statement = format!(
         "UPDATE run SET status = 'running', waiting_for = NULL, due_at = NULL, not_before = NULL, \
            case_type_version = CASE WHEN begun THEN case_type_version ELSE \
              COALESCE((SELECT version FROM case_type WHERE case_type.id = run.case_type_id), case_type_version) END, \
            begun = TRUE, attempt = attempt + 1, worker_id = $1, lease_token = $2, lease_until = $3, \
-           started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4) \
-         WHERE id IN (SELECT due.id FROM run AS due WHERE due.status = 'queued' AND due.due_at <= $4 \
-           AND (due.begun OR NOT EXISTS (SELECT 1 FROM run AS before WHERE before.case_id = due.case_id \
-             AND before.field = due.field AND before.begun AND before.status IN ('queued', 'running'))) \
-           ORDER BY due.priority, due.due_at LIMIT $5) \
-         RETURNING {RUN_COLUMNS}"
+           started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4), \
+           permit = parked, parked = FALSE \
+         WHERE id IN ({}) RETURNING {RUN_COLUMNS}",
+        picks.parts.join(" UNION ALL ")
     );
-    let values =
-        vec![uuid(claim.worker.0), uuid(claim.token.0), ms(claim.until), ms(claim.now), int(claim.limit)];
-    let rows = tx.all(sql(statement, values)).await?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    tx.all(sql(statement, picks.values)).await
+}
+
+/// Columns of a claimed run that its lane must know: see [`RUN_COLUMNS`].
+const LANE: usize = 23;
+const PERMIT: usize = 24;
+
+/// Takes the permits of what was claimed; answers how the lanes stand.
+async fn settle_lanes(
+    tx: &Tx,
+    claim: &Claim,
+    lanes: Vec<Found>,
+    rows: &[QueryResult],
+) -> Result<HashMap<LanePlace, Arc<Lane>>, StoreError> {
+    let mut permits: HashMap<LanePlace, Vec<RunId>> = HashMap::new();
+    for row in rows {
+        if row.try_get_by_index::<bool>(PERMIT)? {
+            let place = (WorkspaceId(row.try_get_by_index(1)?), LaneKey::parse(&row.try_get_by_index::<String>(LANE)?));
+            permits.entry(place).or_default().push(RunId(row.try_get_by_index(0)?));
+        }
     }
-    let cases = cases_of(tx, &rows).await?;
-    rows.iter().filter_map(|row| claimed_run(row, claim, &cases).transpose()).collect()
+    let mut states = HashMap::with_capacity(lanes.len());
+    for Found { place, lane, probe, .. } in lanes {
+        let Some(mut lane) = lane else { continue };
+        if let Some(runs) = permits.get(&place) {
+            lane.take(claim.now, u32::try_from(runs.len()).unwrap_or(u32::MAX));
+            if probe {
+                lane.circuit.probe = runs.first().copied();
+            }
+            lanes::save(tx, &place, &lane, claim.now).await?;
+        }
+        states.insert(place, Arc::new(lane));
+    }
+    Ok(states)
 }
 
 /// `None` when the case is gone: its deletion has cancelled the run in another transaction.
@@ -138,6 +267,7 @@ fn claimed_run(
     row: &QueryResult,
     claim: &Claim,
     cases: &HashMap<Uuid, ClaimedCase>,
+    states: &HashMap<LanePlace, Arc<Lane>>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
     let mut columns = Columns::of("run", row)?;
     let workspace = WorkspaceId(columns.get()?);
@@ -145,7 +275,7 @@ fn claimed_run(
     let (case_type_id, case_type_version) = (CaseTypeId(columns.get()?), columns.get()?);
     let field = columns.word(|text| text.parse::<FieldKey>().ok())?;
     let trigger = columns.word(Trigger::parse)?;
-    Ok(Some(ClaimedRun {
+    let mut run = ClaimedRun {
         id: RunId(columns.id()),
         workspace,
         case_type_id,
@@ -170,8 +300,14 @@ fn claimed_run(
         sealed_at: columns.at()?,
         claimed_at: claim.now,
         token: claim.token,
+        lane: LaneKey::parse(&columns.get::<String>()?),
+        lane_state: None,
+        permit: columns.get::<bool>()?.then_some(claim.now),
+        counted: columns.get()?,
         case: case.clone(),
-    }))
+    };
+    run.lane_state = states.get(&(workspace, run.lane.clone())).cloned();
+    Ok(Some(run))
 }
 
 async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, ClaimedCase>, StoreError> {

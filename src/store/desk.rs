@@ -12,7 +12,8 @@ use std::sync::Arc;
 use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::mpsc;
 
-use super::claims::{self, Claim, ClaimedRun};
+use super::admits::{self, Admit, Admitted};
+use super::claims::{self, Claim, Claimed};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
 use super::database::Tx;
@@ -35,9 +36,10 @@ const QUIET: usize = 50;
 #[derive(Default)]
 struct Batch {
     seals: Vec<(Seal, Reply<bool>)>,
+    admits: Vec<(Admit, Reply<Admitted>)>,
     closes: Vec<(Arc<Closing>, Reply<Closed>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
-    claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
+    claims: Vec<(Claim, Reply<Claimed>)>,
 }
 
 /// Takes what has come meanwhile, up to so much work.
@@ -107,6 +109,7 @@ impl Desk {
             match command {
                 Command::Create(case, reply) => batch.creates.push((case, reply)),
                 Command::Claim(claim, reply) => batch.claims.push((claim, reply)),
+                Command::Admit(admit, reply) => batch.admits.push((admit, reply)),
                 Command::Seal(seal, reply) => batch.seals.push((seal, reply)),
                 Command::Close(closing, reply) => batch.closes.push((closing, reply)),
                 Command::Work(work) | Command::Later(work) => self.work(work).await,
@@ -116,6 +119,8 @@ impl Desk {
         self.create(mem::take(&mut batch.creates)).await;
         self.seal(mem::take(&mut batch.seals)).await;
         self.close(mem::take(&mut batch.closes)).await;
+        // After the reports, whose answers say how lanes stand.
+        self.admit(mem::take(&mut batch.admits)).await;
         self.claim(batch.claims).await;
         stop
     }
@@ -236,16 +241,47 @@ impl Desk {
         results
     }
 
-    async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
+    async fn admit(&self, admits: Vec<(Admit, Reply<Admitted>)>) {
+        if admits.is_empty() {
+            return;
+        }
+        let (asks, replies): (Vec<_>, Vec<_>) = admits.into_iter().unzip();
+        let results = match self.admit_all(&asks).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(error) if asks.len() == 1 => vec![Err(error)],
+            Err(_) => self.admit_each(&asks).await,
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            let _ = reply.send(result);
+        }
+    }
+
+    async fn admit_all(&self, asks: &[Admit]) -> Result<Vec<Admitted>, StoreError> {
+        let tx = self.begin().await?;
+        let answers = admits::admit(&tx, asks).await?;
+        tx.0.commit().await?;
+        Ok(answers)
+    }
+
+    async fn admit_each(&self, asks: &[Admit]) -> Vec<Result<Admitted, StoreError>> {
+        let mut results = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let one = self.admit_all(std::slice::from_ref(ask)).await;
+            results.push(one.map(|answers| answers.first().copied().unwrap_or(Admitted::Lost)));
+        }
+        results
+    }
+
+    async fn claim(&self, claims: Vec<(Claim, Reply<Claimed>)>) {
         for (claim, reply) in claims {
             let _ = reply.send(self.claim_one(&claim).await);
         }
     }
 
-    async fn claim_one(&self, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
+    async fn claim_one(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let tx = self.begin().await?;
-        let runs = claims::claim(&tx, claim).await?;
+        let claimed = claims::claim(&tx, claim).await?;
         tx.0.commit().await?;
-        Ok(runs)
+        Ok(claimed)
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
+mod admits;
 mod cache_purges;
 mod cancels;
 mod case_changes;
@@ -23,6 +24,7 @@ mod desk;
 mod error;
 mod field_inputs;
 mod firings;
+mod lanes;
 mod once;
 mod retention;
 mod retries;
@@ -35,22 +37,25 @@ mod seals;
 mod secrets;
 mod signals;
 mod statement;
+mod survey;
 mod sweep;
 mod ticks;
 mod tokens;
 mod workspaces;
 mod writer;
 
+pub use admits::{Admit, Admitted, Replaced};
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
-pub use claims::{Claim, ClaimedCase, ClaimedRun};
-pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
+pub use claims::{Claim, Claimed, ClaimedCase, ClaimedRun};
+pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, LaneReport, Rules, Verdict};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings, Tx};
 pub use error::StoreError;
 pub use firings::Enqueued;
+pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;
 pub use run_lists::RunFilter;

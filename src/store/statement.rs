@@ -84,3 +84,9 @@ pub(super) fn json_list<T: Serialize>(list: &[T]) -> Value {
 pub(super) fn instant(ms: i64) -> Option<Instant> {
     DateTime::<Utc>::from_timestamp_millis(ms)
 }
+
+/// What a SELECT ends with that holds its rows until the commit. SQLite has one writer, who
+/// holds everything.
+pub(super) const fn for_update() -> &'static str {
+    ""
+}

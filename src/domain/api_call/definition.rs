@@ -1,6 +1,7 @@
 //! What an API Call field says about itself: why, when and how often it runs.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
@@ -9,12 +10,15 @@ use crate::domain::case_type::Context;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
+use crate::domain::ids::{CaseTypeKey, FieldKey};
+use crate::domain::lane::LaneKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::{WatchPath, WatchSet};
 
+use super::address;
 use super::compiler::Compiler;
 use super::config;
 use super::doubts;
@@ -75,6 +79,8 @@ pub struct ApiCall {
     watch_given: Vec<WatchPath>,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
+    /// Where its calls go, once somebody has asked.
+    origin: OnceLock<Option<LaneKey>>,
 }
 
 impl ApiCall {
@@ -128,6 +134,7 @@ impl ApiCall {
             old,
             watch_given,
             normal: config.normal,
+            origin: OnceLock::new(),
         };
         doubts::look(&call, &secrets, context, field);
         Some(call)
@@ -170,6 +177,16 @@ impl ApiCall {
         let older_than = self.schedule.as_ref().and_then(|schedule| schedule.older_than);
         let seconds = older_than.or(Some(self.cache_duration).filter(|seconds| *seconds > 0))?;
         TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
+    }
+
+    /// The lane of its runs. A compiled case type is used with one set of `params`, so the origin
+    /// is worked out once.
+    pub fn lane(&self, params: &Value, case_type: &CaseTypeKey, field: &FieldKey) -> LaneKey {
+        let origin = || {
+            let params = params.as_object().cloned().unwrap_or_default();
+            address::origin(&self.request.url, &params).map(|url| LaneKey::of_origin(&url))
+        };
+        self.origin.get_or_init(origin).clone().unwrap_or_else(|| LaneKey::of_field(case_type, field))
     }
 
     /// True when this trigger fires the field.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::closing::{Closed, Closing, CommitLimits};
 use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
-use super::{attempt_rows, case_rows, run_rows};
+use super::{attempt_rows, case_rows, lane_rows, run_rows};
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::CaseId;
 use crate::store::cases;
@@ -18,6 +18,9 @@ use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+
+/// Who holds each run, and whether its lane has a row.
+pub(super) type Held = HashMap<Uuid, (Uuid, bool)>;
 
 /// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(
@@ -33,10 +36,16 @@ pub(crate) async fn close(
     let mut surroundings = Surroundings::load(tx, &concerned(&ours, &merging)).await?;
     let mut finished = Vec::with_capacity(closings.len());
     let mut follow = Follow::default();
+    let counted = lane_rows::report(tx, &ours, &held).await?;
+    let joined = lane_rows::join(tx, &ours).await?;
     for closing in ours {
         let Some(case) = merging.get_mut(&closing.case_id().0) else { continue };
         let before = surroundings.before(closing, case);
         let mut done = settle(closing, case, limits);
+        done.counted = counted.contains(&closing.run_id);
+        if joined.contains(&closing.run_id) {
+            done.ending = Some(lane_rows::superseded(closing));
+        }
         if let Some(before) = before {
             follow.add(&mut done, &before, case, &mut surroundings, rng);
         }
@@ -63,8 +72,8 @@ pub(crate) async fn close(
     Ok(results)
 }
 
-fn check(closing: &Closing, held: &HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Merging>) -> Closed {
-    if held.get(&closing.run_id.0) != Some(&closing.token.0) {
+fn check(closing: &Closing, held: &Held, cases: &HashMap<Uuid, Merging>) -> Closed {
+    if held.get(&closing.run_id.0).map(|(token, _)| token) != Some(&closing.token.0) {
         return Closed::Lost;
     }
     let current = cases.get(&closing.case_id().0).map(|case| case.version);
@@ -94,12 +103,12 @@ fn concerned(closings: &[&Closing], cases: &HashMap<Uuid, Merging>) -> Vec<CaseI
 async fn held_runs(
     tx: &Tx,
     closings: &[Arc<Closing>],
-) -> Result<(HashMap<Uuid, Uuid>, HashMap<Uuid, Merging>), StoreError> {
+) -> Result<(Held, HashMap<Uuid, Merging>), StoreError> {
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(
         "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.overrides, case_type.version, \
-         cases.revision, cases.updated_at \
-         FROM run JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
+         cases.revision, cases.updated_at, lane.key IS NOT NULL \
+         FROM run LEFT JOIN lane ON lane.workspace_id = run.workspace_id AND lane.key = run.lane JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
          WHERE run.status = 'running' AND run.id IN ({})",
         list(ids.len(), 1)
     );
@@ -107,8 +116,9 @@ async fn held_runs(
     let mut cases = HashMap::new();
     for row in tx.all(sql(statement, ids)).await? {
         let mut columns = Columns::of("run", &row)?;
+        let has_lane = row.try_get_by_index::<bool>(9)?;
         if let Some(token) = columns.get::<Option<Uuid>>()? {
-            held.insert(columns.id(), token);
+            held.insert(columns.id(), (token, has_lane));
         }
         let case: Uuid = columns.get()?;
         if let Entry::Vacant(entry) = cases.entry(case) {

@@ -15,6 +15,8 @@ mod merge;
 /// What a batch fires.
 mod follow;
 
+/// What a batch says about lanes.
+mod lane_rows;
 /// Rows of attempts and their bodies.
 mod attempt_rows;
 /// Rows of cases.
@@ -23,4 +25,4 @@ mod case_rows;
 mod run_rows;
 
 pub(super) use batch::close;
-pub use closing::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
+pub use closing::{CaseEffect, Closed, Closing, CommitLimits, Ending, LaneReport, Rules, Verdict};
