@@ -10,7 +10,8 @@ use crate::domain::answer::Answer;
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
 use crate::domain::lane::{LaneOutcome, Quota};
-use crate::store::{Admit, Admitted, ClaimedRun, Replaced};
+use crate::domain::retry;
+use crate::store::{Admit, Admitted, ClaimedRun, Ending, LaneReport, Replaced, Verdict};
 
 /// How often a permit is asked for that comes in time.
 const TRIES: usize = 3;
@@ -93,4 +94,39 @@ pub(super) fn unanswered(stop: &Stop, trace: &mut Trace) {
         // Nothing left.
         _ => None,
     };
+}
+
+/// What the attempt says about its lane; none: nothing, and it holds nothing of it.
+pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
+    if trace.lane.is_none() && trace.permit.is_none() && run.permit.is_none() {
+        return None;
+    }
+    Some(LaneReport {
+        key: run.lane.clone(),
+        outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
+        counted: run.counted,
+        unused: trace.permit.filter(|_| trace.lane.is_none()),
+        quota: trace.quota.clone(),
+    })
+}
+
+/// A 429 pauses the lane for as long as the run itself waits; at most an hour, whatever the
+/// provider asks for.
+pub(super) fn pause(
+    engine: &Engine,
+    run: &ClaimedRun,
+    report: &mut LaneReport,
+    verdict: &Verdict,
+    at: Instant,
+) {
+    if !matches!(report.outcome, LaneOutcome::Limited { .. }) {
+        return;
+    }
+    let own = at + retry::delay(run.limited + 1, engine.rng.fraction());
+    let until = match verdict {
+        Verdict::Again { due_at, .. } => *due_at,
+        Verdict::Ended(Ending { error: Some(error), .. }) => own.max(error.retry_at.unwrap_or(own)),
+        _ => own,
+    };
+    report.outcome = LaneOutcome::Limited { until: until.min(at + retry::LONGEST_ASKED) };
 }

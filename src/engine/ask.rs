@@ -35,7 +35,9 @@ pub(super) async fn ask(
     admit::admit(engine, run, trace).await?;
     let signed = authorize::authorize(prepared, request, trace)?;
     seal::keep(engine, run, prepared, trace).await?;
-    let received = send::send(engine, prepared, signed, trace).await.inspect_err(|stop| admit::unanswered(stop, trace))?;
+    let received = send::send(engine, prepared, signed, trace)
+        .await
+        .inspect_err(|stop| admit::unanswered(stop, trace))?;
     let judged = judge::judge(prepared, &received);
     admit::answered(engine, &received.answer, judged.is_ok(), trace);
     judged?;

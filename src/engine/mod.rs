@@ -52,7 +52,10 @@ mod judge;
 /// 12. The answer into values.
 mod map;
 
-/// 13. One commit: data, provenance, state, run, attempt.
+/// 13. What becomes of the run.
+mod verdict;
+
+/// 14. One commit: data, provenance, state, run, attempt.
 mod record;
 
 pub use context::{Engine, EngineSettings};

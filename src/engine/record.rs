@@ -4,20 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admit;
 use super::context::{Engine, EngineError, Stop, Trace};
+use super::verdict::{cancelled, ending, failed, given_back, internal, refused_by_lane, superseded};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::lane::{Because, LaneOutcome, Refused};
-use crate::domain::retry::{self, Budget, Failed, Next};
-use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
-use crate::domain::trigger::Trigger;
+use crate::domain::run::{Attempt, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
 use crate::service::ServiceError;
-use crate::store::{
-    CaseEffect, ClaimedRun, Closed, Closing, Ending, LaneReport, Rules, StoreError, Verdict,
-};
+use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
-/// When asking again is worth it while somebody else finds out whether a provider is back.
-const SOON: Duration = Duration::from_secs(5);
 /// Longest pause between two tries to commit.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -30,7 +25,7 @@ pub(super) async fn record(
 ) -> Result<(), EngineError> {
     let at = engine.clock.now();
     let cached_from = trace.cached_from;
-    let mut lane = lane_report(&run, &trace);
+    let mut lane = admit::report(&run, &trace);
     let mut verdict = match outcome {
         Ok(effect) => Verdict::Ended(Ending { effect: Some(effect), ..ending(RunStatus::Succeeded) }),
         Err(Stop::Skipped(reason, missing)) => {
@@ -49,12 +44,13 @@ pub(super) async fn record(
         Err(Stop::Ours(error)) => {
             tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
             let due_at = at + engine.handed_back.again(run.id);
-            return commit(engine, Closing { lane, ..closing(run, at, None, Verdict::HandBack { due_at }) }).await;
+            return commit(engine, Closing { lane, ..closing(run, at, None, Verdict::HandBack { due_at }) })
+                .await;
         }
     };
     engine.handed_back.forget(run.id);
     if let Some(report) = &mut lane {
-        pause(engine, &run, report, &verdict, at);
+        admit::pause(engine, &run, report, &verdict, at);
     }
     // A run that is not sent is not sealed.
     let fingerprint = trace.fingerprint.clone().filter(|_| !matches!(verdict, Verdict::Park { .. }));
@@ -72,18 +68,6 @@ pub(super) async fn give_back(engine: &Engine, run: &ClaimedRun) -> Result<(), E
     let at = engine.clock.now();
     let attempt = exchange(run, Trace::default(), Outcome::Unknown, at);
     commit(engine, closing(run.clone(), at, Some(attempt), given_back(at))).await
-}
-
-/// The run waits again under the same key and has used up no retry.
-const fn given_back(at: Instant) -> Verdict {
-    Verdict::Again {
-        due_at: at,
-        not_before: None,
-        waiting_for: WaitingFor::Worker,
-        free: true,
-        limited: false,
-        error: None,
-    }
 }
 
 /// A bug on the way: the run ends, so that nothing is stuck.
@@ -108,133 +92,6 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
         rules: None,
         lane: None,
     }
-}
-
-const fn ending(status: RunStatus) -> Ending {
-    Ending {
-        status,
-        reason: None,
-        missing: Vec::new(),
-        error: None,
-        effect: None,
-        successor: None,
-        cached_from: None,
-        keeps_state: false,
-    }
-}
-
-fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
-    let sentence = match reason {
-        Reason::Disabled => "The field was switched off before this run began.",
-        _ => "The field is no longer part of the case type.",
-    };
-    let error = Some(RunError::cancelled(sentence, run.attempt, at));
-    Verdict::Ended(Ending { reason: Some(reason), error, ..ending(RunStatus::Cancelled) })
-}
-
-fn superseded(run: &ClaimedRun, successor: Option<Box<NewRun>>, at: Instant) -> Verdict {
-    let error = Some(RunError::superseded(successor.is_some(), run.attempt, at));
-    let reason = Some(Reason::Superseded);
-    Verdict::Ended(Ending { reason, error, successor, ..ending(RunStatus::Cancelled) })
-}
-
-/// A run that its lane refuses waits; a manual one ends, so that whoever stands before the screen
-/// knows. What its field shows stays.
-fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused, at: Instant) -> Verdict {
-    let first = run.attempt == 1;
-    let code = match refused.because {
-        Because::Circuit => FailureCode::CircuitOpen,
-        Because::Disabled => FailureCode::ConnectionDisabled,
-        Because::Held | Because::Limit => FailureCode::RateLimited,
-    };
-    let ends = matches!(refused.because, Because::Circuit | Because::Disabled);
-    if !(ends && first && run.trigger == Trigger::Manual) {
-        let (waiting_for, opens_at) = (refused.because.waiting_for(), refused.opens_at);
-        return Verdict::Park { waiting_for, opens_at, unbegin: first };
-    }
-    let detail = format!("no call was made: the lane `{}` lets none go now", run.lane);
-    let follow = match refused.because {
-        Because::Disabled => Follow::Over,
-        // While a probe is under way nobody knows, but soon.
-        _ => Follow::NotBefore(refused.opens_at.filter(|opens| *opens > at).unwrap_or(at + SOON)),
-    };
-    let error = Some(RunError::new(Failure::new(code, detail), trace.provider(), run.attempt, at, follow));
-    Verdict::Ended(Ending { error, keeps_state: true, ..ending(RunStatus::Failed) })
-}
-
-/// What the attempt says about its lane; none: nothing, and it holds nothing of it.
-fn lane_report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
-    if trace.lane.is_none() && trace.permit.is_none() && run.permit.is_none() {
-        return None;
-    }
-    Some(LaneReport {
-        key: run.lane.clone(),
-        outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
-        counted: run.counted,
-        unused: trace.permit.filter(|_| trace.lane.is_none()),
-        quota: trace.quota.clone(),
-    })
-}
-
-/// A 429 pauses the lane for as long as the run itself waits; at most an hour, whatever the
-/// provider asks for.
-fn pause(engine: &Engine, run: &ClaimedRun, report: &mut LaneReport, verdict: &Verdict, at: Instant) {
-    if !matches!(report.outcome, LaneOutcome::Limited { .. }) {
-        return;
-    }
-    let own = at + retry::delay(run.limited + 1, engine.rng.fraction());
-    let until = match verdict {
-        Verdict::Again { due_at, .. } => *due_at,
-        Verdict::Ended(Ending { error: Some(error), .. }) => own.max(error.retry_at.unwrap_or(own)),
-        _ => own,
-    };
-    report.outcome = LaneOutcome::Limited { until: until.min(at + retry::LONGEST_ASKED) };
-}
-
-fn internal(run: &ClaimedRun, detail: &str, at: Instant) -> Verdict {
-    let failure = Failure::new(FailureCode::Internal, detail);
-    let error = Some(RunError::new(failure, "Dossier", run.attempt, at, Follow::Over));
-    Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) })
-}
-
-/// Another attempt later, or the end.
-fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at: Instant) -> Verdict {
-    let is_limited = failure.retryable && failure.is_limited();
-    let limited = run.limited + u32::from(is_limited);
-    let used = run.attempt.saturating_sub(limited + run.lost);
-    let retries = run.attempts_max.saturating_sub(1 + run.limited + run.lost);
-    let seen = Failed { retryable: failure.retryable, limited: is_limited, asked: failure.asked };
-    let error =
-        |failure: Failure, follow| Some(RunError::new(failure, trace.provider(), run.attempt, at, follow));
-    match retry::next(seen, Budget { retries, used, limited }, engine.rng.fraction()) {
-        Next::Again(wait) => {
-            let due_at = at + wait;
-            Verdict::Again {
-                due_at,
-                not_before: failure.asked.map(|asked| at + asked),
-                waiting_for: if is_limited { WaitingFor::RateLimit } else { WaitingFor::Retry },
-                free: is_limited,
-                limited: is_limited,
-                error: error(failure, Follow::Retry(due_at)),
-            }
-        }
-        Next::Over => {
-            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
-        }
-        Next::TooLong(asked) => {
-            let failure = renamed(failure, is_limited);
-            let follow = Follow::NotBefore(at + asked);
-            Verdict::Ended(Ending { error: error(failure, follow), ..ending(RunStatus::Failed) })
-        }
-        Next::LimitedTooOften => {
-            let failure = renamed(failure, true);
-            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
-        }
-    }
-}
-
-fn renamed(failure: Failure, limited: bool) -> Failure {
-    if limited { Failure { code: FailureCode::RateLimited, ..failure } } else { failure }
 }
 
 /// What the metrics say of it. An attempt that sent nothing is no call.

@@ -133,8 +133,7 @@ impl Worker {
         match self.engine.store.claim(claim).await {
             Ok(claimed) => {
                 *after = claimed.after;
-                let took =
-                    Took { runs: claimed.runs.len(), more: claimed.more, opens_at: claimed.opens_at };
+                let took = Took { runs: claimed.runs.len(), more: claimed.more, opens_at: claimed.opens_at };
                 for run in claimed.runs {
                     self.begin(run).await;
                 }

@@ -160,8 +160,10 @@ async fn parked(tx: &Tx, place: &LanePlace, lane: &Lane) -> Result<Parked, Store
 /// Who holds each run.
 async fn held(tx: &Tx, asks: &[Admit]) -> Result<HashMap<Uuid, Uuid>, StoreError> {
     let ids: Vec<_> = asks.iter().map(|ask| uuid(ask.run_id.0)).collect();
-    let statement =
-        format!("SELECT id, lease_token FROM run WHERE status = 'running' AND id IN ({})", list(ids.len(), 1));
+    let statement = format!(
+        "SELECT id, lease_token FROM run WHERE status = 'running' AND id IN ({})",
+        list(ids.len(), 1)
+    );
     let mut held = HashMap::with_capacity(asks.len());
     for row in tx.all(sql(statement, ids)).await? {
         if let Some(token) = row.try_get_by_index::<Option<Uuid>>(1)? {

@@ -3,7 +3,7 @@
 use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
-use super::claims::case;
+use super::claimed::case;
 use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;

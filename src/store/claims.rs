@@ -12,24 +12,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::QueryResult;
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::claimed::{CLAIMED, ClaimedRun, LANE, PERMIT, claimed_runs};
 use super::database::Tx;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
-use super::rows::Columns;
-use super::statement::{int, list, ms, sql, text, uuid};
+use super::statement::{int, ms, sql, text, uuid};
 use super::survey::{self, Found};
-use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
-use crate::domain::ids::{
-    CaseId, CaseTypeId, CaseTypeKey, FieldKey, LeaseToken, RunId, WorkerId, WorkspaceId,
-};
+use crate::domain::ids::{LeaseToken, RunId, WorkerId, WorkspaceId};
 use crate::domain::lane::{Lane, LaneKey};
-use crate::domain::overrides::Overrides;
-use crate::domain::run::Priority;
-use crate::domain::trigger::Trigger;
 
 /// What a worker asks for.
 #[derive(Debug, Clone)]
@@ -65,85 +58,6 @@ pub struct Claimed {
     pub after: Option<LanePlace>,
 }
 
-/// A run that a worker holds.
-#[derive(Debug, Clone)]
-pub struct ClaimedRun {
-    /// The run.
-    pub id: RunId,
-    /// Its tenant.
-    pub workspace: WorkspaceId,
-    /// The case's type.
-    pub case_type_id: CaseTypeId,
-    /// The version that the run keeps from its first attempt on.
-    pub case_type_version: i64,
-    /// Its field.
-    pub field: FieldKey,
-    /// Why it runs.
-    pub trigger: Trigger,
-    /// This attempt, counted from 1.
-    pub attempt: u32,
-    /// Attempts that it may make.
-    pub attempts_max: u32,
-    /// Answers 429 so far.
-    pub limited: u32,
-    /// Workers lost so far.
-    pub lost: u32,
-    /// The same over all attempts.
-    pub idempotency_key: String,
-    /// Of the request that it was begun with, where that is known: its own, or that of the run
-    /// whose key it keeps.
-    pub fingerprint: Option<Vec<u8>>,
-    /// The member `input` of the refresh.
-    pub input: Option<Value>,
-    /// Skip the cache look-up.
-    pub force: bool,
-    /// Clear overrides when it succeeds.
-    pub overwrite: bool,
-    /// Its place in the queue.
-    pub priority: Priority,
-    /// How many mapped writes led here.
-    pub depth: u32,
-    /// The run whose mapping fired this one.
-    pub parent_run_id: Option<RunId>,
-    /// What `when` reads as `old`.
-    pub old: Option<Arc<Value>>,
-    /// The run that this one repeats by hand.
-    pub retry_of: Option<RunId>,
-    /// Whether the case's creation is among what fired it.
-    pub on_create: bool,
-    /// `now` of its templates: when its first attempt was claimed.
-    pub sealed_at: Instant,
-    /// When this attempt was claimed.
-    pub claimed_at: Instant,
-    /// Proves the hold.
-    pub token: LeaseToken,
-    /// Its lane.
-    pub lane: LaneKey,
-    /// How its lane stood at the claim; none: it has no row, so all is well with it.
-    pub lane_state: Option<Arc<Lane>>,
-    /// Its lane let it go: the permit that it holds is of this instant.
-    pub permit: Option<Instant>,
-    /// A failure of it has counted for its lane's circuit.
-    pub counted: bool,
-    /// Its case as it is now.
-    pub case: ClaimedCase,
-}
-
-/// What an attempt reads of its case.
-#[derive(Debug, Clone)]
-pub struct ClaimedCase {
-    /// The case.
-    pub case: Case,
-    /// Its data, an object without output variables; shared, since it can be large.
-    pub data: Arc<Value>,
-    /// Mapped values that somebody set by hand.
-    pub overrides: Overrides,
-}
-
-const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
-     attempts_max, limited, lost, idempotency_key, fingerprint, input, force, overwrite, priority, depth, parent_run_id, \
-     old, retry_of, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at, lane, permit, counted";
-
 /// Lanes in one statement.
 const LANES: usize = 8;
 
@@ -165,9 +79,7 @@ pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Claimed, StoreError>
     }
     let after = picked.last().map(|found| found.place.clone());
     let states = settle_lanes(tx, claim, lanes, &rows).await?;
-    let cases = if rows.is_empty() { HashMap::new() } else { cases_of(tx, &rows).await? };
-    let runs = rows.iter().filter_map(|row| claimed_run(row, claim, &cases, &states).transpose());
-    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    let runs = claimed_runs(tx, claim, &rows, &states).await?;
     // What a lane could not use may be of use to another one.
     let unused = u32::try_from(rows.len()).is_ok_and(|count| count < dealt);
     let more = !rows.is_empty() && (dealt == claim.limit || unused || more_lanes);
@@ -223,15 +135,11 @@ async fn take(tx: &Tx, claim: &Claim, lanes: &[&Found]) -> Result<Vec<QueryResul
            begun = TRUE, attempt = attempt + 1, worker_id = $1, lease_token = $2, lease_until = $3, \
            started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4), \
            permit = parked, parked = FALSE \
-         WHERE id IN ({}) RETURNING {RUN_COLUMNS}",
+         WHERE id IN ({}) RETURNING {CLAIMED}",
         picks.parts.join(" UNION ALL ")
     );
     tx.all(sql(statement, picks.values)).await
 }
-
-/// Columns of a claimed run that its lane must know: see [`RUN_COLUMNS`].
-const LANE: usize = 23;
-const PERMIT: usize = 24;
 
 /// Takes the permits of what was claimed; answers how the lanes stand.
 async fn settle_lanes(
@@ -243,7 +151,10 @@ async fn settle_lanes(
     let mut permits: HashMap<LanePlace, Vec<RunId>> = HashMap::new();
     for row in rows {
         if row.try_get_by_index::<bool>(PERMIT)? {
-            let place = (WorkspaceId(row.try_get_by_index(1)?), LaneKey::parse(&row.try_get_by_index::<String>(LANE)?));
+            let place = (
+                WorkspaceId(row.try_get_by_index(1)?),
+                LaneKey::parse(&row.try_get_by_index::<String>(LANE)?),
+            );
             permits.entry(place).or_default().push(RunId(row.try_get_by_index(0)?));
         }
     }
@@ -260,94 +171,6 @@ async fn settle_lanes(
         states.insert(place, Arc::new(lane));
     }
     Ok(states)
-}
-
-/// `None` when the case is gone: its deletion has cancelled the run in another transaction.
-fn claimed_run(
-    row: &QueryResult,
-    claim: &Claim,
-    cases: &HashMap<Uuid, ClaimedCase>,
-    states: &HashMap<LanePlace, Arc<Lane>>,
-) -> Result<Option<ClaimedRun>, StoreError> {
-    let mut columns = Columns::of("run", row)?;
-    let workspace = WorkspaceId(columns.get()?);
-    let Some(case) = cases.get(&columns.get::<Uuid>()?) else { return Ok(None) };
-    let (case_type_id, case_type_version) = (CaseTypeId(columns.get()?), columns.get()?);
-    let field = columns.word(|text| text.parse::<FieldKey>().ok())?;
-    let trigger = columns.word(Trigger::parse)?;
-    let mut run = ClaimedRun {
-        id: RunId(columns.id()),
-        workspace,
-        case_type_id,
-        case_type_version,
-        field,
-        trigger,
-        attempt: columns.count()?,
-        attempts_max: columns.count()?,
-        limited: columns.count()?,
-        lost: columns.count()?,
-        idempotency_key: columns.get()?,
-        fingerprint: columns.get()?,
-        input: columns.maybe_json()?,
-        force: columns.get()?,
-        overwrite: columns.get()?,
-        priority: columns.priority()?,
-        depth: columns.count()?,
-        parent_run_id: columns.get::<Option<Uuid>>()?.map(RunId),
-        old: columns.maybe_json()?.map(Arc::new),
-        retry_of: columns.get::<Option<Uuid>>()?.map(RunId),
-        on_create: columns.get::<bool>()? || trigger == Trigger::OnCreate,
-        sealed_at: columns.at()?,
-        claimed_at: claim.now,
-        token: claim.token,
-        lane: LaneKey::parse(&columns.get::<String>()?),
-        lane_state: None,
-        permit: columns.get::<bool>()?.then_some(claim.now),
-        counted: columns.get()?,
-        case: case.clone(),
-    };
-    run.lane_state = states.get(&(workspace, run.lane.clone())).cloned();
-    Ok(Some(run))
-}
-
-async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, ClaimedCase>, StoreError> {
-    let mut ids = runs.iter().map(|row| row.try_get_by_index(2)).collect::<Result<Vec<Uuid>, _>>()?;
-    ids.sort_unstable();
-    ids.dedup();
-    let statement = format!(
-        "SELECT cases.id, cases.workspace_id, case_type_id, key, reference, title, status, custom_status, assignee, \
-         cases.version, revision, cases.created_at, cases.updated_at, data, overrides FROM cases \
-         JOIN case_type ON case_type.id = case_type_id WHERE cases.id IN ({})",
-        list(ids.len(), 1)
-    );
-    let rows = tx.all(sql(statement, ids.into_iter().map(uuid).collect())).await?;
-    rows.iter()
-        .map(|row| {
-            let mut columns = Columns::of("cases", row)?;
-            let case = case(&mut columns)?;
-            let data = Arc::new(Value::Object(columns.json()?));
-            Ok((columns.id(), ClaimedCase { case, data, overrides: columns.json()? }))
-        })
-        .collect()
-}
-
-/// The columns that `cases_of` and the readers of cases begin with.
-pub(super) fn case(columns: &mut Columns<'_>) -> Result<Case, StoreError> {
-    Ok(Case {
-        id: CaseId(columns.id()),
-        workspace: WorkspaceId(columns.get()?),
-        case_type_id: CaseTypeId(columns.get()?),
-        case_type: columns.word(|text| text.parse::<CaseTypeKey>().ok())?,
-        reference: columns.get()?,
-        title: columns.get()?,
-        status: columns.word(CaseStatus::parse)?,
-        custom_status: columns.get()?,
-        assignee: columns.get()?,
-        version: columns.get()?,
-        revision: columns.get()?,
-        created_at: columns.at()?,
-        updated_at: columns.at()?,
-    })
 }
 
 impl Tx {

@@ -291,8 +291,7 @@ fn joinable(row: &QueryResult) -> Result<(Pending, Joined), StoreError> {
         joined: columns.maybe_json()?.unwrap_or_default(),
     };
     let (key, fingerprint): (String, Option<Vec<u8>>) = (columns.get()?, columns.get()?);
-    run.kept =
-        fingerprint.filter(|_| key != id.to_string()).map(|fingerprint| KeptKey { key, fingerprint });
+    run.kept = fingerprint.filter(|_| key != id.to_string()).map(|fingerprint| KeptKey { key, fingerprint });
     let trigger = columns.word(Trigger::parse)?;
     Ok((run, Joined { trigger, at: columns.at()?, by: format!("run:{id}") }))
 }

@@ -233,7 +233,8 @@ mod tests {
         deal(&mut found, &claim(512, 3, &[]));
         assert_eq!((found[0].dealt_parked(), found[0].dealt_due()), (2, 1));
         let hanging: HashMap<String, u32> = (0..50).map(|n| (format!("h{n}"), 600)).collect();
-        let mut names: Vec<(&str, u32, u32)> = hanging.iter().map(|(name, n)| (name.as_str(), 0, *n)).collect();
+        let mut names: Vec<(&str, u32, u32)> =
+            hanging.iter().map(|(name, n)| (name.as_str(), 0, *n)).collect();
         let mut first = lanes(&names);
         let all = deal(&mut first, &claim(512, 600, &[]));
         let held: Vec<(&str, u32)> = names.iter().map(|(name, ..)| (*name, all / 50)).collect();

@@ -109,7 +109,8 @@ impl Grants {
     pub fn give_back(&mut self, windows: &[Window], at: Instant) {
         for window in windows {
             let Some(log) = self.0.iter_mut().find(|log| log.period == window.period) else { continue };
-            let found = log.buckets.iter_mut().find(|(end, count)| *end > at.timestamp_millis() && *count > 0);
+            let found =
+                log.buckets.iter_mut().find(|(end, count)| *end > at.timestamp_millis() && *count > 0);
             if let Some((_, count)) = found {
                 *count -= 1;
             }

@@ -26,10 +26,7 @@ const UNIX: u64 = 1_000_000_000;
 
 impl Quota {
     /// Reads it from an answer's headers; none: the answer says nothing about it.
-    pub fn read<'h>(
-        headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-        now: Instant,
-    ) -> Option<Self> {
+    pub fn read<'h>(headers: impl Iterator<Item = (&'h str, &'h str)> + Clone, now: Instant) -> Option<Self> {
         let find = |name: &str| {
             let mut found = headers.clone().filter(|(known, _)| known.eq_ignore_ascii_case(name));
             found.next().map(|(_, value)| value)
@@ -40,7 +37,8 @@ impl Quota {
             found.and_then(|(_, value)| value.parse().ok())
         };
         let header = |name: &str| {
-            let value = find(&format!("ratelimit-{name}")).or_else(|| find(&format!("x-ratelimit-{name}")))?;
+            let value =
+                find(&format!("ratelimit-{name}")).or_else(|| find(&format!("x-ratelimit-{name}")))?;
             // `100, 100;w=60`: what holds first.
             value.split([',', ';']).next()?.trim().parse().ok()
         };
@@ -85,7 +83,11 @@ mod tests {
             (&[("ratelimit", "\"default\";r=50;t=30")], Some((None, 50, Some(30)))),
             (&[("RateLimit", "limit=100, remaining=50, reset=5")], Some((Some(100), 50, Some(5)))),
             (
-                &[("ratelimit-limit", "100, 100;w=60"), ("ratelimit-remaining", "7"), ("ratelimit-reset", "9")],
+                &[
+                    ("ratelimit-limit", "100, 100;w=60"),
+                    ("ratelimit-remaining", "7"),
+                    ("ratelimit-reset", "9"),
+                ],
                 Some((Some(100), 7, Some(9))),
             ),
             (

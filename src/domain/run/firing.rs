@@ -78,7 +78,14 @@ pub struct KeptKey {
 
 impl NewRun {
     /// A run of a field for a case, to be queued now: nothing forced, nothing given.
-    pub fn new(id: RunId, case: &Case, under: Under<'_>, field: &FieldKey, call: &ApiCall, why: Fired) -> Self {
+    pub fn new(
+        id: RunId,
+        case: &Case,
+        under: Under<'_>,
+        field: &FieldKey,
+        call: &ApiCall,
+        why: Fired,
+    ) -> Self {
         let Fired { trigger, priority, by, at } = why;
         let Under { version, params } = under;
         Self {

@@ -100,10 +100,7 @@ fn concerned(closings: &[&Closing], cases: &HashMap<Uuid, Merging>) -> Vec<CaseI
 }
 
 /// Who holds each run, and the cases of all of them.
-async fn held_runs(
-    tx: &Tx,
-    closings: &[Arc<Closing>],
-) -> Result<(Held, HashMap<Uuid, Merging>), StoreError> {
+async fn held_runs(tx: &Tx, closings: &[Arc<Closing>]) -> Result<(Held, HashMap<Uuid, Merging>), StoreError> {
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(
         "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.overrides, case_type.version, \

@@ -16,7 +16,7 @@ use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};
 use crate::domain::lane::{LaneKey, LaneOutcome, Quota};
 use crate::domain::mapping::Write;
 use crate::domain::run::{Attempt, NewRun, Reason, RunStatus, WaitingFor};
-use crate::store::claims::ClaimedCase;
+use crate::store::claimed::ClaimedCase;
 
 /// What a commit checks, in bytes of JSON text.
 #[derive(Debug, Clone, Copy)]

@@ -35,7 +35,8 @@ pub(super) async fn report(
     let changed = changed(tx, &reports).await?;
     let Some(now) = closings.iter().map(|closing| closing.at).max() else { return Ok(HashSet::new()) };
     let mut counted = HashSet::new();
-    let mut lanes = if changed.is_empty() { Default::default() } else { lanes::hold(tx, &changed, now).await? };
+    let mut lanes =
+        if changed.is_empty() { Default::default() } else { lanes::hold(tx, &changed, now).await? };
     for place in &changed {
         let mut lane = lanes.remove(place).unwrap_or_default();
         for (_, closing, report) in reports.iter().filter(|(of, ..)| of == place) {

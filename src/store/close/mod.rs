@@ -15,12 +15,12 @@ mod merge;
 /// What a batch fires.
 mod follow;
 
-/// What a batch says about lanes.
-mod lane_rows;
 /// Rows of attempts and their bodies.
 mod attempt_rows;
 /// Rows of cases.
 mod case_rows;
+/// What a batch says about lanes.
+mod lane_rows;
 /// Rows of runs and field states.
 mod run_rows;
 
