@@ -11,4 +11,4 @@ mod labels;
 mod series;
 
 pub use labels::CacheOutcome;
-pub use series::{CONTENT_TYPE, Metrics, Served, Waiting};
+pub use series::{CONTENT_TYPE, CircuitState, Metrics, Served, Waiting};

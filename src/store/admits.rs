@@ -59,6 +59,7 @@ pub enum Admitted {
 
 /// Admits runs; answers one by one, in the order of `asks`.
 pub(super) async fn admit(tx: &Tx, asks: &[Admit]) -> Result<Vec<Admitted>, StoreError> {
+    // On PostgreSQL the rows of their cases are held here first: `permit` is written to runs.
     let ours = held(tx, asks).await?;
     let mut answers = vec![Admitted::Lost; asks.len()];
     let mut by_lane: BTreeMap<&LanePlace, Vec<usize>> = BTreeMap::new();
@@ -76,9 +77,10 @@ pub(super) async fn admit(tx: &Tx, asks: &[Admit]) -> Result<Vec<Admitted>, Stor
             }
             continue;
         };
-        // Who failed last is not the probe while another one asks.
+        // The oldest probes, and who failed last does not while another one asks.
         members.sort_by_key(|at| {
-            (lane.circuit.last_failed == Some(asks[*at].run_id), asks[*at].priority.rank())
+            let rank = if lane.circuit.is_closed() { asks[*at].priority.rank() } else { 0 };
+            (lane.circuit.last_failed == Some(asks[*at].run_id), rank, asks[*at].run_id)
         });
         let members: Vec<(usize, &Admit)> = members.into_iter().map(|at| (at, &asks[at])).collect();
         admit_lane(tx, place, lane, &members, &mut answers).await?;

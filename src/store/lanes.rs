@@ -277,3 +277,167 @@ pub(super) async fn probing(tx: &Tx, lane: &Lane) -> Result<bool, StoreError> {
     let statement = "SELECT 1 FROM run WHERE id = $1 AND status = 'running'";
     Ok(tx.one(sql(statement, vec![uuid(probe.0)])).await?.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap as Map;
+    use std::sync::Arc;
+
+    use chrono::TimeDelta;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::domain::clock::Rng;
+    use crate::domain::connection::Window;
+    use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::store::claims::{Claim, Claimed};
+    use crate::store::close::CommitLimits;
+    use crate::store::database::{Store, StoreSettings};
+
+    struct Zero;
+
+    impl Rng for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    const SETUP: [&str; 4] = [
+        "PRAGMA defer_foreign_keys = ON",
+        "INSERT INTO workspace (id, key, name, params, created_at, updated_at) VALUES (zeroblob(16), 'w', 'w', '{}', 0, 0)",
+        "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) \
+         VALUES (zeroblob(16), zeroblob(16), 't', 1, 0, 0)",
+        "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
+         updated_at) VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'draft', '{}', '{}', 1, 1, 0, 0)",
+    ];
+
+    const RUN: &str = "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, lane, \
+         trigger, status, begun, priority, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, \
+         cached, created_at, parked, worker_id, lease_token, lease_until, due_at) VALUES ($1, $2, $2, $2, 't', 1, $3, 'x', \
+         'on_create', $4, $5, $6, 0, 4, 0, 0, 'k', 0, FALSE, FALSE, FALSE, 0, $7, $8, $8, 0, 0)";
+
+    const HERE: WorkspaceId = WorkspaceId(Uuid::nil());
+
+    fn at(second: i64) -> Instant {
+        Instant::from_timestamp(second, 0).unwrap()
+    }
+
+    const fn run(n: u128) -> RunId {
+        RunId(Uuid::from_u128(n))
+    }
+
+    /// Runs by number: rank, status, parked.
+    async fn store(runs: &'static [(u128, i32, &'static str, bool)]) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
+        let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
+        let settings = StoreSettings { url, wait_for_disk: false, limits };
+        let store = Store::open(&settings, Arc::new(Zero), &TaskTracker::new()).await.unwrap();
+        let filled = store.write(move |tx| {
+            Box::pin(async move {
+                for statement in SETUP {
+                    tx.execute(sql(statement, Vec::new())).await?;
+                }
+                for (n, rank, status, parked) in runs {
+                    let running = *status == "running";
+                    let values = vec![
+                        uuid(run(*n).0),
+                        uuid(HERE.0),
+                        text(format!("f{n}")),
+                        text(*status),
+                        Value::from(running),
+                        int(*rank),
+                        Value::from(*parked),
+                        maybe_uuid(running.then(|| Uuid::from_u128(77))),
+                    ];
+                    tx.execute(sql(RUN, values)).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        });
+        filled.await.unwrap();
+        (folder, store)
+    }
+
+    async fn change(store: &Store, change: impl FnOnce(&mut Lane) + Send + 'static) {
+        let done = store.write(move |tx| {
+            Box::pin(async move { tx.change_lane(HERE, &LaneKey::parse("x"), at(0), change).await })
+        });
+        done.await.unwrap();
+    }
+
+    /// The runs that were claimed, each with whether it holds a permit.
+    async fn claim(store: &Store, now: Instant) -> (Vec<(u128, bool)>, Claimed) {
+        let asked = Claim {
+            worker: WorkerId(Uuid::from_u128(1)),
+            token: LeaseToken(Uuid::from_u128(2)),
+            now,
+            until: now + TimeDelta::seconds(15),
+            limit: 10,
+            free: 32,
+            held: Map::new(),
+            after: None,
+        };
+        let claimed = store.claim(asked).await.unwrap();
+        let runs = claimed.runs.iter();
+        let mut got: Vec<_> = runs.map(|run| (run.id.0.as_u128(), run.permit.is_some())).collect();
+        got.sort_unstable();
+        (got, claimed)
+    }
+
+    #[tokio::test]
+    async fn a_probe_whose_worker_is_gone_makes_room_for_another() {
+        let (_folder, store) =
+            store(&[(1, 1, "running", false), (2, 1, "queued", true), (3, 0, "queued", true)]).await;
+        change(&store, |lane| {
+            lane.circuit.open(at(0), &BreakerSettings::default());
+            lane.circuit.probe = Some(run(1));
+        })
+        .await;
+        let (got, claimed) = claim(&store, at(29)).await;
+        assert_eq!((got, claimed.opens_at), (vec![], Some(at(30))));
+        assert!(claim(&store, at(40)).await.0.is_empty(), "the probe is at work");
+        let lost = store
+            .write(|tx| Box::pin(async move { tx.release_lost(WorkerId(Uuid::from_u128(1)), at(40)).await }));
+        assert_eq!(lost.await.unwrap(), 1);
+        let (got, _) = claim(&store, at(40)).await;
+        assert_eq!(got, [(1, false), (2, true)], "the lost one is due again, the oldest parked one probes");
+        assert!(claim(&store, at(41)).await.0.is_empty());
+        let lane = store.read().await.unwrap().lane(HERE, &LaneKey::parse("x")).await.unwrap().unwrap();
+        assert_eq!(lane.circuit.probe, Some(run(2)));
+    }
+
+    #[tokio::test]
+    async fn parked_runs_go_by_rank_and_age_as_far_as_the_limit_lets_them() {
+        let (_folder, store) = store(&[
+            (1, 2, "queued", true),
+            (2, 1, "queued", true),
+            (3, 1, "queued", true),
+            (4, 0, "queued", true),
+            (5, 0, "queued", false),
+        ])
+        .await;
+        change(&store, |lane| lane.limits.windows = vec![Window { limit: 2, period: 10 }]).await;
+        let (got, claimed) = claim(&store, at(100)).await;
+        assert_eq!(got, [(2, true), (4, true), (5, false)], "what is due is claimed whatever the limit says");
+        assert!(!claimed.more);
+        let (got, claimed) = claim(&store, at(105)).await;
+        assert_eq!((got, claimed.opens_at), (vec![], Some(at(110) + TimeDelta::milliseconds(500))));
+        let (got, _) = claim(&store, at(111)).await;
+        assert_eq!(got, [(1, true), (3, true)]);
+    }
+
+    #[tokio::test]
+    async fn a_lane_of_which_there_is_nothing_to_say_has_no_row() {
+        let (_folder, store) = store(&[(1, 1, "queued", true)]).await;
+        change(&store, |lane| lane.held = true).await;
+        assert!(claim(&store, at(1)).await.0.is_empty());
+        change(&store, Lane::resume).await;
+        let tx = store.read().await.unwrap();
+        assert_eq!(tx.lane(HERE, &LaneKey::parse("x")).await.unwrap(), None);
+        let load = LaneLoad { queued: 0, parked: 1, running: 0 };
+        assert_eq!(tx.lane_load(HERE, &LaneKey::parse("x")).await.unwrap(), load);
+        drop(tx);
+        assert_eq!(claim(&store, at(1)).await.0, [(1, true)]);
+    }
+}

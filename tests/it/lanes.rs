@@ -61,6 +61,8 @@ async fn five_failures_in_a_row_open_the_circuit_and_the_sixth_run_waits() {
     fail_five(&app).await;
     let id = create_n(&app, 6).await;
     app.drain().await;
+    let metrics = app.get("/metrics").await.body;
+    assert!(metrics.as_str().unwrap().contains("dossier_circuit_state{connection=\"none\"} 1"), "{metrics}");
     let waiting = state(&app, &id).await;
     assert_eq!(
         (&waiting["status"], &waiting["waiting_for"]),
@@ -156,6 +158,8 @@ async fn the_run_that_failed_last_is_not_the_next_probe() {
         app.drain().await;
     }
     assert_eq!(asked(&app), [0, 1, 2, 3, 4]);
+    // Their retries come due and wait for the circuit.
+    app.advance(secs(2)).await;
     for _ in 0..6 {
         app.advance(secs(30)).await;
     }
