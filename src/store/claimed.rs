@@ -74,7 +74,7 @@ pub struct ClaimedRun {
     pub claimed_at: Instant,
     /// Proves the hold.
     pub token: LeaseToken,
-    /// Only people fired it.
+    /// Only people fired it, and somebody may stand before a screen.
     pub by_hand: bool,
     /// Its lane.
     pub lane: LaneKey,
@@ -103,7 +103,7 @@ pub struct ClaimedCase {
 pub(super) const CLAIMED: &str = "id, workspace_id, case_id, case_type_id, case_type_version, field, trigger, attempt, \
      attempts_max, limited, lost, idempotency_key, fingerprint, input, force, overwrite, priority, depth, parent_run_id, \
      old, retry_of, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at, lane, permit, counted, \
-     trigger = 'manual' AND COALESCE(joined, '') NOT LIKE '%\"on_create\"%' AND COALESCE(joined, '') NOT LIKE \
+     trigger = 'manual' AND priority = 0 AND batch_id IS NULL AND COALESCE(joined, '') NOT LIKE '%\"on_create\"%' AND COALESCE(joined, '') NOT LIKE \
      '%\"on_update\"%' AND COALESCE(joined, '') NOT LIKE '%\"scheduled\"%'";
 
 /// Where the lane stands among them.

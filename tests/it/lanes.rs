@@ -160,8 +160,12 @@ async fn the_run_that_failed_last_is_not_the_next_probe() {
     assert_eq!(asked(&app), [0, 1, 2, 3, 4]);
     // Their retries come due and wait for the circuit.
     app.advance(secs(2)).await;
-    for _ in 0..6 {
+    for n in 1..=6 {
         app.advance(secs(30)).await;
+        let waiting = state(&app, &ids[4 - n % 2]).await;
+        let next = waiting["next_attempt_at"].as_str().unwrap().parse::<Instant>().unwrap();
+        assert_eq!(waiting["waiting_for"], "circuit", "{waiting}");
+        assert!(next > app.clock.now(), "it says when the circuit opens by now: {waiting}");
     }
     let probes = asked(&app)[5..].to_vec();
     assert_eq!(probes.len(), 6, "one each half minute");
