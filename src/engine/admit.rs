@@ -78,7 +78,7 @@ pub(super) fn answered(engine: &Engine, answer: &Answer, success: bool, trace: &
     });
     let headers = answer.headers.iter();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-    trace.quota = Quota::read(headers, now);
+    trace.quota = Quota::read(&headers, now);
 }
 
 /// Notes what the lack of a complete answer says about the lane.

@@ -24,6 +24,7 @@ use crate::domain::trigger::Trigger;
 
 /// A run that a worker holds.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one execution")]
 pub struct ClaimedRun {
     /// The run.
     pub id: RunId,

@@ -343,7 +343,7 @@ async fn a_429_pauses_the_lane_for_all_within_bounds() {
         let (shortest, longest) = (shortest * 1000 / 2, longest * 1000);
         assert!((shortest..=longest).contains(&pause.num_milliseconds()), "{asked_for}: {pause}");
         app.upstream.otherwise(ok(json!({"value": 1})));
-        app.move_clock(pause.to_std().unwrap() - Duration::from_millis(1));
+        app.move_clock((pause - chrono::TimeDelta::milliseconds(1)).to_std().unwrap());
         app.drain().await;
         assert_eq!(app.upstream.calls().len(), 1, "{asked_for}");
         app.advance(Duration::from_millis(1)).await;

@@ -20,19 +20,19 @@ const LONGEST_SLACK: i64 = 250;
 
 /// How long a call of this window may take from its grant to the provider: a tenth of the period,
 /// at most 250 ms.
-pub fn slack(window: &Window) -> TimeDelta {
+pub fn slack(window: Window) -> TimeDelta {
     TimeDelta::milliseconds(slack_ms(window))
 }
 
-const fn period_ms(window: &Window) -> i64 {
+const fn period_ms(window: Window) -> i64 {
     window.period as i64 * 1000
 }
 
-fn slack_ms(window: &Window) -> i64 {
+fn slack_ms(window: Window) -> i64 {
     (period_ms(window) / 10).min(LONGEST_SLACK)
 }
 
-const fn width_ms(window: &Window) -> i64 {
+const fn width_ms(window: Window) -> i64 {
     let width = period_ms(window) / BUCKETS;
     if width == 0 { 1 } else { width }
 }
@@ -64,7 +64,7 @@ impl Grants {
 
     /// How many calls may go now; without windows: any number.
     pub fn free(&self, windows: &[Window], now: Instant) -> u32 {
-        let free = windows.iter().map(|window| {
+        let free = windows.iter().map(|&window| {
             let counting = self.counting(window, now).map(|(_, count)| count);
             window.limit.saturating_sub(counting.fold(0, u32::saturating_add))
         });
@@ -73,7 +73,7 @@ impl Grants {
 
     /// When one call more may go.
     pub fn opens_at(&self, windows: &[Window], now: Instant) -> Instant {
-        let opens = windows.iter().filter_map(|window| {
+        let opens = windows.iter().filter_map(|&window| {
             let mut counting: Vec<_> = self.counting(window, now).collect();
             let mut used = counting.iter().fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
             counting.reverse();
@@ -91,7 +91,7 @@ impl Grants {
     /// Notes `calls` that go now, and forgets what does not count any more.
     pub fn take(&mut self, windows: &[Window], now: Instant, calls: u32) {
         let mut logs = Vec::with_capacity(windows.len());
-        for window in windows {
+        for &window in windows {
             let mut buckets: VecDeque<_> = self.counting(window, now).collect();
             let width = width_ms(window);
             let end = (now.timestamp_millis().div_euclid(width) + 1) * width;
@@ -107,7 +107,7 @@ impl Grants {
 
     /// A call that was granted at `at` has not gone and will not.
     pub fn give_back(&mut self, windows: &[Window], at: Instant) {
-        for window in windows {
+        for &window in windows {
             let Some(log) = self.0.iter_mut().find(|log| log.period == window.period) else { continue };
             let found =
                 log.buckets.iter_mut().find(|(end, count)| *end > at.timestamp_millis() && *count > 0);
@@ -122,7 +122,7 @@ impl Grants {
         self.0.iter().map(Log::used).max().unwrap_or(0)
     }
 
-    fn counting(&self, window: &Window, now: Instant) -> impl Iterator<Item = (i64, u32)> + '_ {
+    fn counting(&self, window: Window, now: Instant) -> impl Iterator<Item = (i64, u32)> + '_ {
         let since = now.timestamp_millis() - period_ms(window) - slack_ms(window);
         let log = self.0.iter().find(|log| log.period == window.period);
         let buckets = log.into_iter().flat_map(|log| log.buckets.iter().copied());
@@ -191,7 +191,7 @@ mod tests {
                 arrivals.extend(std::iter::repeat_n(now + late, free as usize));
             }
             arrivals.sort_unstable();
-            for window in &windows {
+            for &window in &windows {
                 let limit = window.limit as usize;
                 for span in arrivals.windows(limit + 1) {
                     prop_assert!(span[limit] - span[0] >= period_ms(window), "{span:?} {window:?}");

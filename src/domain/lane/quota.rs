@@ -26,7 +26,10 @@ const UNIX: u64 = 1_000_000_000;
 
 impl Quota {
     /// Reads it from an answer's headers; none: the answer says nothing about it.
-    pub fn read<'h>(headers: impl Iterator<Item = (&'h str, &'h str)> + Clone, now: Instant) -> Option<Self> {
+    pub fn read<'h>(
+        headers: &(impl Iterator<Item = (&'h str, &'h str)> + Clone),
+        now: Instant,
+    ) -> Option<Self> {
         let find = |name: &str| {
             let mut found = headers.clone().filter(|(known, _)| known.eq_ignore_ascii_case(name));
             found.next().map(|(_, value)| value)
@@ -73,7 +76,7 @@ mod tests {
 
     fn read(headers: &[(&str, &str)]) -> Option<(Option<u64>, u64, Option<i64>)> {
         let now = Instant::from_timestamp(1_700_000_000, 0).unwrap();
-        let quota = Quota::read(headers.iter().copied(), now)?;
+        let quota = Quota::read(&headers.iter().copied(), now)?;
         Some((quota.limit, quota.remaining, quota.reset_at.map(|at| at.timestamp() - now.timestamp())))
     }
 

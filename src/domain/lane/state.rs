@@ -211,7 +211,7 @@ impl Lane {
     /// Whether a call that was granted at `at` may still leave: half of the slack is for the way
     /// to the provider.
     pub fn is_fresh(&self, at: Instant, now: Instant) -> bool {
-        self.limits.windows.iter().all(|window| now - at <= slack(window) / 2)
+        self.limits.windows.iter().all(|&window| now - at <= slack(window) / 2)
     }
 
     /// Takes in how a call ended. `counted`: a failure of the same run has counted before. Answers

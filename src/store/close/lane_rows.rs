@@ -3,7 +3,7 @@
 //! A success in a lane with which all is well writes nothing and reads nothing: whether a lane
 //! has a row comes with the runs. A lane is held only when something about it changes.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::batch::Held;
 use super::closing::{Closing, Ending, LaneReport, Verdict};
@@ -36,7 +36,7 @@ pub(super) async fn report(
     let Some(now) = closings.iter().map(|closing| closing.at).max() else { return Ok(HashSet::new()) };
     let mut counted = HashSet::new();
     let mut lanes =
-        if changed.is_empty() { Default::default() } else { lanes::hold(tx, &changed, now).await? };
+        if changed.is_empty() { HashMap::default() } else { lanes::hold(tx, &changed, now).await? };
     for place in &changed {
         let mut lane = lanes.remove(place).unwrap_or_default();
         for (_, closing, report) in reports.iter().filter(|(of, ..)| of == place) {
