@@ -63,7 +63,8 @@ impl Tx {
         })
     }
 
-    /// Writes what a connection says about its lane; how the lane stands stays as it is.
+    /// Writes what a connection says about its lane, and ends a hold: credentials or provider may
+    /// be others. How the lane stands otherwise stays as it is.
     pub async fn put_lane(
         &self,
         workspace: WorkspaceId,
@@ -76,6 +77,7 @@ impl Tx {
             lane.limits = limits;
             lane.breaker = breaker;
             lane.disabled = disabled;
+            lane.resume();
         })
         .await
     }
@@ -91,8 +93,7 @@ impl Tx {
         self.change_lane(workspace, key, now, |lane| lane.disabled = disabled).await
     }
 
-    /// Ends hold, pause and open circuit: somebody has mended what was wrong, or says so. Call it
-    /// also when credentials or the connection change.
+    /// Ends hold and pause: somebody says that credentials are right, or has changed them.
     pub async fn resume_lane(
         &self,
         workspace: WorkspaceId,

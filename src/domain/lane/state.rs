@@ -243,12 +243,12 @@ impl Lane {
         self.paused_until = self.paused_until.filter(|until| *until > now);
     }
 
-    /// Somebody says that it works again: hold and pause end, failures are forgotten.
+    /// Credentials or connection are others, or somebody says that they are right: hold and pause
+    /// end. The circuit has its own hand.
     pub fn resume(&mut self) {
         self.held = false;
         self.refusals = 0;
         self.paused_until = None;
-        self.circuit.close();
     }
 }
 
@@ -296,6 +296,8 @@ mod tests {
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Disabled, None));
         lane.disabled = false;
         lane.resume();
+        assert_eq!(refused(lane.release(at(5), busy)).0, Because::Circuit);
+        lane.circuit.close();
         assert_eq!(lane.release(at(5), Ask::default()), Release::Calls(1));
     }
 
@@ -333,6 +335,7 @@ mod tests {
         }
         assert!(lane.held && !lane.is_plain() && !lane.is_blank());
         lane.resume();
+        lane.circuit.close();
         assert!(lane.is_plain() && lane.is_blank());
     }
 
