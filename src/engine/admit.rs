@@ -6,12 +6,12 @@
 //! run's report; the step sends nothing and waits for nothing.
 
 use super::context::{Engine, Stop, Trace};
-use crate::domain::answer::Answer;
+use super::send::Received;
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
 use crate::domain::lane::{LaneOutcome, Quota};
 use crate::domain::retry;
-use crate::store::{Admit, Admitted, ClaimedRun, Ending, LaneReport, Replaced, Verdict};
+use crate::store::{Admit, Admitted, ClaimedRun, LaneReport, Replaced, Verdict};
 
 /// How often a permit is asked for that comes in time.
 const TRIES: usize = 3;
@@ -65,14 +65,15 @@ async fn ask(
 }
 
 /// Notes what a complete answer says about the lane.
-pub(super) fn answered(engine: &Engine, answer: &Answer, success: bool, trace: &mut Trace) {
+pub(super) fn answered(engine: &Engine, received: &Received, success: bool, trace: &mut Trace) {
+    let answer = &received.answer;
     let now = engine.clock.now();
     trace.lane = Some(match answer.status {
         _ if success => LaneOutcome::Answered,
         401 | 403 => LaneOutcome::Unauthorized,
         408 | 425 => LaneOutcome::Neutral,
-        // Until when is known with the verdict.
-        429 => LaneOutcome::Limited { until: now },
+        // As asked; our own delay comes with the verdict.
+        429 => LaneOutcome::Limited { until: now + received.asked.unwrap_or_default() },
         500.. => LaneOutcome::Failed,
         _ => LaneOutcome::Answered,
     });
@@ -110,8 +111,8 @@ pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
     })
 }
 
-/// A 429 pauses the lane for as long as the run itself waits; at most an hour, whatever the
-/// provider asks for.
+/// A 429 pauses the lane for as long as the run itself waits, else for as long as the provider
+/// asks or our own delay is; at most an hour.
 pub(super) fn pause(
     engine: &Engine,
     run: &ClaimedRun,
@@ -119,14 +120,10 @@ pub(super) fn pause(
     verdict: &Verdict,
     at: Instant,
 ) {
-    if !matches!(report.outcome, LaneOutcome::Limited { .. }) {
-        return;
-    }
-    let own = at + retry::delay(run.limited + 1, engine.rng.fraction());
+    let LaneOutcome::Limited { until } = report.outcome else { return };
     let until = match verdict {
         Verdict::Again { due_at, .. } => *due_at,
-        Verdict::Ended(Ending { error: Some(error), .. }) => own.max(error.retry_at.unwrap_or(own)),
-        _ => own,
+        _ => until.max(at + retry::delay(run.limited + 1, engine.rng.fraction())),
     };
     report.outcome = LaneOutcome::Limited { until: until.min(at + retry::LONGEST_ASKED) };
 }

@@ -39,7 +39,7 @@ pub(super) async fn ask(
         .await
         .inspect_err(|stop| admit::unanswered(stop, trace))?;
     let judged = judge::judge(prepared, &received);
-    admit::answered(engine, &received.answer, judged.is_ok(), trace);
+    admit::answered(engine, &received, judged.is_ok(), trace);
     judged?;
     let text = judge::excerpt(&received.answer);
     Ok(Fetched { answer: Answer { text, ..received.answer }, at: engine.clock.now(), by: run.id })

@@ -75,7 +75,8 @@ pub struct ClaimedRun {
     pub claimed_at: Instant,
     /// Proves the hold.
     pub token: LeaseToken,
-    /// Only people fired it, and somebody may stand before a screen.
+    /// Only people fired it, somebody may stand before a screen, and it has not taken the place of
+    /// a run that waited.
     pub by_hand: bool,
     /// Its lane.
     pub lane: LaneKey,
@@ -105,7 +106,9 @@ pub(super) const CLAIMED: &str = "id, workspace_id, case_id, case_type_id, case_
      attempts_max, limited, lost, idempotency_key, fingerprint, input, force, overwrite, priority, depth, parent_run_id, \
      old, retry_of, COALESCE(joined, '') LIKE '%\"on_create\"%', sealed_at, lane, permit, counted, \
      trigger = 'manual' AND priority = 0 AND batch_id IS NULL AND COALESCE(joined, '') NOT LIKE '%\"on_create\"%' AND COALESCE(joined, '') NOT LIKE \
-     '%\"on_update\"%' AND COALESCE(joined, '') NOT LIKE '%\"scheduled\"%'";
+     '%\"on_update\"%' AND COALESCE(joined, '') NOT LIKE '%\"scheduled\"%' \
+     AND NOT EXISTS (SELECT 1 FROM run AS older WHERE older.case_id = run.case_id AND older.field = run.field AND \
+     older.reason = 'superseded' AND older.ended_at >= run.created_at)";
 
 /// Where the lane stands among them.
 pub(super) const LANE: usize = 23;
