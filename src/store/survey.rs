@@ -141,7 +141,8 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
             Release::Calls(calls) => found.released = calls.min(found.parked),
             Release::Probe => (found.released, found.probe) = (1, true),
             Release::Refused(refused) => {
-                next = [next, refused.opens_at].into_iter().flatten().min();
+                let opens_at = refused.opens_at.filter(|at| *at > now);
+                next = [next, opens_at].into_iter().flatten().min();
             }
         }
     }
