@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 mod dialect;
 mod m0001_foundation;
 mod m0002_triggers;
+mod m0003_lanes;
 mod m0004_connections;
 
 /// All migrations, oldest first.
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_triggers::Migration),
+            Box::new(m0003_lanes::Migration),
             Box::new(m0004_connections::Migration),
         ]
     }

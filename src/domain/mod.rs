@@ -57,6 +57,9 @@ pub mod failure;
 /// Providers that are set up once.
 pub mod connection;
 
+/// Bulkheads of providers: may a call go now?
+pub mod lane;
+
 /// When a failed attempt is repeated.
 pub mod retry;
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::answer_cache::AnswerCache;
-use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
+use crate::domain::lane::{LaneOutcome, Quota, Refused};
 use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
@@ -105,6 +106,8 @@ pub(super) enum Stop {
     Skipped(Reason, Vec<String>),
     /// It is not wanted any more.
     Cancelled(Reason),
+    /// Its lane lets no call go now.
+    Refused(Refused),
     /// A newer run takes its place: this one, or else the one that waits.
     Superseded(Option<Box<NewRun>>),
     /// The call was ended before its answer came, and not by the provider: most often because this
@@ -149,6 +152,12 @@ pub(super) struct Trace {
     pub(super) followed: bool,
     /// The run that fetched the answer, when it was not this one.
     pub(super) cached_from: Option<RunId>,
+    /// The lane's permit that it holds, by when it was granted.
+    pub(super) permit: Option<Instant>,
+    /// What the exchange says about the lane; none: there was none.
+    pub(super) lane: Option<LaneOutcome>,
+    /// What the provider says is left.
+    pub(super) quota: Option<Quota>,
 }
 
 impl Trace {

@@ -8,7 +8,7 @@ use crate::store::{CaseEffect, ClaimedRun};
 
 /// One attempt of one run.
 pub(super) async fn attempt(engine: &Engine, run: ClaimedRun) -> Result<(), EngineError> {
-    let mut trace = Trace::default();
+    let mut trace = Trace { permit: run.permit, ..Trace::default() };
     let outcome = call(engine, &run, &mut trace).await;
     let answered = trace.connection.clone().filter(|_| outcome.is_ok());
     record::record(engine, run, trace, outcome).await?;

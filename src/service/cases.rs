@@ -117,7 +117,7 @@ impl Cases {
                     by: by.to_owned(),
                     at: case.created_at,
                 };
-                NewRun::new(RunId(self.rng.uuid(case.created_at)), case, plan.version, key, call, why)
+                NewRun::new(RunId(self.rng.uuid(case.created_at)), case, plan.under(), key, call, why)
             })
             .collect()
     }

@@ -125,7 +125,7 @@ async fn fire(
         .map(|fired| {
             let why = Fired { trigger: fired.trigger, priority: Priority::Triggered, by: actor.by(), at };
             let id = RunId(cases.rng.uuid(at));
-            NewRun { old: fired.old, ..NewRun::new(id, case, plan.version, fired.field, fired.call, why) }
+            NewRun { old: fired.old, ..NewRun::new(id, case, plan.under(), fired.field, fired.call, why) }
         })
         .collect();
     tx.fire(&runs).await?;

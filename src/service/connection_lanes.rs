@@ -4,15 +4,11 @@
 //! Everything that writes is called inside the transaction of the change, so connection and lane
 //! never disagree. The lane's own rules are not here.
 
-#![expect(clippy::unused_async, reason = "the lane is a row: reading and writing it waits for the database")]
-
-use serde_json::Value;
-
 use super::error::ServiceError;
 use crate::domain::clock::Instant;
-use crate::domain::connection::{BreakerSettings, RateLimit};
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
-use crate::store::Tx;
+use crate::domain::lane::{CircuitState, LaneKey, Quota};
+use crate::store::{LaneSettings, Tx};
 
 /// The lane of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,84 +19,72 @@ pub(super) struct LaneName {
     pub(super) connection: ConnectionKey,
 }
 
-/// What the lane is told when a connection was saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LaneSettings {
-    /// What the provider bears at most; empty: anything.
-    pub(super) limits: RateLimit,
-    /// When it counts as down.
-    pub(super) breaker: BreakerSettings,
-    /// Whether somebody has switched the connection off.
-    pub(super) disabled: bool,
+impl LaneName {
+    fn key(&self) -> LaneKey {
+        LaneKey::of_connection(self.connection.as_str())
+    }
 }
 
 /// What a lane tells of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaneHealth {
-    /// `closed`, `open` or `half_open`.
-    pub state: &'static str,
+    /// How the circuit stands.
+    pub state: CircuitState,
     /// Failures in a row.
     pub failures: u32,
     /// Until when no run is let through.
     pub open_until: Option<Instant>,
     /// What the provider said is left, as it said it last.
-    pub quota: Option<Value>,
+    pub quota: Option<Quota>,
 }
 
 /// A connection was made, or has a new version. A hold ends: credentials or provider may be others.
 pub(super) async fn saved(
-    _tx: &Tx,
+    tx: &Tx,
     lane: &LaneName,
     settings: &LaneSettings,
     now: Instant,
 ) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, ?settings, %now, "a connection was saved");
-    Ok(())
+    Ok(tx.put_lane(lane.workspace, &lane.key(), settings, now).await?)
 }
 
 /// A connection was deleted; nothing is left of its lane.
-pub(super) async fn removed(_tx: &Tx, lane: &LaneName) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, "a connection was deleted");
-    Ok(())
+pub(super) async fn removed(tx: &Tx, lane: &LaneName) -> Result<(), ServiceError> {
+    Ok(tx.remove_lane(lane.workspace, &lane.key()).await?)
 }
 
 /// A connection was switched on or off.
 pub(super) async fn switched(
-    _tx: &Tx,
+    tx: &Tx,
     lane: &LaneName,
     disabled: bool,
     now: Instant,
 ) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, disabled, %now, "a connection was switched");
-    Ok(())
+    Ok(tx.disable_lane(lane.workspace, &lane.key(), disabled, now).await?)
 }
 
-/// Somebody lets a connection go on that is on hold.
-pub(super) async fn resumed(_tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, %now, "a connection was resumed");
-    Ok(())
-}
-
-/// A secret got a new value that requests over this connection use: a hold ends.
-pub(super) async fn secret_changed(_tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, %now, "a secret of a connection was changed");
-    Ok(())
+/// Somebody lets a connection go on that is on hold or pauses.
+pub(super) async fn resumed(tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
+    Ok(tx.resume_lane(lane.workspace, &lane.key(), now).await?)
 }
 
 /// Somebody opens the circuit by hand, for as long as the settings say.
-pub(super) async fn opened(_tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, %now, "a circuit was opened by hand");
-    Ok(())
+pub(super) async fn opened(tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
+    Ok(tx.open_circuit(lane.workspace, &lane.key(), now).await?)
 }
 
 /// Somebody closes the circuit by hand; nothing counts against the provider any more.
-pub(super) async fn closed(_tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
-    tracing::debug!(?lane, %now, "a circuit was closed by hand");
-    Ok(())
+pub(super) async fn closed(tx: &Tx, lane: &LaneName, now: Instant) -> Result<(), ServiceError> {
+    Ok(tx.close_circuit(lane.workspace, &lane.key(), now).await?)
 }
 
 /// How the lane stands now.
-pub(super) async fn health(_tx: &Tx, lane: &LaneName, now: Instant) -> Result<LaneHealth, ServiceError> {
-    tracing::trace!(?lane, %now, "a lane was looked at");
-    Ok(LaneHealth { state: "closed", failures: 0, open_until: None, quota: None })
+pub(super) async fn health(tx: &Tx, lane: &LaneName, now: Instant) -> Result<LaneHealth, ServiceError> {
+    let stands = tx.lane(lane.workspace, &lane.key()).await?.unwrap_or_default();
+    Ok(LaneHealth {
+        state: stands.circuit.state(now),
+        failures: stands.circuit.failures,
+        open_until: stands.circuit.open_until,
+        quota: stands.quota,
+    })
 }

@@ -9,7 +9,7 @@ use url::Url;
 use super::actor::Actor;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
-use super::connection_lanes::{self, LaneName, LaneSettings};
+use super::connection_lanes::{self, LaneName};
 use super::error::ServiceError;
 use super::once;
 use super::page::{Page, PageRequest};
@@ -23,7 +23,7 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{ConnectionId, ConnectionKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{ConnectionChange, ConnectionRow, Store, Tx};
+use crate::store::{ConnectionChange, ConnectionRow, LaneSettings, Store, Tx};
 
 /// Versions whose changes are remembered.
 const REMEMBERED_CHANGES: usize = 100;

@@ -129,7 +129,7 @@ impl Fields {
             input: request.input.clone().map(Value::Object),
             force: request.force,
             overwrite: request.overwrite,
-            ..NewRun::new(RunId(self.cases.rng.uuid(now)), case, plan.version, key, call, why)
+            ..NewRun::new(RunId(self.cases.rng.uuid(now)), case, plan.under(), key, call, why)
         }
     }
 }

@@ -16,6 +16,7 @@ use super::error::ServiceError;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known};
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
+use crate::domain::run::Under;
 use crate::domain::secret::SecretText;
 use crate::store::{CaseTypeRow, Store, StoreError, Tx};
 
@@ -40,6 +41,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What runs are queued under.
+    pub fn under(&self) -> Under<'_> {
+        Under { version: self.version, params: &self.params }
+    }
+
     /// The credentials that were typed into a field, which nothing shown may hold.
     pub fn credentials(&self, field: &FieldKey) -> &[SecretText] {
         self.typed.get(field).map_or(&[], Vec::as_slice)

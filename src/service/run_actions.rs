@@ -65,7 +65,7 @@ impl Runs {
             retry_of: Some(old.id),
             kept_key: kept.kept_key,
             input: old.input,
-            ..NewRun::new(id, case, plan.version, &old.field, call, why)
+            ..NewRun::new(id, case, plan.under(), &old.field, call, why)
         }
     }
 

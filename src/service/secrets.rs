@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
 use super::actor::Actor;
-use super::connection_lanes::{self, LaneName};
 use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
@@ -20,7 +19,8 @@ use super::plans::Plans;
 use super::put_secret::{Checked, PutSecret};
 use super::vault::{Vault, place_of_secret};
 use crate::domain::clock::{SharedClock, SharedRng};
-use crate::domain::ids::{ConnectionKey, SecretId, SecretName, WorkspaceId};
+use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
+use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
 use crate::domain::secret::{HostRule, SecretText};
 use crate::store::{Edited, SecretInfo, SecretRow, Store, StoreError, Tx};
@@ -192,21 +192,20 @@ impl Secrets {
         Ok((row.info, old.is_none()))
     }
 
-    /// Connections on hold for want of a good credential go on with the new one.
+    /// Lanes on hold for want of a good credential go on with the new one.
     async fn tell_lanes(&self, tx: &Tx, workspace: WorkspaceId, secret: &str) -> Result<(), ServiceError> {
-        let mut keys: BTreeSet<ConnectionKey> = BTreeSet::new();
+        let mut lanes: BTreeSet<LaneKey> = BTreeSet::new();
         for plan in self.connections.all_in(tx, workspace).await? {
-            keys.extend(
-                plan.connection().secrets().any(|used| used == secret).then(|| plan.connection().key.clone()),
-            );
+            let connection = plan.connection();
+            let uses = connection.secrets().any(|used| used == secret);
+            lanes.extend(uses.then(|| LaneKey::of_connection(connection.key.as_str())));
         }
         for plan in self.plans.all_current_in(tx, workspace).await? {
             let calls = plan.case_type.api_calls().filter(|(_, call)| call.secrets.contains(secret));
-            keys.extend(calls.filter_map(|(_, call)| call.connection.clone()));
+            lanes.extend(calls.map(|(field, call)| call.lane(&plan.params, &plan.case_type.key, field)));
         }
-        for connection in keys {
-            connection_lanes::secret_changed(tx, &LaneName { workspace, connection }, self.clock.now())
-                .await?;
+        for lane in lanes {
+            tx.end_hold(workspace, &lane, self.clock.now()).await?;
         }
         Ok(())
     }

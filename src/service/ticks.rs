@@ -133,7 +133,7 @@ impl Schedules {
                 Fired { trigger: Trigger::Scheduled, priority: Priority::Low, by: BY.to_owned(), at: now };
             let id = RunId(self.rng.uuid(now));
             let tick_of = Some((tick.schedule, tick.at));
-            NewRun { tick: tick_of, ..NewRun::new(id, case, plan.version, &tick.field, call, why) }
+            NewRun { tick: tick_of, ..NewRun::new(id, case, plan.under(), &tick.field, call, why) }
         };
         page.cases.iter().map(run).collect()
     }

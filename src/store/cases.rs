@@ -3,8 +3,9 @@
 use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
-use super::claims::case;
+use super::claimed::case;
 use super::error::StoreError;
+use super::lanes::{DUE_AT, WAITING_FOR};
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
@@ -137,9 +138,11 @@ impl Tx {
     /// Runs of a case that wait or work, the begun one of a field first.
     pub async fn live_runs(&self, case: CaseId) -> Result<Vec<LiveRun>, StoreError> {
         // The bound on `field` holds for all; it leads to the index of live runs, past the history.
-        let statement = "SELECT id, field, status, begun, connection, waiting_for, due_at, attempt, attempts_max, error, \
+        let statement = format!(
+            "SELECT id, field, status, begun, connection, {WAITING_FOR}, {DUE_AT}, attempt, attempts_max, error, \
              (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
-             WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id";
+             WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id"
+        );
         let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
         rows.iter().map(live_run).collect()
     }

@@ -24,10 +24,10 @@ impl Tx {
     }
 
     /// How many runs of each priority are due at `now`, and since when the oldest is; of all
-    /// workspaces. The index of the due runs answers it, and no row is read.
+    /// workspaces. Those that wait for their lane are not due. The index of the due runs answers it, and no row is read.
     pub async fn due_runs(&self, now: Instant) -> Result<Vec<(Priority, u64, Instant)>, StoreError> {
         let text = "SELECT min(priority), count(*), min(due_at) FROM run \
-                    WHERE status = 'queued' AND due_at <= $1 GROUP BY priority";
+                    WHERE status = 'queued' AND NOT parked AND due_at <= $1 GROUP BY priority";
         let rows = self.all(sql(text, vec![ms(now)])).await?;
         rows.iter().map(due).collect()
     }

@@ -10,7 +10,8 @@ use sea_orm::DatabaseConnection;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::claims::{Claim, ClaimedRun};
+use super::admits::{Admit, Admitted};
+use super::claims::{Claim, Claimed};
 use super::close::{Closed, Closing, CommitLimits};
 use super::create::{CreateOutcome, NewCase};
 use super::crowd::Crowd;
@@ -142,8 +143,13 @@ impl Store {
     }
 
     /// Takes due runs into the hands of a worker.
-    pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedRun>, StoreError> {
+    pub async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
         self.0.writer.ask(|reply| Command::Claim(claim, reply)).await
+    }
+
+    /// Asks a run's lane whether its call may go.
+    pub async fn admit(&self, admit: Admit) -> Result<Admitted, StoreError> {
+        self.0.writer.ask(|reply| Command::Admit(admit, reply)).await
     }
 
     /// Fixes what a run stands for. `false`: the lease was lost, nothing may be sent.

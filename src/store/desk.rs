@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 
-use super::claims::{self, Claim, ClaimedRun};
+use super::admits::{self, Admit, Admitted};
+use super::claims::{self, Claim, Claimed};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
 use super::dialect::Dialect;
@@ -39,9 +40,10 @@ const QUIET: usize = 50;
 #[derive(Default)]
 struct Batch {
     seals: Vec<(Seal, Reply<bool>)>,
+    admits: Vec<(Admit, Reply<Admitted>)>,
     closes: Vec<(Arc<Closing>, Reply<Closed>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
-    claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
+    claims: Vec<(Claim, Reply<Claimed>)>,
 }
 
 /// Takes what has come meanwhile, up to so much work.
@@ -128,6 +130,7 @@ impl Desk {
             match command {
                 Command::Create(case, reply) => batch.creates.push((case, reply)),
                 Command::Claim(claim, reply) => batch.claims.push((claim, reply)),
+                Command::Admit(admit, reply) => batch.admits.push((admit, reply)),
                 Command::Seal(seal, reply) => batch.seals.push((seal, reply)),
                 Command::Close(closing, reply) => batch.closes.push((closing, reply)),
                 Command::Work(work) | Command::Later(work) => self.work(work).await,
@@ -137,6 +140,8 @@ impl Desk {
         self.create(mem::take(&mut batch.creates)).await;
         self.seal(mem::take(&mut batch.seals)).await;
         self.close(mem::take(&mut batch.closes)).await;
+        // After the reports, whose answers say how lanes stand.
+        self.admit(mem::take(&mut batch.admits)).await;
         self.claim(batch.claims).await;
         stop
     }
@@ -177,13 +182,20 @@ impl Desk {
         answer(answers);
     }
 
-    async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
+    async fn admit(&self, admits: Vec<(Admit, Reply<Admitted>)>) {
+        if admits.is_empty() {
+            return;
+        }
+        answer(self.batch(admits, |_, tx, asks| Box::pin(admits::admit(tx, asks))).await);
+    }
+
+    async fn claim(&self, claims: Vec<(Claim, Reply<Claimed>)>) {
         for (claim, reply) in claims {
             let _ = reply.send(self.claim_one(&claim).await);
         }
     }
 
-    async fn claim_one(&self, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
+    async fn claim_one(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let claim = std::slice::from_ref(claim);
         let taken = self.transact(claim, |desk, tx, claim| Box::pin(desk.take(tx, claim))).await;
         let mut now_doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,7 +207,7 @@ impl Desk {
         Ok(taken?.pop().unwrap_or_default())
     }
 
-    async fn take(&self, tx: &Tx, asked: &[Claim]) -> Result<Vec<Vec<ClaimedRun>>, StoreError> {
+    async fn take(&self, tx: &Tx, asked: &[Claim]) -> Result<Vec<Claimed>, StoreError> {
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
         unclaim::give_back(tx, &doubtful).await?;
         let mut taken = Vec::with_capacity(asked.len());

@@ -8,12 +8,14 @@
 //!
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
+mod admits;
 mod cache_purges;
 mod cancels;
 mod case_changes;
 mod case_lists;
 mod case_types;
 mod cases;
+mod claimed;
 mod claims;
 mod close;
 mod connection_health;
@@ -27,6 +29,7 @@ mod dialect;
 mod error;
 mod field_inputs;
 mod firings;
+mod lanes;
 mod listen;
 mod locks;
 mod once;
@@ -41,6 +44,7 @@ mod seals;
 mod secrets;
 mod signals;
 mod statement;
+mod survey;
 mod sweep;
 #[cfg(test)]
 mod testing;
@@ -53,18 +57,21 @@ mod unclaim;
 mod workspaces;
 mod writer;
 
+pub use admits::{Admit, Admitted, Replaced};
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
-pub use claims::{Claim, ClaimedCase, ClaimedRun};
-pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
+pub use claimed::{ClaimedCase, ClaimedRun};
+pub use claims::{Claim, Claimed};
+pub use close::{CaseEffect, Closed, Closing, CommitLimits, Ending, LaneReport, Rules, Verdict};
 pub use connection_health::{CallSeen, ConnectionQueue};
 pub use connections::{ConnectionChange, ConnectionNow, ConnectionRow};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings};
 pub use error::StoreError;
 pub use firings::Enqueued;
+pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;

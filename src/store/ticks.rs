@@ -7,7 +7,7 @@
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::claims::case;
+use super::claimed::case;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::schedules::ScheduleRow;

@@ -1,6 +1,6 @@
 //! The one writer: takes what waits, writes it in one transaction, answers after the commit.
 //!
-//! Creating, claiming, sealing and closing are typed commands, so that a batch of them becomes a few
+//! Creating, claiming, admitting, sealing and closing are typed commands, so that a batch of them becomes a few
 //! multi-row statements; everything rare is a closure with a transaction of its own. Commands
 //! stand in two lines: what people wait for (creations and changes), and what the engine and the
 //! clock bring. The desk behind them serves the first line first.
@@ -13,7 +13,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::claims::{Claim, ClaimedRun};
+use super::admits::{Admit, Admitted};
+use super::claims::{Claim, Claimed};
 use super::close::{Closed, Closing};
 use super::create::{CreateOutcome, NewCase};
 use super::desk::Desk;
@@ -69,7 +70,8 @@ where
 /// Something to write.
 pub(super) enum Command {
     Create(Box<NewCase>, Reply<CreateOutcome>),
-    Claim(Claim, Reply<Vec<ClaimedRun>>),
+    Claim(Claim, Reply<Claimed>),
+    Admit(Admit, Reply<Admitted>),
     Seal(Seal, Reply<bool>),
     Close(Arc<Closing>, Reply<Closed>),
     Work(Box<dyn Work>),
@@ -107,7 +109,11 @@ impl Writer {
     async fn send(&self, command: Command) -> Result<(), StoreError> {
         let line = match command {
             Command::Create(..) | Command::Work(_) | Command::Stop => &self.people,
-            Command::Claim(..) | Command::Seal(..) | Command::Close(..) | Command::Later(_) => &self.engine,
+            Command::Claim(..)
+            | Command::Admit(..)
+            | Command::Seal(..)
+            | Command::Close(..)
+            | Command::Later(_) => &self.engine,
         };
         line.send(command).await.map_err(|_| StoreError::Stopped)
     }

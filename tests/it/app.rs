@@ -14,7 +14,9 @@ use chrono::{DateTime, TimeZone, Utc};
 use dossier::app::{App, AppOptions, SystemRng};
 use dossier::config::Settings;
 use dossier::domain::clock::{Clock, Instant};
+use dossier::domain::lane::{Lane, LaneKey};
 use dossier::service::Services;
+use dossier::store::{LanePlace, LaneSettings};
 use dossier::telemetry::LogRedactor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -319,6 +321,48 @@ impl TestApp {
     /// Another process on the same database, which does not serve.
     pub async fn another_process(&self) -> App {
         start(&self.settings, &self.clock, false).await
+    }
+
+    /// The lane of the provider beside the test, as a row has it.
+    pub async fn lane(&self) -> Lane {
+        let (workspace, key) = self.lane_place().await;
+        self.services().store.read().await.unwrap().lane(workspace, &key).await.unwrap().unwrap_or_default()
+    }
+
+    /// Gives that lane settings, as the save of a connection does.
+    pub async fn put_lane(&self, settings: LaneSettings) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let put = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.put_lane(workspace, &key, &settings, now).await }));
+        put.await.unwrap();
+    }
+
+    /// Resumes that lane, as a person does.
+    pub async fn resume_lane(&self) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let resume = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.resume_lane(workspace, &key, now).await }));
+        resume.await.unwrap();
+    }
+
+    /// Opens the circuit of that lane, as a person does.
+    pub async fn open_circuit(&self) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let open = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.open_circuit(workspace, &key, now).await }));
+        open.await.unwrap();
+    }
+
+    async fn lane_place(&self) -> LanePlace {
+        let tx = self.services().store.read().await.unwrap();
+        let workspace = tx.find_workspace(&"default".parse().unwrap()).await.unwrap().unwrap();
+        (workspace.id, LaneKey::of_origin(&self.upstream.url("/").parse().unwrap()))
     }
 
     /// One tick of the sweep, and what follows from it.

@@ -49,6 +49,9 @@ mod hostile;
 mod httpbin;
 
 #[cfg(test)]
+mod lanes;
+
+#[cfg(test)]
 mod layers;
 
 #[cfg(test)]

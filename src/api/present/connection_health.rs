@@ -1,11 +1,11 @@
 //! How a connection does, as answers show it.
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::words::{self, Time};
 use crate::domain::connection::ConnectionStatus;
+use crate::domain::lane::Quota;
 use crate::service::ConnectionHealth;
 
 /// How a connection does: its lane now, and a sample of its last calls.
@@ -28,7 +28,28 @@ pub struct HealthView {
     /// 95 of 100 calls of the sample took no longer.
     p95_ms: Option<u64>,
     /// What the provider said is left of its quota, as it said it last.
-    quota: Option<Value>,
+    quota: Option<QuotaView>,
+}
+
+/// What the provider said is left of its limit (`RateLimit`, `X-RateLimit-*`).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quota)]
+pub struct QuotaView {
+    /// Calls in its window.
+    limit: Option<u64>,
+    /// Calls that are left of it.
+    remaining: u64,
+    /// When it begins anew.
+    reset_at: Option<Time>,
+    /// When the provider said so.
+    at: Time,
+}
+
+impl From<&Quota> for QuotaView {
+    fn from(quota: &Quota) -> Self {
+        let Quota { limit, remaining, reset_at, at } = quota;
+        Self { limit: *limit, remaining: *remaining, reset_at: reset_at.map(Time), at: Time(*at) }
+    }
 }
 
 /// The circuit of a connection.
@@ -49,13 +70,13 @@ impl From<&ConnectionHealth> for HealthView {
         let open_until = lane.open_until.map(Time);
         Self {
             status: health.status,
-            breaker: BreakerView { state: lane.state, failures: lane.failures, open_until },
+            breaker: BreakerView { state: lane.state.as_str(), failures: lane.failures, open_until },
             queue_depth: health.queue_depth,
             oldest_waiting_seconds: health.oldest_waiting_seconds,
             success_rate: health.calls.success_rate,
             p50_ms: health.calls.p50_ms,
             p95_ms: health.calls.p95_ms,
-            quota: lane.quota.clone(),
+            quota: lane.quota.as_ref().map(QuotaView::from),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::clock::SharedRng;
 use crate::domain::data::DataPath;
 use crate::domain::firing::FieldInputs;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
-use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
+use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus, Under};
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::Sight;
 use crate::store::cases::{CASE_COLUMNS, case_row};
@@ -221,5 +221,6 @@ fn new_run(
     let call = rules.case_type.field(field.as_str())?.api_call()?;
     let by = format!("run:{}", closing.run_id);
     let why = Fired { trigger, priority: Priority::Triggered, by, at: closing.at };
-    Some(NewRun::new(RunId(rng.uuid(closing.at)), case, rules.version, field, call, why))
+    let under = Under { version: rules.version, params: &rules.params };
+    Some(NewRun::new(RunId(rng.uuid(closing.at)), case, under, field, call, why))
 }

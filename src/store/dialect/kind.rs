@@ -69,12 +69,22 @@ impl Dialect {
         if self == Self::Postgres && text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
     }
 
-    /// The end of a sub-select that takes rows into hand: those that another process holds are
-    /// passed over. One writer needs none.
-    pub(crate) fn skip_locked(self, tables: &str) -> String {
+    /// What a SELECT ends with that holds its rows until the commit. One writer holds everything.
+    pub(crate) const fn for_update(self) -> &'static str {
         match self {
-            Self::Sqlite => String::new(),
-            Self::Postgres => format!(" FOR UPDATE OF {tables} SKIP LOCKED"),
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// How a sub-select takes runs (`due`) and their cases into hand: what it joins, and its end.
+    /// What another process holds is passed over.
+    pub(crate) const fn claiming(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sqlite => ("", ""),
+            Self::Postgres => {
+                (" JOIN cases ON cases.id = due.case_id", " FOR UPDATE OF due, cases SKIP LOCKED")
+            }
         }
     }
 
