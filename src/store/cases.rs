@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::claimed::case;
 use super::error::StoreError;
-use super::lanes::{DUE_AT, WAITING_FOR};
 use super::rows::Columns;
+use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::case::{Case, Provenance};

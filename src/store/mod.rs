@@ -42,6 +42,7 @@ mod runs;
 mod schedules;
 mod seals;
 mod secrets;
+mod shown;
 mod signals;
 mod statement;
 mod survey;

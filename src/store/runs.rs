@@ -3,8 +3,8 @@
 use sea_orm::QueryResult;
 
 use super::error::StoreError;
-use super::lanes::{DUE_AT, WAITING_FOR};
 use super::rows::Columns;
+use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{sql, uuid};
 use super::sweep::SHORT_BODY;
 use super::tx::Tx;

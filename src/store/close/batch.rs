@@ -1,7 +1,7 @@
 //! The order in which a batch of reports is written.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
 use super::{attempt_rows, case_rows, lane_rows, run_rows};
 use crate::domain::clock::SharedRng;
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::Reason;
 use crate::store::cases;
 use crate::store::error::StoreError;
@@ -32,8 +32,10 @@ pub(crate) async fn close(
 ) -> Result<Vec<Closed>, StoreError> {
     tx.hold_cases(closings.iter().map(|closing| closing.case_id())).await?;
     let closings = &way_given(tx, closings).await?;
-    let (mut held, mut merging) = held_runs(tx, closings).await?;
-    let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &mut held, &merging)).collect();
+    let (held, mut merging) = held_runs(tx, closings).await?;
+    let mut reported = HashSet::with_capacity(closings.len());
+    let checked = closings.iter().map(|closing| check(closing, &held, &merging, &mut reported));
+    let results: Vec<Closed> = checked.collect();
     let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
     let ours: Vec<&Closing> = recorded.map(|(closing, _)| &**closing).collect();
     let mut surroundings = Surroundings::load(tx, &concerned(&ours, &merging)).await?;
@@ -93,17 +95,20 @@ async fn way_given(tx: &Tx, closings: &[Arc<Closing>]) -> Result<Vec<Arc<Closing
 
 /// A run is reported once: who was aborted while its report lay here may have left a second one,
 /// by which the run is given back.
-fn check(closing: &Closing, held: &mut Held, cases: &HashMap<Uuid, Merging>) -> Closed {
+fn check(
+    closing: &Closing,
+    held: &Held,
+    cases: &HashMap<Uuid, Merging>,
+    reported: &mut HashSet<RunId>,
+) -> Closed {
     if held.get(&closing.run_id.0).map(|(token, _)| token) != Some(&closing.token.0) {
         return Closed::Lost;
     }
     let current = cases.get(&closing.case_id().0).map(|case| case.version);
     match &closing.rules {
         Some(rules) if Some(rules.version) != current => Closed::OldRules,
-        _ => {
-            held.remove(&closing.run_id.0);
-            Closed::Recorded
-        }
+        _ if reported.insert(closing.run_id) => Closed::Recorded,
+        _ => Closed::Lost,
     }
 }
 
