@@ -131,7 +131,7 @@ async fn admit_lane(
 /// Who waits in a lane.
 struct Parked {
     /// The best rank.
-    rank: Option<i32>,
+    rank: Option<i64>,
     /// Whether one waits that was not the last to fail.
     other: bool,
 }
@@ -139,7 +139,7 @@ struct Parked {
 impl Parked {
     fn come_before(&self, ask: &Admit, lane: &Lane) -> bool {
         if lane.circuit.is_closed() {
-            return self.rank.is_some_and(|rank| rank <= ask.priority.rank());
+            return self.rank.is_some_and(|rank| rank <= ask.priority.rank().into());
         }
         self.other || (self.rank.is_some() && lane.circuit.last_failed == Some(ask.run_id))
     }
