@@ -82,6 +82,9 @@ mod process;
 mod processes;
 
 #[cfg(test)]
+mod providers;
+
+#[cfg(test)]
 mod real_http;
 
 #[cfg(test)]

@@ -5,16 +5,22 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::TimeDelta;
+
 use super::batch::Held;
 use super::closing::{Closing, Ending, LaneReport, Verdict};
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
-use crate::domain::lane::{Lane, LaneOutcome};
+use crate::domain::lane::{Lane, LaneOutcome, Quota};
 use crate::domain::run::{Reason, RunStatus};
 use crate::store::error::StoreError;
 use crate::store::firings::{Unbegun, join_waiting};
 use crate::store::lanes::{self, LanePlace};
 use crate::store::tx::Tx;
+
+/// How old a quota may be that is shown: a provider that tells it with each answer shall not cost a
+/// write each time.
+const QUOTA_SHOWN: TimeDelta = TimeDelta::seconds(1);
 
 type Report<'c> = (LanePlace, &'c Closing, &'c LaneReport);
 
@@ -28,7 +34,7 @@ pub(super) async fn report(
         .iter()
         .filter_map(|closing| Some((closing, closing.lane.as_ref()?)))
         .filter(|(closing, report)| {
-            is_trouble(report) || held.get(&closing.run_id.0).is_some_and(|(_, has_lane)| *has_lane)
+            leaves_a_mark(report) || held.get(&closing.run_id.0).is_some_and(|(_, has_lane)| *has_lane)
         })
         .map(|(closing, report)| ((closing.seen.case.workspace, report.key.clone()), *closing, report))
         .collect();
@@ -56,6 +62,16 @@ const fn is_trouble(report: &LaneReport) -> bool {
     matches!(report.outcome, L::Failed | L::Unauthorized | L::Limited { .. })
 }
 
+/// Whether it is worth a row to a lane that has none.
+fn leaves_a_mark(report: &LaneReport) -> bool {
+    is_trouble(report) || quota(report).is_some()
+}
+
+/// What is left of the provider's limit is shown with its connection; elsewhere nobody sees it.
+fn quota(report: &LaneReport) -> Option<&Quota> {
+    report.quota.as_ref().filter(|_| report.key.connection().is_some())
+}
+
 /// The lanes that these reports change. Looked at without a lock: what changes meanwhile was
 /// reported by others.
 async fn changed(tx: &Tx, reports: &[Report<'_>]) -> Result<BTreeSet<LanePlace>, StoreError> {
@@ -64,13 +80,15 @@ async fn changed(tx: &Tx, reports: &[Report<'_>]) -> Result<BTreeSet<LanePlace>,
         reports.iter().filter(|(.., report)| is_trouble(report)).map(|(place, ..)| place.clone()).collect();
     let rest: BTreeSet<&LanePlace> =
         reports.iter().map(|(place, ..)| place).filter(|place| !troubled(&changed, place)).collect();
-    for (place, lane) in lanes::read(tx, rest, false).await? {
+    let mut known = lanes::read(tx, rest.iter().copied(), false).await?;
+    for place in rest {
+        let lane = known.remove(place).unwrap_or_default();
         let mut after = lane.clone();
-        for (_, closing, report) in reports.iter().filter(|(of, ..)| *of == place) {
+        for (_, closing, report) in reports.iter().filter(|(of, ..)| of == place) {
             apply(&mut after, closing, report);
         }
         if after != lane {
-            changed.insert(place);
+            changed.insert(place.clone());
         }
     }
     Ok(changed)
@@ -80,8 +98,9 @@ fn apply(lane: &mut Lane, closing: &Closing, report: &LaneReport) -> bool {
     if let Some(at) = report.unused {
         lane.give_back(at);
     }
-    if report.quota.is_some() {
-        lane.quota.clone_from(&report.quota);
+    let fresh = |quota: &&Quota| lane.quota.as_ref().is_none_or(|old| quota.at - old.at >= QUOTA_SHOWN);
+    if let Some(quota) = quota(report).filter(fresh) {
+        lane.quota = Some(quota.clone());
     }
     lane.report(closing.at, closing.run_id, report.outcome, report.counted)
 }
