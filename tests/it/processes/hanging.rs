@@ -61,7 +61,6 @@ async fn hang(doors: &Doors) {
 /// How many good cases, by `DOSSIER_GOOD`. The short form only asks that they come through; with
 /// `DOSSIER_MEASURE` set, p99 beside the fifty may be at most a fifth above p99 alone.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs lanes"]
 async fn processes_with_fifty_providers_that_hang_serve_the_good_one() {
     let cases = count("DOSSIER_GOOD", 100);
     let good = Upstream::start().await;
