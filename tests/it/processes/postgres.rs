@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::crowd;
 use super::fleet::{Doors, Fleet, assert_unavailable, count, pause};
+use super::hanging::the_good_one_is_served;
 use super::kills::{Plan, kill_and_check};
 use super::ledger::Ledger;
 use super::replicas;
@@ -137,6 +138,13 @@ async fn processes_on_postgres_keep_a_limit_together() {
 async fn processes_on_postgres_share_one_circuit() {
     let Some(url) = prepared("circuit").await else { return };
     replicas::a_circuit_is_one_for_all(Some(&url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_on_postgres_with_fifty_providers_that_hang_serve_the_good_one() {
+    let Some(alone) = prepared("alone").await else { return };
+    let Some(beside) = prepared("beside").await else { return };
+    the_good_one_is_served([Some(&alone), Some(&beside)]).await;
 }
 
 /// Down for up to 2 s, again and again, under runs. Between two times it is up for
