@@ -1,11 +1,15 @@
 //! Fifty providers that hang and one that is well: nobody notices the fifty.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::fleet::{Doors, Fleet, count, now};
+use super::fleet::{Doors, Fleet, count, now, pause};
 use crate::upstream::{Reply, Upstream, ok};
 
+/// Milliseconds until the good one answers: a provider that takes none does not live elsewhere.
+const GOOD_TAKES: u64 = 25;
 /// Providers that never answer.
 const HANGING: usize = 50;
 /// Runs that wait for each of them: together more than a process has places.
@@ -55,6 +59,16 @@ async fn serving(good: &Upstream, url: Option<&str>) -> Fleet {
     fleet
 }
 
+/// Answers each call after a while.
+async fn answer(good: Arc<Upstream>) {
+    let mut calls = 0;
+    loop {
+        calls = good.wait_for_calls(calls + 1).await.len();
+        pause(GOOD_TAKES).await;
+        good.release();
+    }
+}
+
 async fn hang(doors: &Doors) {
     let mut people = JoinSet::new();
     for provider in 0..HANGING {
@@ -74,8 +88,10 @@ async fn hang(doors: &Doors) {
 /// through; with `DOSSIER_MEASURE` set, p99 beside the fifty may be at most a fifth above p99 alone.
 pub async fn the_good_one_is_served(urls: [Option<&str>; 2]) {
     let cases = count("DOSSIER_GOOD", 100);
-    let good = Upstream::start().await;
-    good.otherwise(ok(json!({"value": 1})));
+    let good = Arc::new(Upstream::start().await);
+    good.otherwise(ok(json!({"value": 1})).held());
+    let mut answers = JoinSet::new();
+    answers.spawn(answer(good.clone()));
     let mut bad = Vec::new();
     for _ in 0..HANGING {
         let upstream = Upstream::start().await;
