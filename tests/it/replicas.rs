@@ -285,3 +285,58 @@ async fn an_answer_with_nul_harms_neither_its_run_nor_its_neighbours() {
     assert!(["a\0b", "a\u{fffd}b"].contains(&kept.as_str().unwrap()), "{kept}");
     assert_eq!(app.upstream.calls().len(), 8);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_large_harms_none_of_its_neighbours() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| match call.query("n") {
+        // Larger than a case may be, than an answer may be, and as large as one may be.
+        Some("0") => ok(json!({"value": "x".repeat(1_100_000)})),
+        Some("1") => ok(json!({"value": "x".repeat(3 * 1024 * 1024)})),
+        Some("2") => ok(json!({"value": 1, "rest": "x".repeat(1_900_000)})),
+        _ => ok(json!({"value": 1})),
+    });
+    app.define_one("/check?n={data.n}", json!({}), json!({})).await;
+    let cases = join_all((0..8).map(|n| app.create(json!({"n": n.to_string()})))).await;
+    app.drain().await;
+    for (n, case) in cases.iter().enumerate() {
+        let field = app.case(case).await["fields"]["check"].take();
+        let code = [json!("mapping_failed"), json!("response_too_large")].get(n).cloned();
+        assert_eq!(field["error"]["code"], code.unwrap_or_default(), "{field}");
+        assert_eq!(app.runs(case).await[0]["attempts"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(app.upstream.calls().len(), 8);
+}
+
+/// Whatever it has against it: here it is told that it must not take it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_postgres_does_not_take_is_asked_for_once_and_harms_no_neighbour() {
+    if cluster().is_none() {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    app.database.psql("ALTER TABLE cases ADD CHECK (data NOT LIKE '%poison%')");
+    app.upstream.otherwise_with(|call| match call.query("n") {
+        Some("3") => ok(json!({"value": "poison"})).held(),
+        _ => ok(json!({"value": 1})).held(),
+    });
+    app.define_one("/check?n={data.n}", json!({"retry": 3}), json!({})).await;
+    let cases = join_all((0..8).map(|n| app.create(json!({"n": n.to_string()})))).await;
+    app.upstream.wait_for_calls(8).await;
+    app.upstream.release();
+    app.drain().await;
+    for (n, case) in cases.iter().enumerate() {
+        let case = app.case(case).await;
+        let field = &case["fields"]["check"];
+        if n == 3 {
+            assert_eq!((&field["status"], &field["error"]["code"]), (&json!("failed"), &json!("internal")));
+        } else {
+            assert_eq!(
+                (&field["status"], &case["data"]["value"]),
+                (&json!("succeeded"), &json!(1)),
+                "{case}"
+            );
+        }
+    }
+    assert_eq!(app.upstream.calls().len(), 8);
+}

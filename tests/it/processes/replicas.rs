@@ -219,13 +219,11 @@ async fn processes_go_on_with_a_tick_whose_process_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs connections and lanes"]
 async fn processes_keep_a_limit_together() {
     a_limit_holds_over_all(count("DOSSIER_CALLS", 100), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs connections and lanes"]
 async fn processes_share_one_circuit() {
     a_circuit_is_one_for_all(None).await;
 }
