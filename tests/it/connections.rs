@@ -419,6 +419,24 @@ async fn an_attempt_takes_it_as_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_its_provider_says_is_left_is_shown() {
+    let app = TestApp::spawn().await;
+    let left = |remaining| {
+        ok(json!({"value": 1})).header("x-ratelimit-limit", "100").header("x-ratelimit-remaining", remaining)
+    };
+    app.upstream.answers([left("8"), left("7"), ok(json!({"value": 1}))]).await;
+    connect(&app, json!({})).await;
+    define(&app, json!({}), json!({})).await;
+    // It is a connection like any other: nothing is limited, nothing went wrong.
+    for remaining in [8, 7, 7] {
+        assert_eq!(app.filled(json!({})).await["fields"]["check"]["status"], "succeeded");
+        let health = app.get("/v1/connections/vies/health").await.expect(200);
+        let quota = &health["quota"];
+        assert_eq!((&quota["limit"], &quota["remaining"]), (&json!(100), &json!(remaining)), "{health}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_fields_and_numbers_name_it() {
     let app = TestApp::spawn().await;
     app.upstream.answers([ok(json!({"value": 1})), status(404)]).await;

@@ -136,7 +136,7 @@ impl Lane {
     pub fn is_blank(&self) -> bool {
         let quiet = self.circuit == Circuit::default() && self.refusals == 0 && self.grants.is_empty();
         let unset = self.limits == RateLimit::default() && self.breaker == BreakerSettings::default();
-        self.standing() && quiet && unset
+        self.standing() && quiet && unset && self.quota.is_none()
     }
 
     /// What holds back every call for now, whatever its limits say; a circuit whose time has come

@@ -1,7 +1,8 @@
 //! What a batch of reports changes about lanes, and parked runs that join another one.
 //!
-//! A success in a lane with which all is well writes nothing and reads nothing: whether a lane
-//! has a row comes with the runs. A lane is held only when something about it changes.
+//! A success in a lane with which all is well writes nothing and reads nothing, unless the provider
+//! of a connection says what is left of its quota: whether a lane has a row comes with the runs. A
+//! lane is held only when something about it changes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -28,7 +29,7 @@ pub(super) async fn report(
         .iter()
         .filter_map(|closing| Some((closing, closing.lane.as_ref()?)))
         .filter(|(closing, report)| {
-            is_trouble(report) || held.get(&closing.run_id.0).is_some_and(|(_, has_lane)| *has_lane)
+            leaves_mark(report) || held.get(&closing.run_id.0).is_some_and(|(_, has_lane)| *has_lane)
         })
         .map(|(closing, report)| ((closing.seen.case.workspace, report.key.clone()), *closing, report))
         .collect();
@@ -50,20 +51,20 @@ pub(super) async fn report(
     Ok(counted)
 }
 
-/// Whether it leaves a mark on a lane that has none.
-const fn is_trouble(report: &LaneReport) -> bool {
+/// Whether it leaves a mark on a lane that has none: trouble, or a quota that somebody may look at.
+fn leaves_mark(report: &LaneReport) -> bool {
     use LaneOutcome as L;
-    matches!(report.outcome, L::Failed | L::Unauthorized | L::Limited { .. })
+    let trouble = matches!(report.outcome, L::Failed | L::Unauthorized | L::Limited { .. });
+    trouble || (report.quota.is_some() && report.key.connection().is_some())
 }
 
 /// The lanes that these reports change. Looked at without a lock: what changes meanwhile was
 /// reported by others.
 async fn changed(tx: &Tx, reports: &[Report<'_>]) -> Result<BTreeSet<LanePlace>, StoreError> {
-    let troubled = |places: &BTreeSet<LanePlace>, place: &LanePlace| places.contains(place);
     let mut changed: BTreeSet<LanePlace> =
-        reports.iter().filter(|(.., report)| is_trouble(report)).map(|(place, ..)| place.clone()).collect();
+        reports.iter().filter(|(.., report)| leaves_mark(report)).map(|(place, ..)| place.clone()).collect();
     let rest: BTreeSet<&LanePlace> =
-        reports.iter().map(|(place, ..)| place).filter(|place| !troubled(&changed, place)).collect();
+        reports.iter().map(|(place, ..)| place).filter(|place| !changed.contains(place)).collect();
     for (place, lane) in lanes::read(tx, rest, false).await? {
         let mut after = lane.clone();
         for (_, closing, report) in reports.iter().filter(|(of, ..)| *of == place) {
@@ -80,7 +81,7 @@ fn apply(lane: &mut Lane, closing: &Closing, report: &LaneReport) -> bool {
     if let Some(at) = report.unused {
         lane.give_back(at);
     }
-    if report.quota.is_some() {
+    if report.quota.is_some() && report.key.connection().is_some() {
         lane.quota.clone_from(&report.quota);
     }
     lane.report(closing.at, closing.run_id, report.outcome, report.counted)
