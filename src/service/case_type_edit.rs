@@ -45,6 +45,8 @@ struct Edit {
     retries: Vec<(FieldKey, u32)>,
     /// Fields that may call somebody else now.
     moved: Vec<FieldKey>,
+    /// The params are others; credentials may be among them, those of a connection too.
+    params: bool,
 }
 
 impl Edit {
@@ -52,10 +54,10 @@ impl Edit {
         let mut edit = Self::default();
         let fields = before["fields"].as_array().into_iter().flatten();
         let fields = fields.filter_map(|field| Before::deserialize(field).ok());
-        let params = before["params"].as_object().cloned().unwrap_or_default() != after.params;
+        edit.params = before["params"].as_object().cloned().unwrap_or_default() != after.params;
         for old in fields.filter(|field| field.kind == "api_call") {
             let new = after.field(old.key.as_str()).and_then(|field| field.api_call());
-            if new.is_some_and(|new| params || has_moved(&old.api_config, new)) {
+            if new.is_some_and(|new| edit.params || has_moved(&old.api_config, new)) {
                 edit.moved.push(old.key.clone());
             }
             match new {
@@ -104,7 +106,7 @@ pub(super) async fn apply(
             tx.move_unbegun(before.id, field, call.connection.as_ref(), &lane, now).await?;
         }
     }
-    for (field, call) in after.api_calls().filter(|(_, call)| call.brings_credentials()) {
+    for (field, call) in after.api_calls().filter(|(_, call)| edit.params || call.brings_credentials()) {
         tx.end_hold(before.workspace, &call.lane(&params, &before.key, field), now).await?;
     }
     mark_params(tx, before, after, &workspace).await?;

@@ -1,7 +1,8 @@
 //! Lanes as rows: what a connection's save writes, what runs report, what people do by hand.
 //!
-//! A row is there only where there are settings or there was trouble. Who changes a lane holds
-//! its row until the commit ([`hold`]); who must hold rows of cases as well takes those first.
+//! A row is there only where there are settings, there was trouble, or the provider of a connection
+//! said what is left of its quota. Who changes a lane holds its row until the commit ([`hold`]); who
+//! must hold rows of cases as well takes those first.
 
 use std::collections::{BTreeSet, HashMap};
 

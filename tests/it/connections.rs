@@ -419,6 +419,67 @@ async fn an_attempt_takes_it_as_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_its_provider_says_is_left_is_shown() {
+    let app = TestApp::spawn().await;
+    let left = |remaining| {
+        ok(json!({"value": 1})).header("x-ratelimit-limit", "100").header("x-ratelimit-remaining", remaining)
+    };
+    app.upstream.answers([left("8"), left("7"), ok(json!({"value": 1}))]).await;
+    connect(&app, json!({})).await;
+    define(&app, json!({}), json!({})).await;
+    // It is a connection like any other: nothing is limited, nothing went wrong.
+    for remaining in [8, 7, 7] {
+        assert_eq!(app.filled(json!({})).await["fields"]["check"]["status"], "succeeded");
+        let health = app.get("/v1/connections/vies/health").await.expect(200);
+        let quota = &health["quota"];
+        assert_eq!((&quota["limit"], &quota["remaining"]), (&json!(100), &json!(remaining)), "{health}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_params_end_its_hold_too() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(status(401));
+    connect(&app, json!({"auth": {"type": "bearer", "token": "{params.token}"}})).await;
+    let field = app.field("/unused", json!({"retry": 0}), json!({"connection": "vies", "url": "/check"}));
+    let save = async |token: &str| {
+        let body = json!({"key": "test", "params": {"token": token}, "fields": [field.clone()]});
+        assert!(matches!(app.put("/v1/case-types/test", &body).await.status, 200 | 201));
+    };
+    save("old").await;
+    for _ in 0..5 {
+        app.filled(json!({})).await;
+    }
+    let id = app.create(json!({})).await;
+    app.drain().await;
+    let waits = &app.case(&id).await["fields"]["check"]["waiting_for"];
+    assert_eq!(waits, "connection", "five refused credentials hold it");
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    save("new").await;
+    app.drain().await;
+    assert_eq!(app.case(&id).await["fields"]["check"]["status"], "succeeded");
+    assert_eq!(headers(app.upstream.calls().last().unwrap(), "authorization"), ["Bearer new"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_know_what_a_run_waits_for_now() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    define(&app, json!({}), json!({})).await;
+    app.post("/v1/connections/vies/breaker/open", &json!({})).await.expect(200);
+    let id = app.create(json!({})).await;
+    app.drain().await;
+    for (action, waits, not) in [("enable", "circuit", "connection"), ("disable", "connection", "circuit")] {
+        app.post(&format!("/v1/connections/vies/{action}"), &json!({})).await.expect(200);
+        assert_eq!(app.case(&id).await["fields"]["check"]["waiting_for"], waits);
+        for (word, count) in [(waits, 1), (not, 0)] {
+            let list = app.get(&format!("/v1/cases?count=true&field.check=queued:{word}")).await.expect(200);
+            assert_eq!(list["total"], count, "{action}: {word}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_fields_and_numbers_name_it() {
     let app = TestApp::spawn().await;
     app.upstream.answers([ok(json!({"value": 1})), status(404)]).await;

@@ -156,15 +156,3 @@ async fn its_limit_holds_and_is_lifted_with_the_next_version() {
     app.drain().await;
     assert_eq!(field(&app, &waits).await["status"], "succeeded");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_says_is_left_is_shown() {
-    let app = TestApp::spawn().await;
-    set_up(&app, json!({})).await;
-    let left =
-        ok(json!({"value": 1})).header("x-ratelimit-limit", "100").header("x-ratelimit-remaining", "7");
-    app.upstream.otherwise(left);
-    created(&app).await;
-    let quota = &health(&app).await["quota"];
-    assert_eq!((&quota["limit"], &quota["remaining"]), (&json!(100), &json!(7)), "{quota}");
-}

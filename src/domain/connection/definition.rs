@@ -354,6 +354,15 @@ mod tests {
             let found = problems(&members);
             assert!(found.contains(&(pointer.to_owned(), code)), "{members}: {found:?}");
         }
+        let window = json!({"limit": 1, "period": 1});
+        for rate_limit in [
+            json!({"windows": {}}),
+            json!({"windows": vec![window; 11]}),
+            json!({"limit": 1, "period": 1, "windows": []}),
+        ] {
+            let members = json!({"rate_limit": rate_limit});
+            assert_eq!(problems(&members).len(), 1, "one mistake is one problem: {members}");
+        }
         let all = json!({"base_url": "x", "timeout": 0, "nope": 1, "breaker": {"failures": 0}});
         assert_eq!(problems(&all).len(), 4);
     }

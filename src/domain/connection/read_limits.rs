@@ -21,8 +21,10 @@ pub(super) fn read_rate_limit(connection: &mut Reader<'_, '_>) -> Option<RateLim
     let value = connection.get("rate_limit")?;
     let at = connection.at("rate_limit");
     let mut limits = Reader::open(value, at, connection.findings)?;
-    let short = limits.get("limit").is_some() || limits.get("period").is_some();
+    // Both are asked for, so that neither counts as unknown beside the other.
+    let short = ["limit", "period"].map(|name| limits.get(name).is_some()).contains(&true);
     let listed = limits.get("windows").is_some();
+    let empty = limits.get("windows").and_then(Value::as_array).is_some_and(Vec::is_empty);
     let concurrency = limits.whole("concurrency", 1..=MOST_CALLS).and_then(|calls| u32::try_from(calls).ok());
     let windows = match (short, listed) {
         (true, true) => {
@@ -32,11 +34,11 @@ pub(super) fn read_rate_limit(connection: &mut Reader<'_, '_>) -> Option<RateLim
         (true, false) => read_window(&mut limits).into_iter().collect(),
         (false, _) => read_windows(&mut limits),
     };
-    if !short && windows.is_empty() && limits.get("concurrency").is_none() {
+    if !short && limits.get("concurrency").is_none() {
         let remedy = "`[{\"limit\": 10, \"period\": 1}]` means 10 calls in any second; or give `concurrency`";
-        if listed {
+        if empty {
             limits.problem("windows", code::OUT_OF_RANGE, format!("is empty: {remedy}"));
-        } else {
+        } else if !listed {
             limits.missing("windows", remedy);
         }
     }
@@ -52,10 +54,6 @@ fn read_windows(limits: &mut Reader<'_, '_>) -> Vec<Window> {
         let Some(mut window) = Reader::open(item, join(&at, index), limits.findings) else { continue };
         windows.extend(read_window(&mut window));
         window.finish(|_| None);
-    }
-    // What is wrong in one of them was reported: that the list is empty is not the news.
-    if windows.is_empty() && !items.is_empty() {
-        windows.push(Window { limit: 1, period: 1 });
     }
     windows
 }

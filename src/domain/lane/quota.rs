@@ -23,6 +23,8 @@ pub struct Quota {
 
 /// A reset beyond this many seconds is an instant in Unix time.
 const UNIX: u64 = 1_000_000_000;
+/// The first second that RFC 3339 cannot write: no provider means it.
+const YEAR_10000: u64 = 253_402_300_800;
 
 impl Quota {
     /// Reads it from an answer's headers; none: the answer says nothing about it.
@@ -57,6 +59,9 @@ impl Quota {
 }
 
 fn instant(reset: u64, now: Instant) -> Option<Instant> {
+    if reset >= YEAR_10000 {
+        return None;
+    }
     let seconds = i64::try_from(reset).ok()?;
     if reset >= UNIX {
         return Instant::from_timestamp(seconds, 0);
@@ -82,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_spellings_of_a_quota() {
-        let table: [(&[(&str, &str)], _); 9] = [
+        let table: [(&[(&str, &str)], _); 10] = [
             (&[("ratelimit", "\"default\";r=50;t=30")], Some((None, 50, Some(30)))),
             (&[("RateLimit", "limit=100, remaining=50, reset=5")], Some((Some(100), 50, Some(5)))),
             (
@@ -100,6 +105,10 @@ mod tests {
             (&[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "soon")], Some((None, 12, None))),
             (
                 &[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "18446744073709551615")],
+                Some((None, 12, None)),
+            ),
+            (
+                &[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "253402300800")],
                 Some((None, 12, None)),
             ),
             (&[("x-ratelimit-remaining", "-1")], None),
