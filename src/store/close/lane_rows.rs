@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chrono::TimeDelta;
-
 use super::batch::Held;
 use super::closing::{Closing, Ending, LaneReport, Verdict};
 use crate::domain::failure::RunError;
@@ -17,10 +15,6 @@ use crate::store::error::StoreError;
 use crate::store::firings::{Unbegun, join_waiting};
 use crate::store::lanes::{self, LanePlace};
 use crate::store::tx::Tx;
-
-/// How old a quota may be that is shown: a provider that tells it with each answer shall not cost a
-/// write each time.
-const QUOTA_SHOWN: TimeDelta = TimeDelta::seconds(1);
 
 type Report<'c> = (LanePlace, &'c Closing, &'c LaneReport);
 
@@ -98,8 +92,7 @@ fn apply(lane: &mut Lane, closing: &Closing, report: &LaneReport) -> bool {
     if let Some(at) = report.unused {
         lane.give_back(at);
     }
-    let fresh = |quota: &&Quota| lane.quota.as_ref().is_none_or(|old| quota.at - old.at >= QUOTA_SHOWN);
-    if let Some(quota) = quota(report).filter(fresh) {
+    if let Some(quota) = quota(report) {
         lane.quota = Some(quota.clone());
     }
     lane.report(closing.at, closing.run_id, report.outcome, report.counted)
