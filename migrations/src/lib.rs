@@ -6,8 +6,11 @@
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
+mod dialect;
 mod m0001_foundation;
 mod m0002_triggers;
+mod m0003_lanes;
+mod m0004_connections;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -15,6 +18,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_triggers::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_triggers::Migration),
+            Box::new(m0003_lanes::Migration),
+            Box::new(m0004_connections::Migration),
+        ]
     }
 }

@@ -8,6 +8,8 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::dialect;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -188,9 +190,6 @@ const TABLES: &[&str] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for statement in TABLES {
-            manager.get_connection().execute_unprepared(statement).await?;
-        }
-        Ok(())
+        dialect::run(manager, TABLES).await
     }
 }

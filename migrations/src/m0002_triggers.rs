@@ -6,6 +6,8 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::dialect;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -63,9 +65,6 @@ const CHANGES: &[&str] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for statement in CHANGES {
-            manager.get_connection().execute_unprepared(statement).await?;
-        }
-        Ok(())
+        dialect::run(manager, CHANGES).await
     }
 }

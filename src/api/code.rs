@@ -65,3 +65,14 @@ impl Code {
         (400..500).contains(&self.status()) && !passing.contains(&self)
     }
 }
+
+/// What a client reads when the disk of the database is full.
+pub const NO_SPACE: &str = "The disk of Dossier's database has no space left. Nothing was changed; free some space and \
+     send the request again. Reading still works.";
+
+/// … when it cannot serve for another reason.
+pub const AWAY: &str = "The database cannot serve this request now. Nothing was changed; try again shortly.";
+
+/// … and when something in Dossier itself went wrong.
+pub const OUR_TROUBLE: &str = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it \
+     and name the request id.";

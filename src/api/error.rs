@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-pub use super::code::Code;
+pub use super::code::{AWAY, Code, NO_SPACE, OUR_TROUBLE};
 use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
@@ -27,7 +27,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that says that an answer repeats an earlier one.
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Seconds after which somebody who was sent away may ask again.
+/// When somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
 
 /// Which code a refusal of the services has.
@@ -111,15 +111,12 @@ impl ApiError {
 
     /// Our own trouble: the client reads no cause, the log does.
     pub fn internal(cause: impl Into<Box<str>>) -> Self {
-        let detail = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it and \
-                      name the request id.";
-        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, OUR_TROUBLE) }
     }
 
     /// The database cannot serve now.
     pub fn unavailable(cause: impl Into<Box<str>>) -> Self {
-        let detail = "The database cannot serve this request now. Nothing was changed; try again shortly.";
-        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, AWAY) }
     }
 
     /// A role that the caller lacks.
@@ -218,6 +215,9 @@ impl From<ServiceError> for ApiError {
             ),
             ServiceError::Store(StoreError::Duplicate(_)) => {
                 Self::new(code, "Something with this name exists already; choose another one.")
+            }
+            ServiceError::Store(StoreError::Full(cause)) => {
+                Self { detail: NO_SPACE.into(), ..Self::unavailable(cause) }
             }
             ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
             ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
@@ -335,6 +335,7 @@ mod tests {
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
             (store(StoreError::Stopped), 503, "unavailable"),
             (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
+            (store(StoreError::Full("no room".into())), 503, "unavailable"),
             (store(StoreError::Refused("no table".into())), 500, "internal"),
             (store(StoreError::Duplicate("key".into())), 409, "already_exists"),
             (ServiceError::Sealing("key".into()), 500, "internal"),

@@ -58,8 +58,8 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 }
 
 /// The URLs whose writes all ask for [`IfMatch`].
-const HEED_IF_MATCH: [&str; 3] =
-    ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}"];
+const HEED_IF_MATCH: [&str; 4] =
+    ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}", "/v1/connections/{key}"];
 
 /// Whether this is a call whose handler does not ask for [`IfMatch`]: to ignore a precondition
 /// would be to break a promise silently. A method that no URL has is refused for that.

@@ -13,6 +13,8 @@ use crate::service::Services;
 /// All series. A database that cannot be read takes away those of the queue, not the others:
 /// trouble is when they are needed most.
 pub async fn metrics(services: Data<Services>, _: Params<NoParameters>) -> Result<HttpResponse, ApiError> {
+    let circuits = services.circuits().await;
+    services.metrics.circuits(circuits.as_deref().ok());
     match services.queue().await {
         Ok(waiting) => services.metrics.queue(Some(&waiting)),
         Err(error) => {

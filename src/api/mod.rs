@@ -36,6 +36,7 @@ mod cache;
 mod case_list;
 mod case_types;
 mod cases;
+mod connections;
 mod fields;
 mod runs;
 mod schedules;

@@ -10,8 +10,8 @@ use super::error::{ApiError, Code, IDEMPOTENT_REPLAYED};
 use super::extract::Wait;
 use super::present::run::RunView;
 use super::present::schedule::ScheduleAnswer;
-use super::{case_types, cases};
-use crate::domain::ids::{CaseId, CaseTypeKey, RunId, ScheduleId};
+use super::{case_types, cases, connections};
+use crate::domain::ids::{CaseId, CaseTypeKey, ConnectionKey, RunId, ScheduleId};
 use crate::domain::once::Kept;
 use crate::domain::run::Run;
 use crate::service::{Actor, Services};
@@ -59,6 +59,10 @@ async fn thing(
         "case-types" => {
             let key = name.parse::<CaseTypeKey>().map_err(|_| unknown())?;
             Ok(case_types::present(answer, services.case_types.get(actor, &key).await?))
+        }
+        "connections" => {
+            let key = name.parse::<ConnectionKey>().map_err(|_| unknown())?;
+            Ok(connections::present(answer, services.connections.get(actor, &key).await?))
         }
         "runs" => {
             let id = name.parse::<RunId>().map_err(|_| unknown())?;

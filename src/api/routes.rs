@@ -15,7 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, docs, fields, health, metrics, openapi, runs, schedules, secrets, tokens,
+    cache, case_types, cases, connections, docs, fields, health, metrics, openapi, runs, schedules, secrets,
+    tokens,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -30,6 +31,16 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
         .service(at("/cases/{id}/refresh").post(fields::refresh_all))
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
+        .service(at("/connections").get(connections::list).post(connections::create))
+        .service(
+            at("/connections/{key}").get(connections::get).put(connections::put).delete(connections::delete),
+        )
+        .service(at("/connections/{key}/enable").post(connections::enable))
+        .service(at("/connections/{key}/disable").post(connections::disable))
+        .service(at("/connections/{key}/resume").post(connections::resume))
+        .service(at("/connections/{key}/breaker/open").post(connections::open_breaker))
+        .service(at("/connections/{key}/breaker/close").post(connections::close_breaker))
+        .service(at("/connections/{key}/health").get(connections::health))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))

@@ -49,7 +49,7 @@ pub async fn put(
     Ok(answer.json(SecretAnswer::new(&secret, used_by)))
 }
 
-/// Removes a secret that no case type uses.
+/// Removes a secret that nobody uses.
 pub async fn delete(
     services: Data<Services>,
     caller: Caller<Builder>,

@@ -29,7 +29,8 @@ pub(super) async fn admit(
         log.learn(Label::Hidden, token.expose());
     }
     services.access.ensure_admin_token(&workspace, configured).await?;
-    if !services.access.has_no_token().await? {
+    // A file on one of several machines is no place for the token of them all.
+    if settings.database.is_shared() || !services.access.has_no_token().await? {
         return Ok(None);
     }
     let path = token_file(&settings.database.url);

@@ -97,7 +97,7 @@ pub(super) async fn prepare_access(
 /// `dossier migrate`: makes the database, or brings its schema up to date.
 pub async fn migrate(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
     with_services(settings, log, async |_, _| Ok(())).await?;
-    Ok(print(&format!("The schema of {} is up to date.", settings.database.url))?)
+    Ok(print(&format!("The schema of {} is up to date.", settings.database.shown_url()))?)
 }
 
 /// `dossier workspace create`.
@@ -197,7 +197,8 @@ async fn with_services<T>(
     log: &LogRedactor,
     work: impl AsyncFnOnce(&Services, Instant) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng::default()));
+    let (clock, rng): (SharedClock, SharedRng) =
+        (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
     let tasks = TaskTracker::new();
     let services = open_services(settings, &clock, &rng, log, &tasks).await?;
     let done = work(&services, clock.now()).await;

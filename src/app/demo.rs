@@ -32,7 +32,7 @@ use crate::telemetry::LogRedactor;
 
 /// Runs the demo until the process is told to stop, then removes its folder.
 pub async fn demo(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock: SharedClock = Arc::new(SystemClock::default());
     let name = SystemRng::default().uuid(clock.now()).simple().to_string();
     let scratch = Scratch::make(std::env::temp_dir().join(format!("dossier-demo-{name}")))?;
     let mut stop = pin!(told_to_stop());
@@ -126,6 +126,9 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Sa
         let name: SecretName = secret.name.parse()?;
         let put = PutSecret::new(secret.value, &secret.hosts, true)?;
         services.secrets.put(&actor, name, put).await?;
+    }
+    for connection in demo.connections {
+        services.connections.create(&actor, &connection, None).await?;
     }
     for case_type in demo.case_types {
         services.case_types.create(&actor, &case_type, None).await?;

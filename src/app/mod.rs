@@ -6,6 +6,7 @@ mod demo;
 mod demo_guide;
 mod http;
 mod parts;
+mod presence;
 mod serve;
 mod system;
 

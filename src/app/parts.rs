@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::database_file;
 use super::http::listen;
+use super::presence::Presence;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
@@ -49,6 +50,8 @@ pub struct App {
     stop: CancellationToken,
     tasks: TaskTracker,
     writer_tasks: TaskTracker,
+    /// Held until the last task is done.
+    _presence: Presence,
 }
 
 /// Opens the database and puts the use cases on it; what commands without a worker need, too.
@@ -59,7 +62,9 @@ pub async fn open_services(
     log: &LogRedactor,
     writer_tasks: &TaskTracker,
 ) -> anyhow::Result<Services> {
-    make_folder(&settings.database.url)?;
+    if !settings.database.is_shared() {
+        make_folder(&settings.database.url)?;
+    }
     let limits =
         CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
     let store_settings = StoreSettings {
@@ -69,8 +74,9 @@ pub async fn open_services(
     };
     let store = Store::open(&store_settings, rng.clone(), writer_tasks)
         .await
-        .with_context(|| format!("the database {} could not be opened", settings.database.url))?;
-    let loaded = config::load_master_key(&settings.security, &**rng)?;
+        .with_context(|| format!("the database {} could not be opened", settings.database.shown_url()))?;
+    store.keep_time(clock).await?;
+    let loaded = config::load_master_key(&settings.security, !settings.database.is_shared(), &**rng)?;
     check_master_key(&store, &loaded).await?;
     let learner = log.clone();
     let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
@@ -130,6 +136,7 @@ impl App {
         let engine = Engine::new(&services, outbound, rng, engine_settings);
         let worker = Worker::new(engine, tasks.clone());
         let sweeper = sweeper(settings, &services, worker.clone());
+        let presence = Presence::begin(&settings.database.url, || sweeper.take_over()).await?;
         let cron = Cron::new(services.schedules.clone(), stop.clone());
         // Who makes no calls claims no runs.
         if settings.workers.concurrency > 0 {
@@ -151,6 +158,7 @@ impl App {
             stop,
             tasks,
             writer_tasks,
+            _presence: presence,
         })
     }
 

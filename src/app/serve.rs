@@ -28,10 +28,18 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
         );
     }
     let options = AppOptions { serves, ticks: true };
-    let app =
-        App::start(&settings, options, Arc::new(SystemClock), Arc::new(SystemRng::default()), &log).await?;
+    let app = App::start(
+        &settings,
+        options,
+        Arc::new(SystemClock::default()),
+        Arc::new(SystemRng::default()),
+        &log,
+    )
+    .await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
+    } else {
+        tracing::info!("working");
     }
     told_to_stop().await?;
     tracing::info!("stopping: calls in flight get {} s", settings.server.drain_seconds);

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{SubsecRound as _, Utc};
+use chrono::{SubsecRound as _, TimeDelta, Utc};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
@@ -14,18 +15,28 @@ use crate::domain::clock::{Clock, Instant, Rng};
 /// Longest sleep in one piece: after it the clock is read again, which somebody may have set.
 const NAP: Duration = Duration::from_secs(10);
 
-/// The clock of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+/// The clock of the operating system, corrected by what the database's differs from it. Clones
+/// share the correction.
+#[derive(Debug, Clone, Default)]
+pub struct SystemClock {
+    /// Milliseconds.
+    correction: Arc<AtomicI64>,
+}
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the place that hands the time in")]
     fn now(&self) -> Instant {
-        Utc::now().trunc_subsecs(3)
+        let now = Utc::now().trunc_subsecs(3);
+        let correction = TimeDelta::milliseconds(self.correction.load(Ordering::Relaxed));
+        now.checked_add_signed(correction).unwrap_or(now)
     }
 
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(sleep_until(*self, at))
+        Box::pin(sleep_until(self.clone(), at))
+    }
+
+    fn correct(&self, by: TimeDelta) {
+        self.correction.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
     }
 }
 
@@ -89,13 +100,11 @@ impl Rng for SystemRng {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     #[tokio::test]
     async fn an_instant_that_is_past_or_near_is_reached() {
-        let clock = SystemClock;
+        let clock = SystemClock::default();
         let near = clock.now() + TimeDelta::milliseconds(2);
         for at in [clock.now() - TimeDelta::days(1), clock.now(), near] {
             clock.sleep_until(at).await;
@@ -105,8 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn a_correction_counts_for_all_who_have_the_clock() {
+        let clock = SystemClock::default();
+        let before = clock.now();
+        clock.clone().correct(TimeDelta::hours(1));
+        clock.correct(TimeDelta::minutes(-20));
+        let gone = clock.now() - before;
+        assert!(gone >= TimeDelta::minutes(40) && gone < TimeDelta::minutes(59), "{gone}");
+    }
+
+    #[test]
     fn ids_of_one_millisecond_keep_their_order() {
-        let (rng, at) = (SystemRng::default(), SystemClock.now());
+        let (rng, at) = (SystemRng::default(), SystemClock::default().now());
         let ids: Vec<_> = (0..1000).map(|_| rng.uuid(at)).collect();
         assert!(ids.is_sorted() && ids.iter().all(|id| id.get_version_num() == 7));
         let later: Vec<_> = (0..1000).map(|_| rng.uuid(at + TimeDelta::milliseconds(1))).collect();

@@ -28,6 +28,16 @@ pub enum MasterKeyError {
     /// `security.master_key` is no key.
     #[error("security.master_key cannot be used: {0}")]
     Setting(InvalidMasterKey),
+    /// There is none, and each process on the database would make another one.
+    #[error(
+        "with PostgreSQL all processes need the same master key, so none is made: set \
+         DOSSIER__SECURITY__MASTER_KEY (`openssl rand -base64 32` makes one), or put it into {}",
+        path.display()
+    )]
+    Missing {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
     /// The file holds no key.
     #[error(
         "the master key file {} holds no key ({source}); put the copy that you kept in its place. \
@@ -52,9 +62,13 @@ pub enum MasterKeyError {
     },
 }
 
-/// The key of `security.master_key`, else of `security.master_key_file`, else a new one, which
-/// is written there with mode 0600.
-pub fn load_or_create(security: &Security, rng: &dyn Rng) -> Result<LoadedKey, MasterKeyError> {
+/// The key of `security.master_key`, else of `security.master_key_file`, else, where one may be
+/// made, a new one, which is written there with mode 0600.
+pub fn load_or_create(
+    security: &Security,
+    may_create: bool,
+    rng: &dyn Rng,
+) -> Result<LoadedKey, MasterKeyError> {
     if let Some(text) = &security.master_key {
         let key = MasterKey::parse(text.expose()).map_err(MasterKeyError::Setting)?;
         return Ok(LoadedKey { key, created: None });
@@ -62,6 +76,9 @@ pub fn load_or_create(security: &Security, rng: &dyn Rng) -> Result<LoadedKey, M
     let path = security.master_key_file.as_path();
     if let Some(key) = read(path)? {
         return Ok(LoadedKey { key, created: None });
+    }
+    if !may_create {
+        return Err(MasterKeyError::Missing { path: path.to_owned() });
     }
     let key = MasterKey::generate(rng);
     match create(path, &key) {
@@ -157,9 +174,9 @@ mod tests {
     fn the_file_is_made_once_and_then_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data/master.key");
-        let first = load_or_create(&security(path.clone()), &Sevens).unwrap();
+        let first = load_or_create(&security(path.clone()), true, &Sevens).unwrap();
         assert_eq!(first.created.as_ref(), Some(&path));
-        let second = load_or_create(&security(path.clone()), &Eights).unwrap();
+        let second = load_or_create(&security(path.clone()), true, &Eights).unwrap();
         assert_eq!(second.created, None);
         assert_eq!(second.key.id(), first.key.id());
         #[cfg(unix)]
@@ -175,7 +192,7 @@ mod tests {
         let path = folder.path().join("master.key");
         let hex = "ab".repeat(32);
         let security = Security { master_key: Some(SecretText::from(hex)), ..security(path.clone()) };
-        let loaded = load_or_create(&security, &Sevens).unwrap();
+        let loaded = load_or_create(&security, true, &Sevens).unwrap();
         assert_eq!(loaded.created, None);
         assert!(!path.exists());
     }
@@ -186,11 +203,11 @@ mod tests {
         for content in [&b""[..], b"not-a-key-but-confidential", &[0xff, 0xfe]] {
             let path = folder.path().join("master.key");
             fs::write(&path, content).unwrap();
-            let error = load_or_create(&security(path.clone()), &Sevens).unwrap_err().to_string();
+            let error = load_or_create(&security(path.clone()), true, &Sevens).unwrap_err().to_string();
             assert!(error.contains("master.key") && !error.contains("confidential"), "{error}");
             assert_eq!(fs::read(&path).unwrap(), content);
         }
-        let error = load_or_create(&security(folder.path().to_owned()), &Sevens).unwrap_err();
+        let error = load_or_create(&security(folder.path().to_owned()), true, &Sevens).unwrap_err();
         assert!(matches!(error, MasterKeyError::File { verb: "read", .. }), "{error}");
     }
 
@@ -200,6 +217,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         std::os::unix::fs::symlink(folder.path().join("gone"), &path).unwrap();
-        assert!(load_or_create(&security(path), &Sevens).is_err());
+        assert!(load_or_create(&security(path), true, &Sevens).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod problem;
 mod reader;
 mod sections;
 mod settings;
+mod shown;
 mod size;
 mod sources;
 

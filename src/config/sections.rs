@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tracing::Level;
 
+use super::shown::without_password;
 use crate::domain::allow::AllowRule;
 use crate::domain::secret::SecretText;
 
@@ -20,13 +21,25 @@ pub struct Server {
 /// Where everything is kept.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// `sqlite://…`
+    /// `sqlite://…` or `postgres://…`
     pub url: String,
     /// When a write counts as done.
     pub synchronous: Synchronous,
 }
 
-/// SQLite's `synchronous`.
+impl Database {
+    /// Whether other processes, on other machines, may work on it, too.
+    pub fn is_shared(&self) -> bool {
+        !self.url.starts_with("sqlite:")
+    }
+
+    /// The URL without its password.
+    pub fn shown_url(&self) -> String {
+        without_password(&self.url)
+    }
+}
+
+/// What a commit waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Synchronous {
     /// When the disk has it.

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tracing::Level;
+use url::Url;
 
 use super::problem::InvalidSettings;
 use super::reader::{Effective, Reader};
 use super::sections::{
     Cache, Database, Limits, Log, LogFormat, Network, Retention, Security, Server, Synchronous, Workers,
 };
+use super::shown::without_password;
 use super::size;
 use super::sources::Sources;
 use crate::domain::allow::AllowRule;
@@ -124,17 +126,21 @@ fn database(from: &mut Reader) -> Database {
 /// A refused URL is never quoted: it may hold a password.
 fn database_url(from: &mut Reader) -> String {
     const KEY: &str = "database.url";
+    const RULE: &str = "use sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE";
     let Some((url, _)) = from.peek(KEY) else {
-        return from.text(KEY, "use sqlite://FILE", |_| None, String::clone);
+        return from.text(KEY, RULE, |_| None, |url: &String| without_password(url));
     };
     let refusal = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        "PostgreSQL comes with a later version (not_supported_yet); use sqlite://data/dossier.db"
+        if Url::parse(&url).is_ok() {
+            return from.text(KEY, RULE, |text| Some(text.to_owned()), |url: &String| without_password(url));
+        }
+        "is not the URL of a PostgreSQL database; use postgres://USER:PASSWORD@HOST/DATABASE"
     } else if url.contains(":memory:") || url.contains("mode=memory") {
         "a database in memory would be lost at every restart; use sqlite://data/dossier.db"
     } else if url.strip_prefix("sqlite:").is_none_or(|rest| rest.trim_start_matches('/').is_empty()) {
         "is not the URL of an SQLite file; use sqlite://data/dossier.db"
     } else {
-        return from.text(KEY, "use sqlite://FILE", |text| Some(text.to_owned()), String::clone);
+        return from.text(KEY, RULE, |text| Some(text.to_owned()), |url: &String| without_password(url));
     };
     from.refuse(KEY, refusal);
     String::new()
@@ -321,8 +327,8 @@ mod tests {
             ("SERVER__LISTEN", "", "an IP address and a port"),
             ("SERVER__DRAIN_SECONDS", "3601", "from 0 to 3600"),
             ("SERVER__DRAIN_SECONDS", "-1", "from 0 to 3600"),
-            ("DATABASE__URL", "postgres://u:confidential@h/d", "not_supported_yet"),
-            ("DATABASE__URL", "postgresql://u:confidential@h/d", "sqlite://"),
+            ("DATABASE__URL", "postgres://u:confidential@h:port/d", "postgres://USER"),
+            ("DATABASE__URL", "mysql://u:confidential@h/d", "sqlite://"),
             ("DATABASE__URL", "mysql://u:confidential@h/d", "sqlite://"),
             ("DATABASE__URL", "sqlite::memory:", "memory"),
             ("DATABASE__URL", "sqlite://", "sqlite://data/dossier.db"),

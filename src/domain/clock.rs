@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
 use uuid::Uuid;
 
 /// An instant, in UTC, with milliseconds (what rows and answers can hold).
@@ -21,6 +21,10 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Completes when [`Clock::now`] has reached `at`.
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Adds so much to what it says from now on: the database that several processes share has
+    /// another time. A clock that a test moves stays as it is.
+    fn correct(&self, _by: TimeDelta) {}
 }
 
 /// Where random numbers come from.

@@ -267,6 +267,9 @@ fn what_to_do(failure: &Failure, follow: Follow) -> String {
         }
         (Follow::Over, C::Unsuccessful) => "Check the values in the case, then refresh the field.".to_owned(),
         (Follow::Over, C::InvalidResponse | C::ResponseTooLarge) => LATER.to_owned(),
+        (Follow::Over, C::ConnectionDisabled) => {
+            "Ask a builder to switch it on, then refresh the field.".to_owned()
+        }
         (Follow::Over, C::Cancelled) => "Refresh the field to run it again.".to_owned(),
         (Follow::Over, C::Internal) => {
             "Refresh the field; if it stays so, tell whoever runs Dossier.".to_owned()

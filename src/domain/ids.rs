@@ -50,6 +50,8 @@ id! {
     TokenId;
     /// A secret, over all of its versions.
     SecretId;
+    /// A connection, over all of its versions.
+    ConnectionId;
     /// One hold of a worker on a run; a new one at each claim, so that late results are refused.
     LeaseToken;
     /// A process that claims runs.
@@ -123,6 +125,8 @@ key! {
     FieldKey;
     /// Name of a secret in its workspace, e.g. `vies_token`.
     SecretName;
+    /// Name of a connection in its workspace, e.g. `vies`.
+    ConnectionKey;
     /// Name of a workspace, e.g. `default`.
     WorkspaceKey;
 }

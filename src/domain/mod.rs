@@ -54,6 +54,12 @@ pub mod mapping;
 /// What went wrong with a provider, in words.
 pub mod failure;
 
+/// Providers that are set up once.
+pub mod connection;
+
+/// Bulkheads of providers: may a call go now?
+pub mod lane;
+
 /// When a failed attempt is repeated.
 pub mod retry;
 

@@ -1,4 +1,4 @@
-//! The way to the provider and back: credentials on, the run sealed, one exchange, a verdict on
+//! The way to the provider and back: may it go, credentials on, the run sealed, one exchange, a verdict on
 //! its answer.
 //!
 //! What comes out is a success. It belongs to no field yet: every run that may share it maps it
@@ -7,7 +7,7 @@
 use super::context::{Engine, Stop, Trace};
 use super::prepare::Prepared;
 use super::render::Rendered;
-use super::{authorize, judge, seal, send};
+use super::{admit, authorize, judge, seal, send};
 use crate::domain::answer::Answer;
 use crate::domain::clock::Instant;
 use crate::domain::ids::RunId;
@@ -32,10 +32,15 @@ pub(super) async fn ask(
     request: Rendered,
     trace: &mut Trace,
 ) -> Result<Fetched, Stop> {
+    admit::admit(engine, run, trace).await?;
     let signed = authorize::authorize(prepared, request, trace)?;
     seal::keep(engine, run, prepared, trace).await?;
-    let received = send::send(engine, prepared, signed, trace).await?;
-    judge::judge(prepared, &received)?;
+    let received = send::send(engine, prepared, signed, trace)
+        .await
+        .inspect_err(|stop| admit::unanswered(stop, trace))?;
+    let judged = judge::judge(prepared, &received);
+    admit::answered(engine, &received, judged.is_ok(), trace);
+    judged?;
     let text = judge::excerpt(&received.answer);
     Ok(Fetched { answer: Answer { text, ..received.answer }, at: engine.clock.now(), by: run.id })
 }

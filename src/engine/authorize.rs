@@ -21,15 +21,15 @@ pub(super) struct Signed {
     pub(super) redactor: Redactor,
 }
 
-/// Puts the credentials of the field on its request.
+/// Puts the credentials of the field, or else of its connection, on its request.
 pub(super) fn authorize(
     prepared: &Prepared,
     mut request: Rendered,
     trace: &mut Trace,
 ) -> Result<Signed, Stop> {
-    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let mut redactor = prepared.redactor.clone();
-    match &call.request.auth {
+    let auth = prepared.auth_for(&request.url);
+    match auth {
         Auth::Inherited | Auth::None => {}
         Auth::Bearer { token } => {
             set(&mut request, "Authorization", format!("Bearer {}", text(token, prepared)?));
@@ -64,9 +64,20 @@ fn set(request: &mut Rendered, name: &str, value: String) {
     request.headers.push((name.to_owned(), value));
 }
 
-/// A secret goes only to hosts that it lists.
+/// A secret goes to the provider of the connection, and else only to hosts that it lists. What only
+/// the connection uses is not on a request to another origin.
 fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
-    let refused = prepared.secrets.hosts.iter().find(|(_, hosts)| !allows(hosts, &request.url));
+    let connection = prepared.connection_for(&request.url);
+    if connection.is_some_and(|connection| connection.base_url.is_some()) {
+        return Ok(());
+    }
+    let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
+    let used = prepared
+        .secrets
+        .hosts
+        .iter()
+        .filter(|(name, _)| connection.is_some() || call.secrets.contains(name.as_str()));
+    let refused = used.into_iter().find(|(_, hosts)| !allows(hosts, &request.url));
     match refused {
         None => Ok(()),
         Some((name, _)) => {

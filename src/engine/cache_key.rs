@@ -62,16 +62,23 @@ pub(super) fn of(
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let mut parts = Parts(hmac::Context::with_key(secret));
     parts.add(workspace.0);
-    // Connections: key and version of the field's connection follow here.
+    add_connection(&mut parts, prepared);
     parts.add(epoch.to_be_bytes());
     add_rules(&mut parts, call);
-    add_auth(&mut parts, &call.request.auth, prepared)?;
+    add_auth(&mut parts, prepared.auth_for(&request.url), prepared)?;
     add_secrets(&mut parts, prepared);
     parts.add(request.method.as_str());
     parts.add(request.url.as_str());
     add_headers(&mut parts, request);
     parts.add_list(request.body.iter());
     Ok(parts.finish())
+}
+
+/// Which connection, in which version.
+fn add_connection(parts: &mut Parts, prepared: &Prepared) {
+    let plan = prepared.plan_of_connection();
+    parts.add_list(plan.iter().map(|plan| plan.id().0));
+    parts.add_list(plan.iter().map(|plan| plan.version().to_be_bytes()));
 }
 
 /// What counts as a success, and what is told of a failure: a shared call is judged once.

@@ -125,12 +125,12 @@ async fn key(
     prepared: &Prepared,
     request: &Rendered,
 ) -> Result<CacheKey, Stop> {
-    // A field's connection is a scope too, once fields have one.
-    let scopes = [
+    let mut scopes = vec![
         PurgeScope::Workspace,
         PurgeScope::CaseType(run.case_type_id),
         PurgeScope::Field(run.case_type_id, run.field.clone()),
     ];
+    scopes.extend(prepared.plan_of_connection().map(|plan| PurgeScope::Connection(plan.id())));
     let epoch = engine.store.read().await?.purge_epoch(run.workspace, &scopes).await?;
     cache_key::of(engine.cache.secret(), run.workspace, epoch, prepared, request)
 }

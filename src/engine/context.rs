@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::answer_cache::AnswerCache;
-use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
+use crate::domain::lane::{LaneOutcome, Quota, Refused};
 use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::service::{Plans, Secrets, ServiceError, Services};
+use crate::service::{ConnectionPlan, ConnectionPlans, Plans, Secrets, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// Limits of the engine.
@@ -31,6 +32,8 @@ pub struct Engine {
     pub store: Store,
     /// Compiled case types.
     pub plans: Plans,
+    /// Compiled connections.
+    pub connections: ConnectionPlans,
     /// Credentials.
     pub secrets: Secrets,
     /// The way out.
@@ -61,12 +64,14 @@ impl Engine {
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
-        let Services { store, plans, secrets, metrics, clock, .. } = services.clone();
+        let Services { store, plans, connection_plans: connections, secrets, metrics, clock, .. } =
+            services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {
             store,
             plans,
+            connections,
             secrets,
             outbound,
             metrics,
@@ -101,6 +106,8 @@ pub(super) enum Stop {
     Skipped(Reason, Vec<String>),
     /// It is not wanted any more.
     Cancelled(Reason),
+    /// Its lane lets no call go now.
+    Refused(Refused),
     /// A newer run takes its place: this one, or else the one that waits.
     Superseded(Option<Box<NewRun>>),
     /// The call was ended before its answer came, and not by the provider: most often because this
@@ -125,9 +132,11 @@ impl<E: Into<EngineError>> From<E> for Stop {
 }
 
 /// What the history keeps of the exchange, redacted, as far as it came.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Trace {
-    /// Names the provider in sentences: its host.
+    /// Over which connection the run goes.
+    pub(super) connection: Option<ConnectionPlan>,
+    /// Names the provider in sentences: its connection, else its host.
     pub(super) provider: Option<String>,
     /// What was sent.
     pub(super) request: Option<SentRequest>,
@@ -143,6 +152,12 @@ pub(super) struct Trace {
     pub(super) followed: bool,
     /// The run that fetched the answer, when it was not this one.
     pub(super) cached_from: Option<RunId>,
+    /// The lane's permit that it holds, by when it was granted.
+    pub(super) permit: Option<Instant>,
+    /// What the exchange says about the lane; none: there was none.
+    pub(super) lane: Option<LaneOutcome>,
+    /// What the provider says is left.
+    pub(super) quota: Option<Quota>,
 }
 
 impl Trace {

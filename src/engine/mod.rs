@@ -34,22 +34,28 @@ mod cached;
 mod answer_cache;
 mod cache_key;
 
-/// 7. To the provider and back, in the three steps that follow.
+/// 7. To the provider and back, in the four steps that follow.
 mod ask;
 
-/// 8. Credentials onto the request.
+/// 8. May the call go now? What its lane says.
+mod admit;
+
+/// 9. Credentials onto the request.
 mod authorize;
 
-/// 9. One exchange; what went wrong with it, as a failure.
+/// 10. One exchange; what went wrong with it, as a failure.
 mod send;
 
-/// 10. Is the answer a success?
+/// 11. Is the answer a success?
 mod judge;
 
-/// 11. The answer into values.
+/// 12. The answer into values.
 mod map;
 
-/// 12. One commit: data, provenance, state, run, attempt.
+/// 13. What becomes of the run.
+mod verdict;
+
+/// 14. One commit: data, provenance, state, run, attempt.
 mod record;
 
 pub use context::{Engine, EngineSettings};

@@ -8,13 +8,19 @@ use crate::store::{CaseEffect, ClaimedRun};
 
 /// One attempt of one run.
 pub(super) async fn attempt(engine: &Engine, run: ClaimedRun) -> Result<(), EngineError> {
-    let mut trace = Trace::default();
+    let mut trace = Trace { permit: run.permit, ..Trace::default() };
     let outcome = call(engine, &run, &mut trace).await;
-    record::record(engine, run, trace, outcome).await
+    let answered = trace.connection.clone().filter(|_| outcome.is_ok());
+    record::record(engine, run, trace, outcome).await?;
+    if let Some(connection) = answered {
+        engine.connections.proved(&connection).await;
+    }
+    Ok(())
 }
 
 async fn call(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<CaseEffect, Stop> {
     let mut prepared = prepare::prepare(engine, run).await?;
+    trace.connection = prepared.plan_of_connection();
     let request = seal::render(engine, run, &mut prepared, trace).await?;
     let prepared = Arc::new(prepared);
     let fetched = cached::answer(engine, run, &prepared, request, trace).await?;

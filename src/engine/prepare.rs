@@ -1,13 +1,16 @@
-//! What an attempt needs before its first template: the plan of its version, its secrets, and
-//! the roots that its templates read.
+//! What an attempt needs before its first template: the plan of its version, its connection as it
+//! is now, its secrets, and the roots that its templates read.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::context::{Engine, Stop};
 use crate::domain::api_call::ApiCall;
+use crate::domain::auth::Auth;
 use crate::domain::clock::rfc3339;
+use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
 use crate::domain::ids::FieldKey;
@@ -16,10 +19,10 @@ use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
-use crate::service::{OpenFailed, Opened, Plan};
+use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
-/// Milliseconds for one attempt when the field names none.
+/// Milliseconds for one attempt when neither the field nor its connection names any.
 const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// Everything that an attempt reads.
@@ -28,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) plan: Arc<Plan>,
     /// Key of the field.
     field: String,
+    /// The field's connection as it is now.
+    connection: Option<ConnectionPlan>,
     /// The roots.
     pub(super) scope: Scope,
     /// The case's data, output variables included.
@@ -54,6 +59,37 @@ impl Prepared {
         self.plan.case_type.field(&self.field).and_then(|field| field.api_call())
     }
 
+    /// The connection, ready to use.
+    pub(super) fn plan_of_connection(&self) -> Option<ConnectionPlan> {
+        self.connection.clone()
+    }
+
+    /// The field's connection, whatever the URL.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref().map(ConnectionPlan::connection)
+    }
+
+    /// The connection, when a request of this URL stays with its provider: to another origin
+    /// neither headers nor credentials of it go along.
+    pub(super) fn connection_for(&self, url: &Url) -> Option<&Connection> {
+        self.connection().filter(|connection| connection.reaches(url))
+    }
+
+    /// How a request of this URL proves who it is: as the field says, else as its connection does.
+    pub(super) fn auth_for(&self, url: &Url) -> &Auth {
+        match self.call().map(|call| &call.request.auth) {
+            None => &Auth::None,
+            Some(Auth::Inherited) => self.connection_for(url).map_or(&Auth::None, |it| &it.auth),
+            Some(own) => own,
+        }
+    }
+
+    /// Whether the request may differ from attempt to attempt by what it reads outside `auth`.
+    pub(super) fn varies(&self) -> bool {
+        self.call().is_some_and(|call| call.request.varies)
+            || self.connection().is_some_and(|connection| !connection.header_secrets.is_empty())
+    }
+
     /// Seconds for which an answer may be kept and shared; 0: not at all.
     pub(super) fn cache_seconds(&self) -> u64 {
         self.call().map_or(0, |call| call.cache_duration)
@@ -61,7 +97,8 @@ impl Prepared {
 
     /// Milliseconds for one attempt.
     pub(super) fn timeout_ms(&self) -> u64 {
-        self.call().and_then(|call| call.timeout_ms).unwrap_or(DEFAULT_TIMEOUT_MS)
+        let inherited = || self.connection().and_then(|connection| connection.timeout_ms);
+        self.call().and_then(|call| call.timeout_ms).or_else(inherited).unwrap_or(DEFAULT_TIMEOUT_MS)
     }
 }
 
@@ -83,18 +120,53 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     if !call.enabled && run.attempt == 1 {
         return Err(Stop::Cancelled(Reason::Disabled));
     }
-    let secrets = open(engine, run, call).await?;
-    let redactor = redactor(&plan, &run.field, &secrets);
+    let connection = connection(engine, run, call).await?;
+    let secrets = open(engine, run, call, connection.as_ref()).await?;
+    let redactor = redactor(&plan, &run.field, connection.as_ref(), &secrets);
     let outputs = outputs(engine, run, call, &plan).await?;
     let data = data(&run.case, &outputs);
     let scope = scope(run, &plan, &data, &outputs, &secrets);
     let idempotency_key = run.idempotency_key.clone();
     let overrides = if run.overwrite { Overrides::default() } else { run.case.overrides.clone() };
-    Ok(Prepared { plan, field, scope, data, secrets, redactor, overrides, idempotency_key })
+    Ok(Prepared { plan, field, connection, scope, data, secrets, redactor, overrides, idempotency_key })
 }
 
-async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opened, Stop> {
-    engine.secrets.open(run.workspace, &call.secrets).await.map_err(|failed| match failed {
+/// The field's connection as it is now.
+async fn connection(
+    engine: &Engine,
+    run: &ClaimedRun,
+    call: &ApiCall,
+) -> Result<Option<ConnectionPlan>, Stop> {
+    let Some(key) = &call.connection else { return Ok(None) };
+    let found = engine.connections.current(run.workspace, key).await?;
+    let Some((plan, _)) = found else {
+        let detail =
+            format!("the connection `{key}` does not exist any more: set it with PUT /v1/connections/{key}");
+        return Err(Failure::new(FailureCode::ConnectionDisabled, detail).into());
+    };
+    if call.request.url.is_relative() && plan.connection().base_url.is_none() {
+        let detail =
+            format!("the connection `{key}` has no `base_url` that the url of the field could follow");
+        return Err(Failure::new(FailureCode::TemplateFailed, detail).into());
+    }
+    Ok(Some(plan))
+}
+
+/// The secrets of the field and those of its connection that the request can need.
+async fn open(
+    engine: &Engine,
+    run: &ClaimedRun,
+    call: &ApiCall,
+    connection: Option<&ConnectionPlan>,
+) -> Result<Opened, Stop> {
+    let mut names = call.secrets.clone();
+    if let Some(connection) = connection.map(ConnectionPlan::connection) {
+        names.extend(connection.header_secrets.iter().cloned());
+        if matches!(call.request.auth, Auth::Inherited) {
+            names.extend(connection.auth_secrets.iter().cloned());
+        }
+    }
+    engine.secrets.open(run.workspace, &names).await.map_err(|failed| match failed {
         OpenFailed::Missing(name) => {
             let detail = format!("the secret `{name}` does not exist: set it with PUT /v1/secrets/{name}");
             Failure::new(FailureCode::SecretMissing, detail).into()
@@ -104,9 +176,15 @@ async fn open(engine: &Engine, run: &ClaimedRun, call: &ApiCall) -> Result<Opene
     })
 }
 
-fn redactor(plan: &Plan, field: &FieldKey, secrets: &Opened) -> Redactor {
-    let literals = plan.credentials(field);
-    let known = secrets.labels().chain(literals.iter().map(|text| (Label::Hidden, text.expose())));
+fn redactor(
+    plan: &Plan,
+    field: &FieldKey,
+    connection: Option<&ConnectionPlan>,
+    secrets: &Opened,
+) -> Redactor {
+    let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
+    let literals = plan.credentials(field).iter().chain(typed);
+    let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
     Redactor::new(known)
 }
 

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admit;
 use super::context::{Engine, EngineError, Stop, Trace};
+use super::verdict::{cancelled, ending, failed, given_back, internal, refused_by_lane, superseded};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::retry::{self, Budget, Failed, Next};
-use crate::domain::run::{Attempt, NewRun, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
+use crate::domain::run::{Attempt, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
 use crate::service::ServiceError;
 use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
@@ -24,6 +25,7 @@ pub(super) async fn record(
 ) -> Result<(), EngineError> {
     let at = engine.clock.now();
     let cached_from = trace.cached_from;
+    let mut lane = admit::report(&run, &trace);
     let mut verdict = match outcome {
         Ok(effect) => Verdict::Ended(Ending { effect: Some(effect), ..ending(RunStatus::Succeeded) }),
         Err(Stop::Skipped(reason, missing)) => {
@@ -31,6 +33,7 @@ pub(super) async fn record(
         }
         Err(Stop::Cancelled(reason)) => cancelled(&run, reason, at),
         Err(Stop::Superseded(successor)) => superseded(&run, successor, at),
+        Err(Stop::Refused(refused)) => refused_by_lane(&run, &trace, refused, at),
         Err(Stop::Stopped) if trace.unknown => given_back(at),
         Err(Stop::Stopped) => Verdict::HandBack { due_at: at },
         Err(Stop::Lost) => {
@@ -42,17 +45,22 @@ pub(super) async fn record(
         Err(Stop::Ours(error)) => {
             tracing::warn!(run = %run.id, %error, "nothing was sent; the run is handed back");
             let due_at = at + engine.handed_back.again(run.id);
-            return commit(engine, closing(run, at, None, Verdict::HandBack { due_at })).await;
+            return commit(engine, Closing { lane, ..closing(run, at, None, Verdict::HandBack { due_at }) })
+                .await;
         }
     };
     engine.handed_back.forget(run.id);
-    let fingerprint = trace.fingerprint.clone();
+    if let Some(report) = &mut lane {
+        admit::pause(engine, &run, report, &verdict, at);
+    }
+    // A run that is not sent is not sealed.
+    let fingerprint = trace.fingerprint.clone().filter(|_| !matches!(verdict, Verdict::Park { .. }));
     if let Verdict::Ended(ending) = &mut verdict {
         ending.cached_from = cached_from;
     }
     count(engine, &trace, &verdict);
     let attempt = attempt(&run, trace, &verdict, at);
-    commit(engine, Closing { fingerprint, ..closing(run, at, attempt, verdict) }).await
+    commit(engine, Closing { fingerprint, lane, ..closing(run, at, attempt, verdict) }).await
 }
 
 /// The process stops and the attempt could not be ended in order: it stays with an unknown
@@ -61,18 +69,6 @@ pub(super) async fn give_back(engine: &Engine, run: &ClaimedRun) -> Result<(), E
     let at = engine.clock.now();
     let attempt = exchange(run, Trace::default(), Outcome::Unknown, at);
     commit(engine, closing(run.clone(), at, Some(attempt), given_back(at))).await
-}
-
-/// The run waits again under the same key and has used up no retry.
-const fn given_back(at: Instant) -> Verdict {
-    Verdict::Again {
-        due_at: at,
-        not_before: None,
-        waiting_for: WaitingFor::Worker,
-        free: true,
-        limited: false,
-        error: None,
-    }
 }
 
 /// A bug on the way: the run ends, so that nothing is stuck.
@@ -96,92 +92,19 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
         fingerprint: None,
         verdict,
         rules: None,
+        lane: None,
     }
-}
-
-const fn ending(status: RunStatus) -> Ending {
-    Ending {
-        status,
-        reason: None,
-        missing: Vec::new(),
-        error: None,
-        effect: None,
-        successor: None,
-        cached_from: None,
-    }
-}
-
-fn cancelled(run: &ClaimedRun, reason: Reason, at: Instant) -> Verdict {
-    let sentence = match reason {
-        Reason::Disabled => "The field was switched off before this run began.",
-        _ => "The field is no longer part of the case type.",
-    };
-    let error = Some(RunError::cancelled(sentence, run.attempt, at));
-    Verdict::Ended(Ending { reason: Some(reason), error, ..ending(RunStatus::Cancelled) })
-}
-
-fn superseded(run: &ClaimedRun, successor: Option<Box<NewRun>>, at: Instant) -> Verdict {
-    let error = Some(RunError::superseded(successor.is_some(), run.attempt, at));
-    let reason = Some(Reason::Superseded);
-    Verdict::Ended(Ending { reason, error, successor, ..ending(RunStatus::Cancelled) })
-}
-
-fn internal(run: &ClaimedRun, detail: &str, at: Instant) -> Verdict {
-    let failure = Failure::new(FailureCode::Internal, detail);
-    let error = Some(RunError::new(failure, "Dossier", run.attempt, at, Follow::Over));
-    Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) })
-}
-
-/// Another attempt later, or the end.
-fn failed(engine: &Engine, run: &ClaimedRun, trace: &Trace, failure: Failure, at: Instant) -> Verdict {
-    let is_limited = failure.retryable && failure.is_limited();
-    let limited = run.limited + u32::from(is_limited);
-    let used = run.attempt.saturating_sub(limited + run.lost);
-    let retries = run.attempts_max.saturating_sub(1 + run.limited + run.lost);
-    let seen = Failed { retryable: failure.retryable, limited: is_limited, asked: failure.asked };
-    let error =
-        |failure: Failure, follow| Some(RunError::new(failure, trace.provider(), run.attempt, at, follow));
-    match retry::next(seen, Budget { retries, used, limited }, engine.rng.fraction()) {
-        Next::Again(wait) => {
-            let due_at = at + wait;
-            Verdict::Again {
-                due_at,
-                not_before: failure.asked.map(|asked| at + asked),
-                waiting_for: if is_limited { WaitingFor::RateLimit } else { WaitingFor::Retry },
-                free: is_limited,
-                limited: is_limited,
-                error: error(failure, Follow::Retry(due_at)),
-            }
-        }
-        Next::Over => {
-            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
-        }
-        Next::TooLong(asked) => {
-            let failure = renamed(failure, is_limited);
-            let follow = Follow::NotBefore(at + asked);
-            Verdict::Ended(Ending { error: error(failure, follow), ..ending(RunStatus::Failed) })
-        }
-        Next::LimitedTooOften => {
-            let failure = renamed(failure, true);
-            Verdict::Ended(Ending { error: error(failure, Follow::Over), ..ending(RunStatus::Failed) })
-        }
-    }
-}
-
-fn renamed(failure: Failure, limited: bool) -> Failure {
-    if limited { Failure { code: FailureCode::RateLimited, ..failure } } else { failure }
 }
 
 /// What the metrics say of it. An attempt that sent nothing is no call.
 fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
-    // Connections come with a later step; until then every field is without one.
-    let connection = None;
+    let connection = trace.connection.as_ref().map(|plan| plan.connection().key.as_str());
     let Some(phases) = &trace.phases else { return };
     let (outcome, error) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None),
         Verdict::Ended(ending) => (Outcome::Failed, ending.error.as_ref()),
         Verdict::Again { error, .. } => (Outcome::Failed, error.as_ref()),
-        Verdict::HandBack { .. } => return,
+        Verdict::HandBack { .. } | Verdict::Park { .. } => return,
     };
     let outcome = if trace.unknown { Outcome::Unknown } else { outcome };
     let code = error.map(|error| error.code);
@@ -204,7 +127,7 @@ fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Op
         Verdict::Again { due_at, not_before, waiting_for, error, .. } => {
             (Outcome::Failed, error.clone(), Some(next_attempt(*due_at, *not_before, *waiting_for)))
         }
-        Verdict::HandBack { .. } => return None,
+        Verdict::HandBack { .. } | Verdict::Park { .. } => return None,
     };
     let outcome = if unknown { Outcome::Unknown } else { outcome };
     Some(Attempt { error, next, ..exchange(run, trace, outcome, at) })

@@ -9,6 +9,7 @@ use super::context::{Stop, Trace};
 use super::prepare::Prepared;
 use crate::domain::api_call::{BodyTemplate, Method};
 use crate::domain::auth::Auth;
+use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::run::Reason;
 use crate::domain::template::{RenderError, Scope, Template, text_of};
@@ -77,33 +78,52 @@ pub(super) fn render_with(prepared: &Prepared, scope: &Scope, trace: &mut Trace)
     }
     let request = &call.request;
     let mut missing = Missing::default();
-    let url = missing.keep(request.url.render(scope, None))?;
-    trace.provider = url.as_ref().map(provider);
+    let base = prepared.connection().and_then(|connection| connection.base_url.as_ref());
+    let url = missing.keep(request.url.render(scope, base))?;
+    let connection = match &url {
+        Some(url) => prepared.connection_for(url),
+        None => prepared.connection(),
+    };
+    trace.provider = connection.map(|it| it.name.clone()).or_else(|| url.as_ref().map(provider));
     let params = match &request.params {
         Some(params) => missing.keep(params.render_sparse(scope))?,
         None => None,
     };
-    let mut headers = Vec::with_capacity(request.headers.len() + 2);
-    for (name, template) in &request.headers {
+    let written = headers_of(connection, &request.headers);
+    let mut headers = Vec::with_capacity(written.len() + 2);
+    for (name, template) in &written {
         let value = missing.keep(template.render_header(scope))?;
-        headers.extend(value.map(|value| (name.clone(), value)));
+        headers.extend(value.map(|value| ((*name).clone(), value)));
     }
     let body = match &request.body {
         Some(body) => missing.keep(render_body(body, scope, &mut headers))?,
         None => None,
     };
-    for template in credentials(&request.auth) {
+    let auth = url.as_ref().map_or(&request.auth, |url| prepared.auth_for(url));
+    for template in credentials(auth) {
         missing.keep(template.render_header(scope))?;
     }
     let mut url = missing.none_in(url)?;
     if let Some(params) = &params {
         append_query(&mut url, params);
     }
-    let own_key = IDEMPOTENCY_KEYS.iter().any(|name| request.sets_header(name));
+    let own_key =
+        IDEMPOTENCY_KEYS.iter().any(|key| written.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)));
     if !request.method.is_safe() && !own_key {
         headers.push(("Idempotency-Key".to_owned(), prepared.idempotency_key.clone()));
     }
     Ok(Rendered { method: request.method, url, headers, body })
+}
+
+/// The headers of the connection, less those that the field sets itself, and the field's.
+fn headers_of<'t>(
+    connection: Option<&'t Connection>,
+    own: &'t [(String, Template)],
+) -> Vec<(&'t String, &'t Template)> {
+    let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let inherited = connection.into_iter().flat_map(|connection| &connection.headers);
+    let inherited = inherited.filter(|(name, _)| !is_own(name));
+    inherited.chain(own).map(|(name, template)| (name, template)).collect()
 }
 
 /// What `auth` reads; it is put on the request later, but misses its values with the rest.

@@ -81,7 +81,7 @@ async fn gives_way(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Re
 /// The request and its fingerprint.
 fn seen(run: &ClaimedRun, prepared: &Prepared, trace: &mut Trace) -> Result<(Rendered, Vec<u8>), Stop> {
     let request = render::render(prepared, trace)?;
-    let varies = prepared.call().is_some_and(|call| call.request.varies);
+    let varies = prepared.varies();
     let print = if varies { standing(run, prepared)? } else { fingerprint(&request, None) };
     Ok((request, print))
 }
@@ -159,11 +159,10 @@ async fn changed(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Stop
 async fn successor(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Result<NewRun, Stop> {
     let now = engine.clock.now();
     let plan = engine.plans.by_id_current(run.case_type_id).await?;
-    let current =
-        plan.as_ref().and_then(|plan| Some((plan.version, plan.case_type.field(run.field.as_str())?)));
-    let (version, call) = match current.and_then(|(version, field)| Some((version, field.api_call()?))) {
+    let current = plan.as_ref().and_then(|plan| Some((plan, plan.case_type.field(run.field.as_str())?)));
+    let (under, call) = match current.and_then(|(plan, field)| Some((plan.under(), field.api_call()?))) {
         Some(current) => current,
-        None => (run.case_type_version, prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?),
+        None => (prepared.plan.under(), prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?),
     };
     let why = Fired { trigger: run.trigger, priority: run.priority, by: format!("run:{}", run.id), at: now };
     Ok(NewRun {
@@ -175,7 +174,7 @@ async fn successor(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Re
         old: run.old.as_deref().cloned(),
         retry_of: run.retry_of,
         replaces: Some(run.id),
-        ..NewRun::new(RunId(engine.rng.uuid(now)), &run.case.case, version, &run.field, call, why)
+        ..NewRun::new(RunId(engine.rng.uuid(now)), &run.case.case, under, &run.field, call, why)
     })
 }
 

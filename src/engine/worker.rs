@@ -17,14 +17,16 @@ use tokio_util::task::TaskTracker;
 
 use super::context::Engine;
 use super::{pipeline, record};
+use crate::domain::clock::Instant;
 use crate::domain::ids::{LeaseToken, RunId};
-use crate::store::{Claim, ClaimedRun};
+use crate::store::{Claim, ClaimedRun, LanePlace};
 
 /// How long a hold lasts unless it is renewed.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often holds are renewed.
 const RENEW: Duration = Duration::from_secs(5);
-/// How often the queue is looked at without a wake-up.
+/// How often the queue is looked at without a wake-up, after something was found in it; later up to
+/// [`Store::longest_poll`](crate::store::Store::longest_poll).
 const POLL: Duration = Duration::from_millis(250);
 /// How long the runs of calls that were ended may take to be given back.
 const GIVING_BACK: Duration = Duration::from_secs(5);
@@ -51,6 +53,16 @@ impl Drop for Place {
         drop(self.permit.take());
         self.worker.freed.notify_one();
     }
+}
+
+/// What came of a claim.
+#[derive(Default)]
+struct Took {
+    runs: usize,
+    /// There may be more at once.
+    more: bool,
+    /// When a lane opens in which runs wait.
+    opens_at: Option<Instant>,
 }
 
 /// The working part of a process.
@@ -80,51 +92,77 @@ impl Worker {
     /// Claims and works until `stop`.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut queued = self.engine.store.signals().queued();
+        let (mut after, mut poll) = (None, POLL);
         while !stop.is_cancelled() {
             let seen = *queued.borrow_and_update();
-            let free = self.slots.available_permits().min(CLAIM);
+            let free = self.slots.available_permits();
+            let mut opens_at = None;
             if free > 0 {
-                let claimed = self.claim(free).await;
-                if claimed == free {
+                let claimed = self.claim(free, &mut after).await;
+                poll =
+                    if claimed.runs == 0 { (poll * 2).min(self.engine.store.longest_poll()) } else { POLL };
+                if claimed.more {
                     continue;
                 }
-                if claimed == 0 && self.slots.available_permits() == self.engine.settings.concurrency {
+                opens_at = claimed.opens_at;
+                if claimed.runs == 0 && self.slots.available_permits() == self.engine.settings.concurrency {
                     self.idle.send_replace(seen);
                 }
             }
-            let poll = self.engine.clock.sleep_until(self.engine.clock.now() + POLL);
+            let next = self.engine.clock.now() + poll;
+            let at_last = self.engine.clock.sleep_until(opens_at.map_or(next, |opens| next.min(opens)));
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = queued.changed(), if free > 0 => {}
                 () = self.freed.notified() => {}
-                () = poll => {}
+                () = at_last => {}
             }
         }
     }
 
-    /// Claims up to `limit` runs and sets them to work; answers how many.
-    async fn claim(self: &Arc<Self>, limit: usize) -> usize {
+    /// Claims due runs, from behind the lane `after` on, and sets them to work.
+    async fn claim(self: &Arc<Self>, free: usize, after: &mut Option<LanePlace>) -> Took {
         let now = self.engine.clock.now();
         let claim = Claim {
             worker: self.engine.worker,
-            token: LeaseToken(self.engine.rng.uuid(now)),
+            token: self.token(),
             now,
             until: now + LEASE,
-            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            limit: u32::try_from(free.min(CLAIM)).unwrap_or(u32::MAX),
+            free: u32::try_from(free).unwrap_or(u32::MAX),
+            held: self.held_by_lane(),
+            after: after.take(),
         };
         match self.engine.store.claim(claim).await {
-            Ok(runs) => {
-                let count = runs.len();
-                for run in runs {
+            Ok(claimed) => {
+                *after = claimed.after;
+                let took = Took { runs: claimed.runs.len(), more: claimed.more, opens_at: claimed.opens_at };
+                for run in claimed.runs {
                     self.begin(run).await;
                 }
-                count
+                took
             }
             Err(error) => {
                 tracing::warn!(%error, "no runs could be claimed");
-                0
+                Took::default()
             }
         }
+    }
+
+    /// Random alone: nobody sorts tokens, and a worker draws many within one moment.
+    fn token(&self) -> LeaseToken {
+        let mut bytes = [0; 16];
+        self.engine.rng.fill(&mut bytes);
+        LeaseToken(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// How many runs of each lane are in this worker's hands.
+    fn held_by_lane(&self) -> HashMap<LanePlace, u32> {
+        let mut lanes = HashMap::new();
+        for (run, _) in self.held.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            *lanes.entry((run.workspace, run.lane.clone())).or_default() += 1;
+        }
+        lanes
     }
 
     async fn begin(self: &Arc<Self>, run: ClaimedRun) {
@@ -223,9 +261,18 @@ impl Worker {
         for (_, (_, task)) in &rest {
             task.abort();
         }
-        for (id, (run, _)) in rest {
-            if let Err(error) = record::give_back(&self.engine, &run).await {
-                tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
+        let give_back = async {
+            for (id, (run, _)) in &rest {
+                if let Err(error) = record::give_back(&self.engine, run).await {
+                    tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
+                }
+            }
+        };
+        // While the database is away this would last for ever.
+        tokio::select! {
+            () = give_back => {}
+            () = clock.sleep_until(clock.now() + GIVING_BACK) => {
+                tracing::warn!("not all runs could be given back; their leases end by themselves");
             }
         }
     }

@@ -68,6 +68,11 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Circuit {
+    pub(super) connection: Connection,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Cache {
     pub(super) outcome: &'static str,
 }

@@ -5,6 +5,7 @@
 //! read when somebody asks; the rest is this process's own, since its start.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{self, CacheOutcome};
 use crate::domain::failure::FailureCode;
+use crate::domain::lane::CircuitState;
 use crate::domain::run::{Outcome, Priority};
 
 /// Media type of [`Metrics::text`].
@@ -38,6 +40,15 @@ pub struct Waiting {
     pub depth: u64,
     /// For how long the oldest has been due.
     pub oldest: Duration,
+}
+
+/// How a circuit stands, as its series tells it.
+const fn circuit_number(state: CircuitState) -> i64 {
+    match state {
+        CircuitState::Closed => 0,
+        CircuitState::Open => 1,
+        CircuitState::HalfOpen => 2,
+    }
 }
 
 /// A request to us that was answered.
@@ -66,6 +77,7 @@ struct Series {
     cache: Family<labels::Cache, Counter>,
     queue_depth: Family<labels::Queue, Gauge>,
     queue_oldest: Gauge<f64, AtomicU64>,
+    circuits: Family<labels::Circuit, Gauge>,
     requests: Durations<labels::Request>,
 }
 
@@ -79,6 +91,7 @@ impl Default for Metrics {
             cache: Family::default(),
             queue_depth: Family::default(),
             queue_oldest: Gauge::default(),
+            circuits: Family::default(),
             requests: Family::new_with_constructor(histogram),
         };
         series.register();
@@ -106,6 +119,8 @@ impl Series {
         all.register("queue_depth", "Runs that are due and wait for a worker", self.queue_depth.clone());
         let help = "For how long the run that waits longest has been due";
         all.register_with_unit("queue_oldest", help, Unit::Seconds, self.queue_oldest.clone());
+        let help = "Circuits by connection: 0 closed, 1 open, 2 half-open (one probe may go)";
+        all.register("circuit_state", help, self.circuits.clone());
         let help = "How long requests to Dossier took";
         all.register_with_unit("http_server_request_duration", help, Unit::Seconds, self.requests.clone());
     }
@@ -161,6 +176,22 @@ impl Metrics {
         }
         let oldest = waiting.iter().map(|row| row.oldest).max().unwrap_or_default();
         self.0.queue_oldest.set(oldest.as_secs_f64());
+    }
+
+    /// The circuits as they are now, by connection; the worst of those that belong to none, or
+    /// that bear one name in several workspaces. `None` when nobody knows.
+    pub fn circuits(&self, circuits: Option<&[(Option<String>, CircuitState)]>) {
+        self.0.circuits.clear();
+        let Some(circuits) = circuits else { return };
+        let mut worst = BTreeMap::from([(None, CircuitState::Closed)]);
+        for (connection, state) in circuits {
+            let known = worst.entry(connection.as_deref()).or_insert(*state);
+            *known = (*known).max(*state);
+        }
+        for (connection, state) in worst {
+            let labels = labels::Circuit { connection: labels::connection(connection) };
+            self.0.circuits.get_or_create(&labels).set(circuit_number(state));
+        }
     }
 
     /// All series in the `OpenMetrics` text format.
@@ -220,6 +251,29 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn the_worst_circuit_of_a_name_is_shown() {
+        let metrics = Metrics::default();
+        let vies = || Some("vies".to_owned());
+        let (open, half, closed) = (CircuitState::Open, CircuitState::HalfOpen, CircuitState::Closed);
+        metrics.circuits(Some(&[
+            (vies(), closed),
+            (vies(), open),
+            (vies(), half),
+            (Some("b".to_owned()), half),
+        ]));
+        let text = metrics.text();
+        for line in [
+            "dossier_circuit_state{connection=\"none\"} 0",
+            "dossier_circuit_state{connection=\"vies\"} 1",
+            "dossier_circuit_state{connection=\"b\"} 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        metrics.circuits(None);
+        assert!(!metrics.text().contains("dossier_circuit_state{"));
     }
 
     #[test]

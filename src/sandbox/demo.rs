@@ -1,7 +1,8 @@
-//! The sample workspace of `dossier demo`: case types, a secret and cases that use the sandbox.
+//! The sample workspace of `dossier demo`: case types, a secret, a connection and cases that use the
+//! sandbox.
 //!
 //! The files below `config/demo` are compiled in; where the sandbox listens is put into them
-//! here, as `params.sandbox` of the case types and as the only host of the secret. What comes
+//! here, as `params.sandbox` of the case types, in the connection and as the only host of the secret. What comes
 //! out are bodies for the API, not yet checked by anybody.
 
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use super::data::DataError;
 pub struct Demo {
     /// For `PUT /v1/secrets/{name}`.
     pub secrets: Vec<DemoSecret>,
+    /// For `POST /v1/connections`.
+    pub connections: Vec<Value>,
     /// For `POST /v1/case-types`.
     pub case_types: Vec<Value>,
     /// For `POST /v1/cases`.
@@ -49,6 +52,8 @@ impl Demo {
         for host in secrets.iter_mut().flat_map(|secret| &mut secret.hosts) {
             *host = host.replace("{sandbox}", &sandbox.to_string());
         }
+        let connections = include_str!("../../config/demo/connections.json");
+        let connections = serde_json::from_str(&connections.replace("{sandbox}", &sandbox.to_string()))?;
         let mut case_types: Vec<Value> = vec![
             serde_json::from_str(include_str!("../../config/demo/company_onboarding.json"))?,
             serde_json::from_str(include_str!("../../config/demo/loan_application.json"))?,
@@ -57,7 +62,7 @@ impl Demo {
             case_type["params"]["sandbox"] = format!("http://{sandbox}").into();
         }
         let cases = serde_json::from_str(include_str!("../../config/demo/cases.json"))?;
-        Ok(Self { secrets, case_types, cases })
+        Ok(Self { secrets, connections, case_types, cases })
     }
 }
 
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!(demo.secrets.len(), 1);
         assert_eq!(demo.secrets[0].value, CREDIT_TOKEN);
         assert_eq!(demo.secrets[0].hosts, ["127.0.0.1:4711"]);
+        assert_eq!(demo.connections[0]["base_url"], "http://127.0.0.1:4711/credit");
     }
 
     #[test]

@@ -32,11 +32,34 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
+    /// Gives back what a process left that is gone for certain: call it only where no other one
+    /// lives, and before this one claims.
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        let released = self.release(true).await?;
+        if released > 0 {
+            tracing::warn!(released, "runs of a process that is gone are queued again");
+        }
+        Ok(())
+    }
+
+    /// Gives back runs of workers that are gone, some at a time; `all`: without looking at leases.
+    async fn release(&self, all: bool) -> Result<u64, StoreError> {
+        let (held, now) = (self.worker.holds(), self.clock.now());
+        let mut released = 0;
+        loop {
+            let held = held.clone();
+            let some =
+                self.store.write(move |tx| Box::pin(async move { tx.release_lost(&held, now, all).await }));
+            match some.await? {
+                0 => return Ok(released),
+                some => released += some,
+            }
+        }
+    }
+
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let (held, now) = (self.worker.holds(), self.clock.now());
-        let released =
-            self.store.write(move |tx| Box::pin(async move { tx.release_lost(&held, now).await })).await?;
+        let (now, released) = (self.clock.now(), self.release(false).await?);
         if released > 0 {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }

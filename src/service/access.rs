@@ -19,7 +19,7 @@ use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
 use crate::domain::once::{Kept, Once};
 use crate::domain::secret::SecretText;
 use crate::domain::token::{self, Role, TokenHash};
-use crate::store::{NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
+use crate::store::{Edited, NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
 
 /// How long what was read of another replica's making counts.
 pub const REMEMBERED: Duration = Duration::from_secs(5);
@@ -202,6 +202,7 @@ impl Access {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold(Edited::Access).await?;
                     let first = tx.count_tokens().await? == 0;
                     if first {
                         tx.insert_token(&new).await?;
@@ -250,6 +251,7 @@ fn unless_taken(error: StoreError, taken: String) -> ServiceError {
 }
 
 async fn find_or_insert(tx: &Tx, row: WorkspaceRow) -> Result<WorkspaceId, ServiceError> {
+    tx.hold(Edited::Access).await?;
     if let Some(found) = tx.find_workspace(&row.key).await? {
         return Ok(found.id);
     }
@@ -258,6 +260,7 @@ async fn find_or_insert(tx: &Tx, row: WorkspaceRow) -> Result<WorkspaceId, Servi
 }
 
 async fn configure(tx: &Tx, workspace: WorkspaceId, new: Option<NewToken>) -> Result<(), ServiceError> {
+    tx.hold(Edited::Access).await?;
     let found = match &new {
         Some(new) => tx.find_token_by_hash(&new.hash).await?,
         None => None,

@@ -42,9 +42,14 @@ impl CachedAnswers {
             let detail = "`field` needs `case_type` beside it: keys of fields are unique in their case type.";
             return Err(ServiceError::BadQuery(detail.to_owned()));
         }
-        // There are no connections yet, so none has this key.
-        if purge.connection.is_some() {
-            return Err(ServiceError::NotFound("connection"));
+        if let Some(connection) = &purge.connection {
+            if purge.case_type.is_some() {
+                let detail = "`connection` stands alone: leave `case_type` and `field` out, or leave it out.";
+                return Err(ServiceError::BadQuery(detail.to_owned()));
+            }
+            let key = connection.parse().map_err(|_| ServiceError::NotFound("connection"))?;
+            let now = self.store.read().await?.connection_now(actor.workspace, &key).await?;
+            return now.map(|now| PurgeScope::Connection(now.id)).ok_or(ServiceError::NotFound("connection"));
         }
         let Some(key) = purge.case_type else { return Ok(PurgeScope::Workspace) };
         let plan = self.plans.current(actor.workspace, &key).await?;

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ServiceError;
+use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, FieldKey};
+use crate::domain::ids::{CaseId, ConnectionKey, FieldKey};
 use crate::domain::run::Reason;
 use crate::domain::watch::{Sight, WatchRoot};
 use crate::store::{CaseTypeRow, Tx};
@@ -31,6 +32,8 @@ struct Before {
     kind: String,
     enabled: Option<bool>,
     retry: Option<u32>,
+    #[serde(default)]
+    api_config: Value,
 }
 
 /// What differs for runs that wait.
@@ -40,6 +43,10 @@ struct Edit {
     disabled: Vec<FieldKey>,
     /// Retries by field, where they differ.
     retries: Vec<(FieldKey, u32)>,
+    /// Fields that may call somebody else now.
+    moved: Vec<FieldKey>,
+    /// The params are others; credentials may be among them, those of a connection too.
+    params: bool,
 }
 
 impl Edit {
@@ -47,8 +54,13 @@ impl Edit {
         let mut edit = Self::default();
         let fields = before["fields"].as_array().into_iter().flatten();
         let fields = fields.filter_map(|field| Before::deserialize(field).ok());
+        edit.params = before["params"].as_object().cloned().unwrap_or_default() != after.params;
         for old in fields.filter(|field| field.kind == "api_call") {
-            match after.field(old.key.as_str()).and_then(|field| field.api_call()) {
+            let new = after.field(old.key.as_str()).and_then(|field| field.api_call());
+            if new.is_some_and(|new| edit.params || has_moved(&old.api_config, new)) {
+                edit.moved.push(old.key.clone());
+            }
+            match new {
                 None => edit.removed.push(old.key),
                 Some(new) if !new.enabled && old.enabled != Some(false) => edit.disabled.push(old.key),
                 Some(new) if old.retry != Some(new.retry) => edit.retries.push((old.key, new.retry)),
@@ -57,6 +69,14 @@ impl Edit {
         }
         edit
     }
+}
+
+/// Whether what says where a field's calls go is another one now.
+fn has_moved(before: &Value, after: &ApiCall) -> bool {
+    let mut now = Map::new();
+    after.request.write(&mut now);
+    let connection = after.connection.as_ref().map(ConnectionKey::as_str);
+    before.get("url") != now.get("url") || before.get("connection").and_then(Value::as_str) != connection
 }
 
 /// Applies a new version to the runs that have not begun; answers the cases whose runs ended.
@@ -77,18 +97,34 @@ pub(super) async fn apply(
     for (field, retries) in &edit.retries {
         tx.grant_attempts(before.id, field, 1 + retries).await?;
     }
-    mark_params(tx, before, after).await?;
+    let workspace = tx.get_workspace(before.workspace).await?.map(|row| row.params).unwrap_or_default();
+    let params = Value::Object(workspace.clone().into_iter().chain(after.params.clone()).collect());
+    for field in &edit.moved {
+        let call = after.field(field.as_str()).and_then(|field| field.api_call());
+        if let Some(call) = call {
+            let lane = call.lane(&params, &before.key, field);
+            tx.move_unbegun(before.id, field, call.connection.as_ref(), &lane, now).await?;
+        }
+    }
+    for (field, call) in after.api_calls().filter(|(_, call)| edit.params || call.brings_credentials()) {
+        tx.end_hold(before.workspace, &call.lane(&params, &before.key, field), now).await?;
+    }
+    mark_params(tx, before, after, &workspace).await?;
     Ok(touched)
 }
 
 /// Marks data that was made from params which are now others. Nothing fires: every case of the
 /// type would.
-async fn mark_params(tx: &Tx, before: &CaseTypeRow, after: &CaseType) -> Result<(), ServiceError> {
+async fn mark_params(
+    tx: &Tx,
+    before: &CaseTypeRow,
+    after: &CaseType,
+    workspace: &Map<String, Value>,
+) -> Result<(), ServiceError> {
     let old = before.definition["params"].as_object().cloned().unwrap_or_default();
     if old == after.params {
         return Ok(());
     }
-    let workspace = tx.get_workspace(before.workspace).await?.map(|row| row.params).unwrap_or_default();
     let over = |params: &Map<String, Value>| {
         Value::Object(workspace.clone().into_iter().chain(params.clone()).collect())
     };

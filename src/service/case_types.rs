@@ -21,7 +21,7 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Edited, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +34,7 @@ pub struct CaseTypes {
 }
 
 /// A definition on its way in.
+#[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
     by: String,
@@ -107,6 +108,7 @@ impl CaseTypes {
     }
 
     async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        tx.hold(Edited::Definitions(save.workspace)).await?;
         let asked = save.once.clone();
         once::first(tx, asked.as_ref()).await?;
         let saved = self.write_first(tx, save).await?;
@@ -227,11 +229,17 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
 }
 
 /// What a definition may refer to.
-async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
+pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
     let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
     let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
     let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
-    Ok(Known { secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(), params })
+    let connections = tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await?;
+    let base = |row: &ConnectionRow| row.definition["base_url"].as_str().and_then(|url| url.parse().ok());
+    Ok(Known {
+        secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(),
+        connections: connections.iter().map(|row| (row.key.to_string(), base(row))).collect(),
+        params,
+    })
 }
 
 async fn remove(
@@ -240,6 +248,7 @@ async fn remove(
     key: &CaseTypeKey,
     expected: &Expected,
 ) -> Result<CaseTypeRow, ServiceError> {
+    tx.hold(Edited::Definitions(workspace)).await?;
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
     precondition::check_case_type(tx, Some(&row), expected).await?;
     let cases = tx.count_cases_of_type(row.id).await?;

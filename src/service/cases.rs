@@ -18,7 +18,7 @@ use super::precondition;
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
 use crate::domain::case_type::Origin;
-use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::data::DataPath;
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeKey, RunId};
@@ -117,7 +117,7 @@ impl Cases {
                     by: by.to_owned(),
                     at: case.created_at,
                 };
-                NewRun::new(RunId(self.rng.uuid(case.created_at)), case, plan.version, key, call, why)
+                NewRun::new(RunId(self.rng.uuid(case.created_at)), case, plan.under(), key, call, why)
             })
             .collect()
     }
@@ -235,61 +235,6 @@ impl Cases {
             .await?;
         self.store.signals().changed([id]);
         if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
-    }
-
-    /// Returns when all of these runs have ended, or at `until`.
-    pub async fn wait_for_runs(
-        &self,
-        actor: &Actor,
-        case: CaseId,
-        runs: &[RunId],
-        until: Instant,
-    ) -> Result<(), ServiceError> {
-        self.wait(case, until, async || {
-            let live = self.store.read().await?.live_runs(case).await?;
-            Ok(!live.iter().any(|run| runs.contains(&run.run_id)) || self.is_gone(actor, case).await?)
-        })
-        .await
-    }
-
-    /// Returns when no run of the case is queued or running, or at `until`.
-    pub async fn wait_until_settled(
-        &self,
-        actor: &Actor,
-        case: CaseId,
-        until: Instant,
-    ) -> Result<(), ServiceError> {
-        self.wait(case, until, async || {
-            let live = self.store.read().await?.live_runs(case).await?;
-            Ok(live.is_empty() || self.is_gone(actor, case).await?)
-        })
-        .await
-    }
-
-    async fn is_gone(&self, actor: &Actor, case: CaseId) -> Result<bool, ServiceError> {
-        Ok(self.store.read().await?.find_case(actor.workspace, case).await?.is_none())
-    }
-
-    /// Looks again after each change on the case.
-    async fn wait(
-        &self,
-        case: CaseId,
-        until: Instant,
-        done: impl AsyncFn() -> Result<bool, ServiceError>,
-    ) -> Result<(), ServiceError> {
-        let changes = self.store.signals().of_case(case);
-        loop {
-            let next = changes.notified();
-            tokio::pin!(next);
-            next.as_mut().enable();
-            if done().await? {
-                return Ok(());
-            }
-            tokio::select! {
-                () = next => {}
-                () = self.clock.sleep_until(until) => return Ok(()),
-            }
-        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::domain::watch::Sight;
 use crate::store::{CaseRow, CaseUpdate, CommitLimits, Tx};
 
 /// A merge patch on its way into a case.
+#[derive(Clone)]
 pub(super) struct Patch {
     pub(super) actor: Actor,
     pub(super) case: CaseId,
@@ -124,7 +125,7 @@ async fn fire(
         .map(|fired| {
             let why = Fired { trigger: fired.trigger, priority: Priority::Triggered, by: actor.by(), at };
             let id = RunId(cases.rng.uuid(at));
-            NewRun { old: fired.old, ..NewRun::new(id, case, plan.version, fired.field, fired.call, why) }
+            NewRun { old: fired.old, ..NewRun::new(id, case, plan.under(), fired.field, fired.call, why) }
         })
         .collect();
     tx.fire(&runs).await?;

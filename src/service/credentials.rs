@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use url::Url;
 
 use super::error::ServiceError;
 use super::vault::{Vault, place_of_credential};
@@ -19,7 +18,7 @@ use crate::domain::redact::Label;
 use crate::domain::sealing::Sealed;
 use crate::domain::secret::{HIDDEN, SecretText};
 
-const SEALED: &str = "$sealed";
+pub(super) const SEALED: &str = "$sealed";
 
 /// The case type whose credentials are meant.
 #[derive(Clone, Copy)]
@@ -163,14 +162,14 @@ fn auths(definition: &mut Value) -> impl Iterator<Item = (FieldKey, &mut Map<Str
 }
 
 /// Names of the members that hold a credential, or stand for one.
-fn members(auth: &Map<String, Value>) -> Vec<String> {
+pub(super) fn members(auth: &Map<String, Value>) -> Vec<String> {
     let literal = credential_members(&Value::Object(auth.clone()));
     let literal = |name: &str| literal.iter().any(|pointer| pointer.strip_prefix('/') == Some(name));
     let names = auth.iter().filter(|(name, value)| *value == HIDDEN || literal(name));
     names.map(|(name, _)| name.clone()).collect()
 }
 
-fn sealed_text(member: &Value) -> Option<&str> {
+pub(super) fn sealed_text(member: &Value) -> Option<&str> {
     member.get(SEALED)?.as_str()
 }
 
@@ -192,16 +191,18 @@ fn pointer(sent: &Value, field: &FieldKey, member: &str) -> String {
     format!("/fields/{index}/api_config/auth{config}/{member}")
 }
 
-/// Whether a field may call another scheme, host or port than before. Where params decide, any
-/// change of the url or the params counts as one.
+/// Whether a field may call another scheme, host or port than before: over another connection, too.
+/// Where params decide, any change of the url or the params counts as one.
 fn moved(before: &CaseType, now: &CaseType, field: &FieldKey) -> bool {
-    let url = |case_type: &'_ CaseType| -> Option<(Option<Url>, String)> {
-        let url = &case_type.field(field.as_str())?.api_call()?.request.url;
-        Some((url.literal_origin().cloned(), url.source().to_owned()))
+    let call = |case_type: &'_ CaseType| -> Option<_> {
+        let call = case_type.field(field.as_str())?.api_call()?;
+        let url = &call.request.url;
+        Some((call.connection.clone(), url.literal_origin().cloned(), url.source().to_owned()))
     };
-    match (url(before), url(now)) {
-        (Some((Some(old), _)), Some((Some(new), _))) => old.origin() != new.origin(),
-        (Some((None, old)), Some((None, new))) => old != new || before.params != now.params,
+    match (call(before), call(now)) {
+        (Some((old, ..)), Some((new, ..))) if old != new => true,
+        (Some((_, Some(old), _)), Some((_, Some(new), _))) => old.origin() != new.origin(),
+        (Some((_, None, old)), Some((_, None, new))) => old != new || before.params != now.params,
         _ => true,
     }
 }

@@ -94,6 +94,7 @@ impl Fields {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([case]).await?;
                     once::first(tx, once.as_ref()).await?;
                     if tx.find_case(workspace, case).await?.is_none() {
                         return Err(ServiceError::NotFound("case"));
@@ -128,7 +129,7 @@ impl Fields {
             input: request.input.clone().map(Value::Object),
             force: request.force,
             overwrite: request.overwrite,
-            ..NewRun::new(RunId(self.cases.rng.uuid(now)), case, plan.version, key, call, why)
+            ..NewRun::new(RunId(self.cases.rng.uuid(now)), case, plan.under(), key, call, why)
         }
     }
 }

@@ -33,6 +33,14 @@ mod secrets;
 /// Credentials that were typed into a field.
 mod credentials;
 
+/// Connections: used, saved, and what they mean for their lanes.
+mod connection_actions;
+mod connection_credentials;
+mod connection_health;
+mod connection_lanes;
+mod connection_plans;
+mod connections;
+
 /// Case types, compiled once per version.
 mod plans;
 
@@ -47,6 +55,7 @@ mod case_query;
 mod cases;
 mod change;
 mod views;
+mod waiting;
 
 /// Fields.
 mod fields;
@@ -79,6 +88,11 @@ pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
 pub use case_types::CaseTypes;
 pub use cases::Cases;
+pub use connection_actions::ConnectionAction;
+pub use connection_health::ConnectionHealth;
+pub use connection_lanes::LaneHealth;
+pub use connection_plans::{ConnectionPlan, ConnectionPlans};
+pub use connections::{ConnectionView, Connections};
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;

@@ -8,14 +8,15 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::access::REMEMBERED;
 use super::credentials::{self, Home};
 use super::error::ServiceError;
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known};
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, FieldKey, WorkspaceId, is_key};
+use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
+use crate::domain::run::Under;
 use crate::domain::secret::SecretText;
 use crate::store::{CaseTypeRow, Store, StoreError, Tx};
 
@@ -40,14 +41,33 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What runs are queued under.
+    pub fn under(&self) -> Under<'_> {
+        Under { version: self.version, params: &self.params }
+    }
+
     /// The credentials that were typed into a field, which nothing shown may hold.
     pub fn credentials(&self, field: &FieldKey) -> &[SecretText] {
         self.typed.get(field).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether credentials that were typed into a field go wherever this connection leads.
+    pub fn types_credentials_over(&self, connection: &ConnectionKey) -> bool {
+        self.case_type.api_calls().any(|(key, call)| {
+            call.connection.as_ref() == Some(connection)
+                && call.request.url.literal_origin().is_none()
+                && !self.credentials(key).is_empty()
+        })
+    }
+
     /// Names of the secrets that any of its fields uses.
     pub fn secrets(&self) -> BTreeSet<&str> {
         self.case_type.api_calls().flat_map(|(_, call)| &call.secrets).map(String::as_str).collect()
+    }
+
+    /// Keys of the connections that any of its fields names.
+    pub fn connections(&self) -> BTreeSet<&ConnectionKey> {
+        self.case_type.api_calls().filter_map(|(_, call)| call.connection.as_ref()).collect()
     }
 }
 
@@ -216,10 +236,12 @@ pub fn compile(
     let mut definition = row.definition.clone();
     let typed = credentials::open(&mut definition, home)?;
     // A version that was saved is compiled even when a secret of it is gone by now: the run
-    // then fails with `secret_missing`, instead of the whole case type.
-    let mut secrets = BTreeMap::new();
-    possible_secrets(&definition, &mut secrets);
-    let known = Known { secrets, params: Map::new() };
+    // then fails with `secret_missing`, instead of the whole case type. Likewise a connection.
+    let mut known = Known::default();
+    possible_secrets(&definition, &mut known.secrets);
+    let fields = definition["fields"].as_array().into_iter().flatten();
+    let named = fields.filter_map(|field| field["api_config"]["connection"].as_str());
+    known.connections = named.map(|key| (key.to_owned(), None)).collect();
     let parsed = CaseType::parse(&definition, &known).map_err(|problems| StoreError::Corrupt {
         table: "case_type_version",
         id: row.id.0,
@@ -229,7 +251,7 @@ pub fn compile(
 }
 
 /// Every word of every text that speaks of secrets.
-fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<String>>) {
+pub(super) fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<String>>) {
     match value {
         Value::String(text) if text.contains("secret") => {
             let all = text.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));

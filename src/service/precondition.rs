@@ -1,16 +1,20 @@
 //! Conditional changes: checked inside the transaction of the change, against the row as it is
 //! then. Who comes too late is told what has changed since.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use super::error::ServiceError;
 use crate::domain::case::{LeafChange, leaf_changes};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, WorkspaceId};
-use crate::store::{CaseTypeRow, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Tx};
 
 /// Paths that a sentence names; the list beside it has them all.
 const NAMED: usize = 10;
 
-/// Refuses a change of a case that is not as expected. Whether there is such a case at all is
+/// Holds a case, and refuses a change of it that is not as expected. Whether there is such a case at all is
 /// not decided here.
 pub(super) async fn check_case(
     tx: &Tx,
@@ -18,6 +22,7 @@ pub(super) async fn check_case(
     id: CaseId,
     expected: &Expected,
 ) -> Result<(), ServiceError> {
+    tx.hold_cases([id]).await?;
     if *expected == Expected::Anything {
         return Ok(());
     }
@@ -58,10 +63,31 @@ pub(super) async fn check_case_type(
     Err(mismatch("case type", row.version, since, changed))
 }
 
-fn changed_members(before: &CaseTypeRow, now: &CaseTypeRow) -> Vec<String> {
-    let (Some(old), Some(new)) = (before.definition.as_object(), now.definition.as_object()) else {
-        return Vec::new();
+/// Refuses a change of a connection that is not as expected, or not there although it should be.
+pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected) -> Result<(), ServiceError> {
+    let Some(row) = row else {
+        let detail = "there is no such connection any more: leave `If-Match` out to make it anew";
+        return match expected {
+            Expected::Anything => Ok(()),
+            _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
+        };
     };
+    if expected.allows(row.version) {
+        return Ok(());
+    }
+    let since = expected.newest_before(row.version);
+    let news = row.changes.iter().filter(|change| since.is_some_and(|since| change.version > since));
+    let changed: BTreeSet<&String> = news.flat_map(|change| &change.paths).collect();
+    Err(mismatch("connection", row.version, since, changed.into_iter().cloned().collect()))
+}
+
+fn changed_members(before: &CaseTypeRow, now: &CaseTypeRow) -> Vec<String> {
+    changed_paths(&before.definition, &now.definition)
+}
+
+/// Dotted paths in which two definitions differ, sorted.
+pub(super) fn changed_paths(before: &Value, now: &Value) -> Vec<String> {
+    let (Some(old), Some(new)) = (before.as_object(), now.as_object()) else { return Vec::new() };
     let changes = leaf_changes(old, new).into_iter();
     let mut paths: Vec<String> =
         changes.map(|(LeafChange::Set(path) | LeafChange::Removed(path))| path).collect();

@@ -19,6 +19,7 @@ pub struct PutSecret {
 }
 
 /// What was found good.
+#[derive(Clone)]
 pub(super) struct Checked {
     pub(super) value: SecretValue,
     pub(super) hosts: Vec<HostRule>,

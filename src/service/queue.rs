@@ -1,10 +1,11 @@
-//! The queue as the whole installation sees it, for the metrics.
+//! The queue and the circuits as the whole installation sees them, for the metrics.
 //!
-//! It is read when somebody asks and belongs to no workspace: it says how many runs wait, never
-//! whose they are.
+//! They are read when somebody asks and belong to no workspace: they say how many runs wait and
+//! which connections are down, never whose they are.
 
 use super::error::ServiceError;
 use super::services::Services;
+use crate::domain::lane::CircuitState;
 use crate::metrics::Waiting;
 
 impl Services {
@@ -17,5 +18,15 @@ impl Services {
             Waiting { priority, depth, oldest }
         });
         Ok(waiting.collect())
+    }
+
+    /// How the circuits stand that are known, by connection; of all workspaces.
+    pub async fn circuits(&self) -> Result<Vec<(Option<String>, CircuitState)>, ServiceError> {
+        let now = self.clock.now();
+        let lanes = self.store.read().await?.known_lanes().await?;
+        let circuits = lanes
+            .into_iter()
+            .map(|(key, lane)| (key.connection().map(str::to_owned), lane.circuit.state(now)));
+        Ok(circuits.collect())
     }
 }

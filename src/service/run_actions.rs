@@ -65,7 +65,7 @@ impl Runs {
             retry_of: Some(old.id),
             kept_key: kept.kept_key,
             input: old.input,
-            ..NewRun::new(id, case, plan.version, &old.field, call, why)
+            ..NewRun::new(id, case, plan.under(), &old.field, call, why)
         }
     }
 
@@ -76,6 +76,7 @@ impl Runs {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold_cases([case]).await?;
                     once::first(tx, repeat.as_ref()).await?;
                     if tx.find_case(workspace, case).await?.is_none() {
                         return Err(ServiceError::NotFound("case"));
@@ -101,6 +102,8 @@ impl Runs {
             .write(move |tx| {
                 Box::pin(async move {
                     once::first(tx, repeat.as_ref()).await?;
+                    let run = tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
+                    tx.hold_cases([run.case_id]).await?;
                     let run = tx.find_run(workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
                     if run.status.is_ended() {
                         let status = run.status.as_str();

@@ -2,7 +2,7 @@
 //!
 //! An opened value is remembered for up to 5 s, so one that was changed elsewhere (another
 //! replica, the command line) is used for that long; one that was changed here is forgotten at
-//! once. Who uses a secret is read from the current versions of the case types.
+//! once. Who uses a secret is read from the current versions of case types and connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
 use super::actor::Actor;
+use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
@@ -19,9 +20,10 @@ use super::put_secret::{Checked, PutSecret};
 use super::vault::{Vault, place_of_secret};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
+use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
 use crate::domain::secret::{HostRule, SecretText};
-use crate::store::{SecretInfo, SecretRow, Store, StoreError, Tx};
+use crate::store::{Edited, SecretInfo, SecretRow, Store, StoreError, Tx};
 
 const OPENED: u64 = 10_000;
 
@@ -70,14 +72,22 @@ pub struct Secrets {
     rng: SharedRng,
     vault: Vault,
     plans: Plans,
+    connections: ConnectionPlans,
     opened: Cache<(WorkspaceId, SecretName), Arc<OpenSecret>>,
 }
 
 impl Secrets {
     /// On this database.
-    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, plans: Plans) -> Self {
+    pub fn new(
+        store: Store,
+        clock: SharedClock,
+        rng: SharedRng,
+        vault: Vault,
+        plans: Plans,
+        connections: ConnectionPlans,
+    ) -> Self {
         let opened = Cache::builder().max_capacity(OPENED).time_to_live(REMEMBERED).build();
-        Self { store, clock, rng, vault, plans, opened }
+        Self { store, clock, rng, vault, plans, connections, opened }
     }
 
     /// The secrets of the workspace, by name.
@@ -94,13 +104,34 @@ impl Secrets {
         Ok(Page::new(infos, next, counted))
     }
 
-    /// By secret, the keys of the case types that use it.
+    /// By secret, the keys of the case types that use it, and of the connections, which are written
+    /// `connection:<key>`.
     pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
         let tx = self.store.read().await?;
-        users(&tx, &self.plans, actor.workspace).await
+        self.users_in(&tx, actor.workspace).await
     }
 
-    /// Keys of the case types that use this secret.
+    async fn users_in(
+        &self,
+        tx: &Tx,
+        workspace: WorkspaceId,
+    ) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
+        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for plan in self.plans.all_current_in(tx, workspace).await? {
+            for secret in plan.secrets() {
+                users.entry(secret.to_owned()).or_default().push(plan.key.to_string());
+            }
+        }
+        for plan in self.connections.all_in(tx, workspace).await? {
+            let connection = plan.connection();
+            for secret in connection.secrets() {
+                users.entry(secret.clone()).or_default().push(format!("connection:{}", connection.key));
+            }
+        }
+        Ok(users)
+    }
+
+    /// Who uses this secret.
     pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
         Ok(self.users(actor).await?.remove(name.as_str()).unwrap_or_default())
     }
@@ -140,6 +171,7 @@ impl Secrets {
         name: SecretName,
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
+        tx.hold(Edited::Definitions(workspace)).await?;
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
         let Checked { value, hosts } = secret;
@@ -156,19 +188,61 @@ impl Secrets {
         let id = old.as_ref().map_or_else(|| SecretId(self.rng.uuid(now)), |old| old.id);
         let row = SecretRow { id, info, sealed };
         tx.put_secret(workspace, &row).await?;
+        self.tell_lanes(tx, workspace, row.info.name.as_str()).await?;
         Ok((row.info, old.is_none()))
     }
 
-    /// Deletes a secret that no case type uses.
+    /// Lanes on hold for want of a good credential go on with the new one.
+    async fn tell_lanes(&self, tx: &Tx, workspace: WorkspaceId, secret: &str) -> Result<(), ServiceError> {
+        let mut lanes: BTreeSet<LaneKey> = BTreeSet::new();
+        for plan in self.connections.all_in(tx, workspace).await? {
+            let connection = plan.connection();
+            let uses = connection.secrets().any(|used| used == secret);
+            lanes.extend(uses.then(|| LaneKey::of_connection(connection.key.as_str())));
+        }
+        for plan in self.plans.all_current_in(tx, workspace).await? {
+            let calls = plan.case_type.api_calls().filter(|(_, call)| call.secrets.contains(secret));
+            lanes.extend(calls.map(|(field, call)| call.lane(&plan.params, &plan.case_type.key, field)));
+        }
+        for lane in lanes {
+            tx.end_hold(workspace, &lane, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a secret that nobody uses.
     pub async fn delete(&self, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
         let workspace = actor.workspace;
-        let (plans, wanted) = (self.plans.clone(), name.clone());
+        let (this, wanted) = (self.clone(), name.clone());
         let deleted = self
             .store
-            .write(move |tx| Box::pin(async move { remove(tx, &plans, workspace, &wanted).await }))
+            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &wanted).await }))
             .await;
         self.opened.invalidate(&(workspace, name.clone())).await;
         deleted
+    }
+
+    async fn remove(&self, tx: &Tx, workspace: WorkspaceId, name: &SecretName) -> Result<(), ServiceError> {
+        tx.hold(Edited::Definitions(workspace)).await?;
+        if tx.find_secret(workspace, name).await?.is_none() {
+            return Err(ServiceError::NotFound("secret"));
+        }
+        if let Some(users) = self.users_in(tx, workspace).await?.remove(name.as_str()) {
+            let detail =
+                format!("the secret `{name}` is used by {}; take it out there first", users.join(", "));
+            return Err(ServiceError::InUse { detail, users });
+        }
+        let users = users_under_way(tx, &self.plans, workspace, name).await?;
+        if !users.is_empty() {
+            let detail = format!(
+                "runs under way of {} keep an older version that uses the secret `{name}`: wait for their end or cancel \
+                 them first; a new value can be set at any time",
+                users.join(", ")
+            );
+            return Err(ServiceError::InUse { detail, users });
+        }
+        tx.delete_secret(workspace, name).await?;
+        Ok(())
     }
 
     /// Opens secrets for a request.
@@ -206,33 +280,6 @@ impl Secrets {
     }
 }
 
-async fn remove(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    name: &SecretName,
-) -> Result<(), ServiceError> {
-    if tx.find_secret(workspace, name).await?.is_none() {
-        return Err(ServiceError::NotFound("secret"));
-    }
-    if let Some(users) = users(tx, plans, workspace).await?.remove(name.as_str()) {
-        let detail =
-            format!("the secret `{name}` is used by {}; take it out of their fields first", users.join(", "));
-        return Err(ServiceError::InUse { detail, users });
-    }
-    let users = users_under_way(tx, plans, workspace, name).await?;
-    if !users.is_empty() {
-        let detail = format!(
-            "runs under way of {} keep an older version that uses the secret `{name}`: wait for their end or cancel \
-             them first; a new value can be set at any time",
-            users.join(", ")
-        );
-        return Err(ServiceError::InUse { detail, users });
-    }
-    tx.delete_secret(workspace, name).await?;
-    Ok(())
-}
-
 /// The case types of which a begun run keeps a version that uses the secret.
 async fn users_under_way(
     tx: &Tx,
@@ -248,19 +295,4 @@ async fn users_under_way(
         );
     }
     Ok(users.into_iter().collect())
-}
-
-/// The case types of a workspace by the secrets that they use.
-async fn users(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for plan in plans.all_current_in(tx, workspace).await? {
-        for secret in plan.secrets() {
-            users.entry(secret.to_owned()).or_default().push(plan.key.to_string());
-        }
-    }
-    Ok(users)
 }

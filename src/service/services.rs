@@ -1,9 +1,13 @@
 //! All use cases, as the doors get them.
 
+use std::sync::Arc;
+
 use super::access::Access;
 use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
+use super::connection_plans::ConnectionPlans;
+use super::connections::Connections;
 use super::fields::Fields;
 use super::once::Keys;
 use super::plans::Plans;
@@ -24,6 +28,10 @@ pub struct Services {
     pub secrets: Secrets,
     /// Case types.
     pub case_types: CaseTypes,
+    /// Connections.
+    pub connections: Arc<Connections>,
+    /// Compiled connections.
+    pub connection_plans: ConnectionPlans,
     /// Compiled case types.
     pub plans: Plans,
     /// Cases.
@@ -59,9 +67,22 @@ impl Services {
         };
         let schedules =
             Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
+        let compiled = ConnectionPlans::new(store.clone(), vault.clone());
+        let connections =
+            Connections::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone());
+        let secrets = Secrets::new(
+            store.clone(),
+            clock.clone(),
+            rng.clone(),
+            vault.clone(),
+            plans.clone(),
+            compiled.clone(),
+        );
         Self {
+            connections: Arc::new(connections),
+            connection_plans: compiled,
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
-            secrets: Secrets::new(store.clone(), clock.clone(), rng.clone(), vault.clone(), plans.clone()),
+            secrets,
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },

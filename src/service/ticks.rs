@@ -111,7 +111,7 @@ impl Schedules {
             tx.advance_tick(&tick, None, 0).await?;
             return Ok(Progress::Ended);
         };
-        let page = tx.page_of_tick(&tick, due(&tick, schedule)).await?;
+        let page = tx.hold_page(&tick, due(&tick, schedule)).await?;
         let now = self.clock.now();
         let followed = tx.fire(&self.runs(&tick, &page, plan, call, now)).await?;
         tx.touch_cases(&page.cases, now).await?;
@@ -133,7 +133,7 @@ impl Schedules {
                 Fired { trigger: Trigger::Scheduled, priority: Priority::Low, by: BY.to_owned(), at: now };
             let id = RunId(self.rng.uuid(now));
             let tick_of = Some((tick.schedule, tick.at));
-            NewRun { tick: tick_of, ..NewRun::new(id, case, plan.version, &tick.field, call, why) }
+            NewRun { tick: tick_of, ..NewRun::new(id, case, plan.under(), &tick.field, call, why) }
         };
         page.cases.iter().map(run).collect()
     }

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::connection_credentials;
 use super::credentials;
 use super::error::ServiceError;
 use crate::domain::clock::SharedRng;
-use crate::domain::ids::{CaseTypeKey, FieldKey, SecretName, WorkspaceId};
+use crate::domain::ids::{CaseTypeKey, ConnectionKey, FieldKey, SecretName, WorkspaceId};
 use crate::domain::redact::Label;
 use crate::domain::sealing::{self, MasterKey, Sealed};
 use crate::domain::secret::SecretText;
@@ -62,7 +63,15 @@ pub async fn master_keys_in_use(store: &Store) -> Result<BTreeSet<String>, Servi
     for mut definition in tx.definitions_with(credentials::SEALED_MARK).await? {
         ids.extend(credentials::key_ids(&mut definition));
     }
+    for definition in tx.connection_definitions_with(credentials::SEALED_MARK).await? {
+        ids.extend(connection_credentials::key_ids(&definition));
+    }
     Ok(ids)
+}
+
+/// The place of a credential that was typed into a connection.
+pub fn place_of_connection_credential(workspace: WorkspaceId, key: &ConnectionKey, member: &str) -> String {
+    sealing::place(&["connection", &workspace.to_string(), key.as_str(), member])
 }
 
 /// The place of a secret's value.

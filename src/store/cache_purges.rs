@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, list, sql, text, uuid};
-use crate::domain::ids::{CaseTypeId, FieldKey, WorkspaceId};
+use super::tx::Tx;
+use crate::domain::ids::{CaseTypeId, ConnectionId, FieldKey, WorkspaceId};
 
 /// What a purge names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum PurgeScope {
     CaseType(CaseTypeId),
     /// One field of a case type.
     Field(CaseTypeId, FieldKey),
+    /// The fields over a connection.
+    Connection(ConnectionId),
 }
 
 /// As it stands in rows.
@@ -28,6 +30,7 @@ impl fmt::Display for PurgeScope {
             Self::Workspace => f.write_str("workspace"),
             Self::CaseType(id) => write!(f, "type:{id}"),
             Self::Field(id, key) => write!(f, "field:{id}:{key}"),
+            Self::Connection(id) => write!(f, "connection:{id}"),
         }
     }
 }

@@ -7,17 +7,22 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
-use super::statement::{int, json, list, ms, sql, text, uuid};
+use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
+use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, RunId};
+use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, FieldKey, RunId};
+use crate::domain::lane::LaneKey;
 use crate::domain::run::Reason;
 
 /// Ends a run and takes it out of its worker's hands: `$1` is the reason, `$2` now, `$3` the error.
 const CANCELLED: &str = "status = 'cancelled', reason = $1, ended_at = $2, error = $3, \
      duration_ms = $2 - started_at, waiting_for = NULL, due_at = NULL, not_before = NULL, worker_id = NULL, \
-     lease_token = NULL, lease_until = NULL";
+     lease_token = NULL, lease_until = NULL, parked = FALSE, permit = FALSE";
+
+/// A run that has not begun. The first condition leads to the index of live runs.
+const UNBEGUN: &str = "status IN ('queued', 'running') AND status = 'queued' AND NOT begun";
 
 impl Tx {
     /// Ends the runs of these fields that have not begun, in all cases of a type: two statements
@@ -35,8 +40,13 @@ impl Tx {
         let names = || fields.iter().map(|field| text(field.as_str()));
         let unwanted = |first: usize| {
             let names = list(fields.len(), first + 1);
-            format!("status = 'queued' AND NOT begun AND case_type_id = ${first} AND field IN ({names})")
+            format!("{UNBEGUN} AND case_type_id = ${first} AND field IN ({names})")
         };
+        self.hold_cases_where(
+            &format!("id IN (SELECT case_id FROM run WHERE {})", unwanted(1)),
+            std::iter::once(uuid(case_type.0)).chain(names()).collect(),
+        )
+        .await?;
         let touched = format!(
             "UPDATE cases SET revision = revision + 1, updated_at = $1 \
              WHERE id IN (SELECT case_id FROM run WHERE {})",
@@ -70,7 +80,8 @@ impl Tx {
     /// with an unknown outcome, since the request may have left.
     pub async fn cancel_run(&self, case: CaseId, run: RunId, error: &RunError) -> Result<(), StoreError> {
         let attempt = "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
-             SELECT id, attempt, MAX(COALESCE(started_at, $1), COALESCE(lease_until - 15000, $1)), $1, 'unknown' \
+             SELECT id, attempt, CASE WHEN lease_until - 15000 > started_at THEN lease_until - 15000 \
+             ELSE COALESCE(started_at, $1) END, $1, 'unknown' \
              FROM run WHERE id = $2 AND status = 'running' ON CONFLICT DO NOTHING";
         let running = self.execute(sql(attempt, vec![ms(error.at), uuid(run.0)])).await? > 0;
         let statement =
@@ -84,6 +95,27 @@ impl Tx {
         Ok(())
     }
 
+    /// Moves the runs of a field that have not begun to another connection and lane, in all cases of
+    /// a type: where they waited for the old lane, they are due.
+    pub async fn move_unbegun(
+        &self,
+        case_type: CaseTypeId,
+        field: &FieldKey,
+        connection: Option<&ConnectionKey>,
+        lane: &LaneKey,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let statement = format!(
+            "UPDATE run SET lane = $1, connection = $2, due_at = CASE WHEN parked AND lane <> $1 THEN $3 ELSE due_at END, \
+             waiting_for = CASE WHEN parked AND lane <> $1 THEN 'worker' ELSE waiting_for END, \
+             parked = parked AND lane = $1 WHERE {UNBEGUN} AND case_type_id = $4 AND field = $5"
+        );
+        let connection = maybe_text(connection.map(ConnectionKey::as_str));
+        let values = vec![text(lane.as_str()), connection, ms(now), uuid(case_type.0), text(field.as_str())];
+        self.execute(sql(statement, values)).await?;
+        Ok(())
+    }
+
     /// Grants the runs of a field that have not begun so many attempts, in all cases of a type.
     pub async fn grant_attempts(
         &self,
@@ -91,8 +123,8 @@ impl Tx {
         field: &FieldKey,
         attempts_max: u32,
     ) -> Result<(), StoreError> {
-        let statement = "UPDATE run SET attempts_max = $1 \
-             WHERE status = 'queued' AND NOT begun AND case_type_id = $2 AND field = $3";
+        let statement =
+            format!("UPDATE run SET attempts_max = $1 WHERE {UNBEGUN} AND case_type_id = $2 AND field = $3");
         let values = vec![int(attempts_max), uuid(case_type.0), text(field.as_str())];
         self.execute(sql(statement, values)).await?;
         Ok(())

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::Case;
 use crate::domain::ids::{CaseId, WorkspaceId};
 

@@ -7,9 +7,10 @@
 use sea_orm::Value;
 
 use super::cases::{CASE_COLUMNS, CaseSnapshot, case_row};
-use super::database::Tx;
 use super::error::StoreError;
+use super::shown::WAITING_FOR;
 use super::statement::{int, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::CaseStatus;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, WorkspaceId};
@@ -150,7 +151,7 @@ impl Condition {
             }
             FieldWord::Queued(Some(waiting)) => {
                 let waiting = self.bind(text(waiting));
-                let waits = format!(" AND run.status = 'queued' AND run.waiting_for = {waiting}");
+                let waits = format!(" AND run.status = 'queued' AND {WAITING_FOR} = {waiting}");
                 // The begun run is what the field shows, not the one that waits behind it.
                 let (begun, behind) = (format!("{waits} AND run.begun"), live(" AND run.begun"));
                 format!(

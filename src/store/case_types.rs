@@ -6,10 +6,10 @@
 use sea_orm::QueryResult;
 use serde_json::Value;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
 

@@ -3,11 +3,12 @@
 use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
-use super::claims::case;
-use super::database::Tx;
+use super::claimed::case;
 use super::error::StoreError;
 use super::rows::Columns;
+use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
@@ -137,9 +138,11 @@ impl Tx {
     /// Runs of a case that wait or work, the begun one of a field first.
     pub async fn live_runs(&self, case: CaseId) -> Result<Vec<LiveRun>, StoreError> {
         // The bound on `field` holds for all; it leads to the index of live runs, past the history.
-        let statement = "SELECT id, field, status, begun, waiting_for, due_at, attempt, attempts_max, error, \
+        let statement = format!(
+            "SELECT id, field, status, begun, connection, {WAITING_FOR}, {DUE_AT}, attempt, attempts_max, error, \
              (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
-             WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id";
+             WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id"
+        );
         let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
         rows.iter().map(live_run).collect()
     }
@@ -191,6 +194,7 @@ impl Tx {
         id: CaseId,
         at: Instant,
     ) -> Result<bool, StoreError> {
+        self.hold_cases([id]).await?;
         let statement = "DELETE FROM cases WHERE id = $1 AND workspace_id = $2";
         if self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0)])).await? == 0 {
             return Ok(false);
@@ -249,6 +253,7 @@ fn live_run(row: &QueryResult) -> Result<LiveRun, StoreError> {
         field: columns.word(|text| text.parse().ok())?,
         running: columns.get::<String>()? == "running",
         begun: columns.get()?,
+        connection: columns.get()?,
         waiting_for: columns.maybe_word(WaitingFor::parse)?,
         due_at: columns.maybe_at()?,
         attempt: columns.count()?,

@@ -3,9 +3,9 @@
 use sea_orm::{QueryResult, Statement};
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{instant, int, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::run::Priority;
 
@@ -24,10 +24,10 @@ impl Tx {
     }
 
     /// How many runs of each priority are due at `now`, and since when the oldest is; of all
-    /// workspaces. The index of the due runs answers it, and no row is read.
+    /// workspaces. Those that wait for their lane are not due. The index of the due runs answers it, and no row is read.
     pub async fn due_runs(&self, now: Instant) -> Result<Vec<(Priority, u64, Instant)>, StoreError> {
         let text = "SELECT min(priority), count(*), min(due_at) FROM run \
-                    WHERE status = 'queued' AND due_at <= $1 GROUP BY priority";
+                    WHERE status = 'queued' AND NOT parked AND due_at <= $1 GROUP BY priority";
         let rows = self.all(sql(text, vec![ms(now)])).await?;
         rows.iter().map(due).collect()
     }
@@ -36,10 +36,11 @@ impl Tx {
 /// Rank, count and the earliest time.
 fn due(row: &QueryResult) -> Result<(Priority, u64, Instant), StoreError> {
     let (rank, count, since) =
-        (row.try_get_by_index(0)?, row.try_get_by_index::<i64>(1)?, row.try_get_by_index(2)?);
+        (row.try_get_by_index::<i64>(0)?, row.try_get_by_index::<i64>(1)?, row.try_get_by_index(2)?);
     // A group has no id.
     let corrupt = |reason| StoreError::Corrupt { table: "run", id: Uuid::nil(), reason };
-    let priority = Priority::from_rank(rank).ok_or_else(|| corrupt(format!("{rank} is no priority")))?;
+    let priority = i32::try_from(rank).ok().and_then(Priority::from_rank);
+    let priority = priority.ok_or_else(|| corrupt(format!("{rank} is no priority")))?;
     let since = instant(since).ok_or_else(|| corrupt(format!("{since} is no instant")))?;
     Ok((priority, count.unsigned_abs(), since))
 }

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::once;
 use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::case::{Case, Provenance};
 use crate::domain::once::{Kept, Once, Repeat};
 use crate::domain::run::NewRun;

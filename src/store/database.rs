@@ -1,30 +1,35 @@
 //! The open database: one writer, a small pool of readers.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use migrations::MigratorTrait;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, QueryResult,
-    Statement, TransactionTrait,
-};
+use sea_orm::DatabaseConnection;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::claims::{Claim, ClaimedRun};
+use super::admits::{Admit, Admitted};
+use super::claims::{Claim, Claimed};
 use super::close::{Closed, Closing, CommitLimits};
 use super::create::{CreateOutcome, NewCase};
+use super::crowd::Crowd;
+use super::desk::Desk;
+use super::dialect::{Dialect, Purpose};
 use super::error::StoreError;
 use super::seals::Seal;
 use super::signals::Signals;
+use super::statement::sql;
+use super::tx::Tx;
 use super::writer::{Command, Writer};
-use crate::domain::clock::SharedRng;
+use super::{listen, time};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 
 /// How the database is opened.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// `sqlite://path`.
+    /// `sqlite://path` or `postgres://user@host/database`.
     pub url: String,
     /// Whether a commit waits for the disk (`FULL`) or only for the operating system (`NORMAL`).
     pub wait_for_disk: bool,
@@ -34,28 +39,16 @@ pub struct StoreSettings {
 
 /// The open database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
+pub struct Store(Arc<Open>);
+
+struct Open {
     readers: DatabaseConnection,
+    dialect: Dialect,
     writer: Writer,
     signals: Arc<Signals>,
-}
-
-/// One transaction, for reading or writing.
-pub struct Tx(pub(super) DatabaseTransaction);
-
-impl Tx {
-    pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, StoreError> {
-        Ok(self.0.query_all_raw(statement).await?)
-    }
-
-    pub(super) async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, StoreError> {
-        Ok(self.0.query_one_raw(statement).await?)
-    }
-
-    /// Answers the number of rows that it touched.
-    pub(super) async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
-        Ok(self.0.execute_raw(statement).await?.rows_affected())
-    }
+    tasks: TaskTracker,
+    crowd: Crowd,
+    closing: CancellationToken,
 }
 
 impl Store {
@@ -65,94 +58,107 @@ impl Store {
         rng: SharedRng,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
-        let write = connect(settings, 1).await?;
-        migrations::Migrator::up(&write, None).await?;
-        let readers = connect(settings, 4).await?;
+        let dialect = Dialect::of(&settings.url);
+        let connect = async |purpose| dialect.connect(&settings.url, settings.wait_for_disk, purpose).await;
+        dialect.migrate(&connect(Purpose::Migrate).await?).await?;
+        let write = connect(Purpose::Write).await?;
+        let readers = connect(Purpose::Read).await?;
         let signals = Arc::new(Signals::default());
-        let writer = Writer::start(write, signals.clone(), settings.limits, rng, tasks);
-        Ok(Self { readers, writer, signals })
+        let closing = CancellationToken::new();
+        if dialect == Dialect::Postgres {
+            let origin = rng.uuid(Instant::UNIX_EPOCH);
+            listen::start(&settings.url, &readers, &signals, origin, (tasks, &closing));
+        }
+        let desk = Desk::new((write, dialect), signals.clone(), settings.limits, rng);
+        let writer = Writer::start(desk, tasks);
+        let (tasks, crowd) = (tasks.clone(), Crowd::new(tasks));
+        Ok(Self(Arc::new(Open { readers, dialect, writer, signals, tasks, crowd, closing })))
+    }
+
+    /// Keeps a clock in step with that of the database, where several processes share one.
+    pub async fn keep_time(&self, clock: &SharedClock) -> Result<(), StoreError> {
+        if self.0.dialect == Dialect::Postgres {
+            time::measure(&self.0.readers, clock).await?;
+            self.0.tasks.spawn(time::keep(self.0.readers.clone(), clock.clone(), self.0.closing.clone()));
+        }
+        Ok(())
+    }
+
+    /// How long the queue may go without being looked at while nothing is found in it.
+    pub fn longest_poll(&self) -> Duration {
+        self.0.dialect.longest_poll()
     }
 
     /// Ends the writer once it has written what was sent before; later writes are refused.
     pub async fn stop(&self) {
-        self.writer.stop().await;
+        self.0.writer.stop().await;
+        self.0.closing.cancel();
     }
 
     /// Wake-ups after commits.
     pub fn signals(&self) -> &Arc<Signals> {
-        &self.signals
+        &self.0.signals
     }
 
     /// One consistent view for several reads.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(self.readers.begin().await?))
+        match self.0.dialect {
+            Dialect::Sqlite => Ok(Tx::reading(&self.0.readers, self.0.dialect).await?),
+            Dialect::Postgres => self.0.crowd.read(&self.0.readers).await,
+        }
     }
 
     /// Whether the database answers and has the schema of this program.
     pub async fn is_ready(&self) -> Result<bool, StoreError> {
-        Ok(migrations::Migrator::get_pending_migrations(&self.readers).await?.is_empty())
+        let tx = self.read().await?;
+        let rows = tx.all(sql("SELECT version FROM seaql_migrations", Vec::new())).await?;
+        let done = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<HashSet<String>, _>>()?;
+        Ok(migrations::Migrator::migrations().iter().all(|one| done.contains(one.name())))
     }
 
-    /// Does rare writing in a transaction of its own; an error rolls it back.
+    /// Does rare writing in a transaction of its own; an error rolls it back. When a transaction of
+    /// another process was in the way, all of it is done once more.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.work(work, false).await
+        self.0.writer.work(work, false).await
     }
 
     /// As [`Store::write`], behind what people wait for.
     pub async fn write_later<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.work(work, true).await
+        self.0.writer.work(work, true).await
     }
 
     /// Creates a case and queues its first runs.
     pub async fn create_case(&self, case: NewCase) -> Result<CreateOutcome, StoreError> {
-        self.writer.ask(|reply| Command::Create(Box::new(case), reply)).await
+        self.0.writer.ask(|reply| Command::Create(Box::new(case), reply)).await
     }
 
     /// Takes due runs into the hands of a worker.
-    pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedRun>, StoreError> {
-        self.writer.ask(|reply| Command::Claim(claim, reply)).await
+    pub async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        self.0.writer.ask(|reply| Command::Claim(claim, reply)).await
+    }
+
+    /// Asks a run's lane whether its call may go.
+    pub async fn admit(&self, admit: Admit) -> Result<Admitted, StoreError> {
+        self.0.writer.ask(|reply| Command::Admit(admit, reply)).await
     }
 
     /// Fixes what a run stands for. `false`: the lease was lost, nothing may be sent.
     pub async fn seal(&self, seal: Seal) -> Result<bool, StoreError> {
-        self.writer.ask(|reply| Command::Seal(seal, reply)).await
+        self.0.writer.ask(|reply| Command::Seal(seal, reply)).await
     }
 
     /// Records an attempt, with what follows from it.
     pub async fn close(&self, closing: Arc<Closing>) -> Result<Closed, StoreError> {
-        self.writer.ask(|reply| Command::Close(closing, reply)).await
+        self.0.writer.ask(|reply| Command::Close(closing, reply)).await
     }
-}
-
-async fn connect(settings: &StoreSettings, connections: u32) -> Result<DatabaseConnection, StoreError> {
-    let synchronous =
-        if settings.wait_for_disk { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
-    let mut options = ConnectOptions::new(settings.url.clone());
-    options
-        .max_connections(connections)
-        .min_connections(connections)
-        .sqlx_logging(false)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(30))
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(synchronous)
-                .busy_timeout(Duration::from_secs(10))
-                .foreign_keys(true)
-                .statement_cache_capacity(1000)
-                .pragma("cache_size", "-65536")
-        });
-    Ok(Database::connect(options).await?)
 }

@@ -8,20 +8,24 @@
 //! there, one command finds that out, and all of its turn are told so at once.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 
-use super::claims::{self, Claim, ClaimedRun};
+use super::admits::{self, Admit, Admitted};
+use super::claims::{self, Claim, Claimed};
 use super::close::{self, Closed, Closing, CommitLimits};
 use super::create::{self, CreateOutcome, NewCase};
-use super::database::Tx;
+use super::dialect::Dialect;
 use super::error::StoreError;
 use super::seals::{self, Seal};
 use super::signals::Signals;
-use super::writer::{Command, Reply, Work, caught};
+use super::tx::Tx;
+use super::unclaim;
+use super::writer::{Command, Reply, Work};
 use crate::domain::clock::SharedRng;
+use crate::domain::ids::LeaseToken;
 
 /// Commands in one turn.
 const BATCH: usize = 256;
@@ -36,9 +40,10 @@ const QUIET: usize = 50;
 #[derive(Default)]
 struct Batch {
     seals: Vec<(Seal, Reply<bool>)>,
+    admits: Vec<(Admit, Reply<Admitted>)>,
     closes: Vec<(Arc<Closing>, Reply<Closed>)>,
     creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>,
-    claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>,
+    claims: Vec<(Claim, Reply<Claimed>)>,
 }
 
 /// Takes what has come meanwhile, up to so much work.
@@ -65,22 +70,27 @@ impl Command {
 
 /// The task behind the two lines.
 pub(super) struct Desk {
-    connection: DatabaseConnection,
+    pub(super) connection: DatabaseConnection,
+    pub(super) dialect: Dialect,
     signals: Arc<Signals>,
     limits: CommitLimits,
     rng: SharedRng,
-    /// Why nothing more is tried in this turn: each try would wait for a lock as long as the first.
-    down: Mutex<Option<StoreError>>,
+    /// Why no transaction can be begun, in this turn.
+    pub(super) away: Mutex<Option<StoreError>>,
+    /// Claims that may have been committed although their worker was told otherwise.
+    doubtful: Mutex<Vec<LeaseToken>>,
 }
 
 impl Desk {
+    /// A desk that nobody has come to yet.
     pub(super) fn new(
-        connection: DatabaseConnection,
+        (connection, dialect): (DatabaseConnection, Dialect),
         signals: Arc<Signals>,
         limits: CommitLimits,
         rng: SharedRng,
     ) -> Self {
-        Self { connection, signals, limits, rng, down: Mutex::default() }
+        let (away, doubtful) = (Mutex::default(), Mutex::default());
+        Self { connection, dialect, signals, limits, rng, away, doubtful }
     }
 
     /// Serves until it is told to stop and both lines are empty.
@@ -106,7 +116,6 @@ impl Desk {
             if first.is_empty() && then.is_empty() {
                 return;
             }
-            *self.down() = None;
             stopped |= self.write(first.drain(..)).await;
             stopped |= self.write(then.drain(..)).await;
         }
@@ -114,12 +123,14 @@ impl Desk {
 
     /// Writes some commands; answers whether it was told to stop.
     async fn write(&self, commands: impl Iterator<Item = Command>) -> bool {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut batch = Batch::default();
         let mut stop = false;
         for command in commands {
             match command {
                 Command::Create(case, reply) => batch.creates.push((case, reply)),
                 Command::Claim(claim, reply) => batch.claims.push((claim, reply)),
+                Command::Admit(admit, reply) => batch.admits.push((admit, reply)),
                 Command::Seal(seal, reply) => batch.seals.push((seal, reply)),
                 Command::Close(closing, reply) => batch.closes.push((closing, reply)),
                 Command::Work(work) | Command::Later(work) => self.work(work).await,
@@ -129,154 +140,87 @@ impl Desk {
         self.create(mem::take(&mut batch.creates)).await;
         self.seal(mem::take(&mut batch.seals)).await;
         self.close(mem::take(&mut batch.closes)).await;
+        // After the reports, whose answers say how lanes stand.
+        self.admit(mem::take(&mut batch.admits)).await;
         self.claim(batch.claims).await;
         stop
     }
 
-    fn down(&self) -> MutexGuard<'_, Option<StoreError>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        if let Some(error) = self.down().clone() {
-            return Err(error);
-        }
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let begun = self.connection.begin_with_options(options).await.map_err(StoreError::from);
-        if let Err(error) = &begun
-            && error.is_unavailable()
-        {
-            tracing::error!(%error, "no transaction could be begun");
-            *self.down() = Some(error.clone());
-        }
-        begun.map(Tx)
-    }
-
-    async fn work(&self, work: Work) {
-        let tx = match self.begin().await {
-            Ok(tx) => tx,
-            Err(error) => {
-                let (_, finish) = work(Err(error)).await;
-                return finish(Ok(()));
-            }
-        };
-        let (commit, finish) = work(Ok(&tx)).await;
-        let done = if commit { tx.0.commit().await } else { tx.0.rollback().await };
+    async fn work(&self, mut work: Box<dyn Work>) {
+        let done = self.do_work(&mut *work).await;
         // Who is answered finds the wake-up done.
-        self.signals.wake();
-        finish(done.map_err(StoreError::from));
+        self.signals.committed();
+        work.finish(done);
     }
 
     async fn seal(&self, seals: Vec<(Seal, Reply<bool>)>) {
         if seals.is_empty() {
             return;
         }
-        let (seals, replies): (Vec<_>, Vec<_>) = seals.into_iter().unzip();
-        let results = match caught(self.seal_all(&seals)).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if seals.len() == 1 => vec![Err(error)],
-            Err(_) => self.seal_each(&seals).await,
-        };
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn seal_all(&self, seals: &[Seal]) -> Result<Vec<bool>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = seals::seal(&tx, seals).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn seal_each(&self, seals: &[Seal]) -> Vec<Result<bool, StoreError>> {
-        let mut results = Vec::with_capacity(seals.len());
-        for seal in seals {
-            let one = caught(self.seal_all(std::slice::from_ref(seal))).await;
-            results.push(one.map(|ours| ours.first().copied().unwrap_or(false)));
-        }
-        results
+        answer(self.batch(seals, |_, tx, seals| Box::pin(seals::seal(tx, seals))).await);
     }
 
     async fn close(&self, closes: Vec<(Arc<Closing>, Reply<Closed>)>) {
         if closes.is_empty() {
             return;
         }
-        let (closings, replies): (Vec<_>, Vec<_>) = closes.into_iter().unzip();
-        let results = match caught(self.close_all(&closings)).await {
-            Ok(ours) => ours.into_iter().map(Ok).collect(),
-            Err(error) if closings.len() == 1 => vec![Err(error)],
-            Err(_) => self.close_each(&closings).await,
-        };
-        self.signals.changed(closings.iter().map(|closing| closing.case_id()));
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
-        }
-    }
-
-    async fn close_all(&self, closings: &[Arc<Closing>]) -> Result<Vec<Closed>, StoreError> {
-        let tx = self.begin().await?;
-        let ours = close::close(&tx, closings, self.limits, &self.rng).await?;
-        tx.0.commit().await?;
-        Ok(ours)
-    }
-
-    async fn close_each(&self, closings: &[Arc<Closing>]) -> Vec<Result<Closed, StoreError>> {
-        let mut results = Vec::with_capacity(closings.len());
-        for closing in closings {
-            let one = caught(self.close_all(std::slice::from_ref(closing))).await;
-            results.push(one.map(|closed| closed.first().copied().unwrap_or(Closed::Lost)));
-        }
-        results
+        let cases: Vec<_> = closes.iter().map(|(closing, _)| closing.case_id()).collect();
+        let answers = self
+            .batch(closes, |desk, tx, closings| Box::pin(close::close(tx, closings, desk.limits, &desk.rng)));
+        let answers = answers.await;
+        self.signals.changed(cases);
+        self.signals.committed();
+        answer(answers);
     }
 
     async fn create(&self, creates: Vec<(Box<NewCase>, Reply<CreateOutcome>)>) {
         if creates.is_empty() {
             return;
         }
-        let (cases, replies): (Vec<_>, Vec<_>) = creates.into_iter().unzip();
-        let results = match caught(self.create_all(&cases)).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if cases.len() == 1 => vec![Err(error)],
-            Err(_) => self.create_each(&cases).await,
-        };
-        self.signals.wake();
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
+        let answers = self.batch(creates, |_, tx, cases| Box::pin(create::create(tx, cases))).await;
+        self.signals.committed();
+        answer(answers);
+    }
+
+    async fn admit(&self, admits: Vec<(Admit, Reply<Admitted>)>) {
+        if admits.is_empty() {
+            return;
         }
+        answer(self.batch(admits, |_, tx, asks| Box::pin(admits::admit(tx, asks))).await);
     }
 
-    async fn create_all(&self, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
-        let tx = self.begin().await?;
-        let outcomes = create::create(&tx, cases).await?;
-        tx.0.commit().await?;
-        Ok(outcomes)
-    }
-
-    async fn create_each(&self, cases: &[Box<NewCase>]) -> Vec<Result<CreateOutcome, StoreError>> {
-        let mut results = Vec::with_capacity(cases.len());
-        for case in cases {
-            let one = caught(self.create_all(std::slice::from_ref(case))).await;
-            results.push(one.map(|outcomes| outcomes.into_iter().next().unwrap_or(CreateOutcome::Created)));
-        }
-        results
-    }
-
-    async fn claim(&self, claims: Vec<(Claim, Reply<Vec<ClaimedRun>>)>) {
+    async fn claim(&self, claims: Vec<(Claim, Reply<Claimed>)>) {
         for (claim, reply) in claims {
-            let _ = reply.send(caught(self.claim_one(&claim)).await);
+            let _ = reply.send(self.claim_one(&claim).await);
         }
     }
 
-    async fn claim_one(&self, claim: &Claim) -> Result<Vec<ClaimedRun>, StoreError> {
-        let tx = self.begin().await?;
-        let runs = claims::claim(&tx, claim).await?;
-        tx.0.commit().await?;
-        Ok(runs)
+    async fn claim_one(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let claim = std::slice::from_ref(claim);
+        let taken = self.transact(claim, |desk, tx, claim| Box::pin(desk.take(tx, claim))).await;
+        let mut now_doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        match &taken {
+            Ok(_) => now_doubtful.clear(),
+            Err(_) => now_doubtful.extend(claim.iter().map(|claim| claim.token)),
+        }
+        drop(now_doubtful);
+        Ok(taken?.pop().unwrap_or_default())
+    }
+
+    async fn take(&self, tx: &Tx, asked: &[Claim]) -> Result<Vec<Claimed>, StoreError> {
+        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        unclaim::give_back(tx, &doubtful).await?;
+        let mut taken = Vec::with_capacity(asked.len());
+        for claim in asked {
+            taken.push(claims::claim(tx, claim).await?);
+        }
+        Ok(taken)
+    }
+}
+
+fn answer<T>(answers: Vec<(Reply<T>, Result<T, StoreError>)>) {
+    for (reply, result) in answers {
+        let _ = reply.send(result);
     }
 }
 
@@ -284,12 +228,12 @@ impl Desk {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::future::BoxFuture;
     use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
     use tokio::sync::mpsc::UnboundedSender;
 
     use super::*;
     use crate::domain::clock::Rng;
-    use crate::store::writer::Finish;
 
     struct Dice;
 
@@ -299,25 +243,19 @@ mod tests {
         }
     }
 
-    /// Does something once it has its transaction or knows that there is none, and notes which.
-    fn noting(
-        name: &'static str,
-        notes: &UnboundedSender<(&'static str, bool)>,
-        then: impl AsyncWork,
-    ) -> Command {
-        let notes = notes.clone();
-        Command::Work(Box::new(move |tx| {
-            let got = tx.map(|_| ()).map_err(|error| assert!(error.is_unavailable(), "{error}")).is_ok();
-            Box::pin(async move {
-                then.await;
-                let finish: Finish = Box::new(move |_| notes.send((name, got)).unwrap());
-                (got, finish)
-            })
-        }))
-    }
+    /// Notes whether it got a transaction.
+    struct Noting(&'static str, UnboundedSender<(&'static str, bool)>);
 
-    trait AsyncWork: Future<Output = ()> + Send + 'static {}
-    impl<T: Future<Output = ()> + Send + 'static> AsyncWork for T {}
+    impl Work for Noting {
+        fn run<'a>(&'a mut self, _: &'a Tx) -> BoxFuture<'a, bool> {
+            Box::pin(async { true })
+        }
+
+        fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+            let got = committed.map_err(|error| assert!(error.is_unavailable(), "{error}")).is_ok();
+            self.1.send((self.0, got)).unwrap();
+        }
+    }
 
     #[tokio::test]
     async fn one_command_finds_out_that_the_database_is_locked_and_the_next_turn_tries_again() {
@@ -334,22 +272,23 @@ mod tests {
         let (notes, mut seen_by) = mpsc::unbounded_channel();
         let (people, from_people) = mpsc::channel(8);
         let (_engine, from_engine) = mpsc::channel(8);
-        let (line, next) = (people.clone(), noting("next", &notes, async {}));
-        let unlock = async move {
-            other.execute_unprepared("ROLLBACK").await.unwrap();
-            line.send(next).await.unwrap_or_else(|_| panic!("the desk is gone"));
-            line.send(Command::Stop).await.unwrap_or_else(|_| panic!("the desk is gone"));
+        let send = |name| {
+            let work = Command::Work(Box::new(Noting(name, notes.clone())));
+            people.try_send(work).unwrap_or_else(|_| panic!("the line is full"));
         };
-        for command in [noting("first", &notes, unlock), noting("second", &notes, async {})] {
-            people.try_send(command).unwrap_or_else(|_| panic!("the line is full"));
-        }
+        send("first");
+        send("second");
         let limits = CommitLimits { case_bytes: 1, output_bytes: 1 };
-        Desk::new(connection, Arc::default(), limits, Arc::new(Dice)).serve(from_people, from_engine).await;
-        drop(notes);
+        let desk = Desk::new((connection, Dialect::Sqlite), Arc::default(), limits, Arc::new(Dice));
         let mut seen = Vec::new();
-        while let Some(note) = seen_by.recv().await {
-            seen.push(note);
-        }
+        tokio::join!(desk.serve(from_people, from_engine), async {
+            seen.extend(seen_by.recv().await);
+            seen.extend(seen_by.recv().await);
+            other.execute_unprepared("ROLLBACK").await.unwrap();
+            send("next");
+            people.send(Command::Stop).await.unwrap_or_else(|_| panic!("the desk is gone"));
+            seen.extend(seen_by.recv().await);
+        });
         assert_eq!(seen, [("first", false), ("second", false), ("next", true)]);
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use sea_orm::QueryResult;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{CHUNK, list, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::firing::FieldInputs;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey};
 

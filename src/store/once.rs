@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use sea_orm::Value;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, int, json_list, maybe_text, ms, sql, text, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::RunId;
 use crate::domain::once::{BodyHash, KEPT_FOR, Kept, Once, Repeat};
@@ -65,10 +65,14 @@ impl Tx {
 }
 
 /// Keeps what several requests will come to, each of which must make something of its own. Answers
-/// where those things will be whose keys are used for the first time.
+/// where those things will be whose keys are used for the first time. Of several requests with one
+/// key the first counts; PostgreSQL refuses a statement that meets a row twice.
 pub(super) async fn enter(tx: &Tx, requests: &[(&Once, &Kept)]) -> Result<HashSet<String>, StoreError> {
     let mut entered = HashSet::with_capacity(requests.len());
-    for chunk in requests.chunks(CHUNK) {
+    let mut seen = HashSet::with_capacity(requests.len());
+    let mut firsts = requests.to_vec();
+    firsts.retain(|(once, _)| seen.insert((once.workspace, once.token, &once.path, &once.key)));
+    for chunk in firsts.chunks(CHUNK) {
         let values = chunk.iter().flat_map(|(once, kept)| row(once, kept)).collect();
         let rows = tx.all(sql(format!("{} RETURNING location", insert(chunk.len())), values)).await?;
         for row in rows {

@@ -8,9 +8,9 @@
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, int, list, ms, sql, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, RunId};
 
@@ -43,7 +43,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Found<RunId>, StoreError> {
         let statement = format!(
-            "SELECT id, 0, COALESCE({OUTLIVED}, FALSE) FROM run WHERE id > $1 AND id < $2 ORDER BY id LIMIT $4"
+            "SELECT id, CAST(0 AS BIGINT), COALESCE({OUTLIVED}, FALSE) FROM run WHERE id > $1 AND id < $2 ORDER BY id LIMIT $4"
         );
         let after = after.map_or(Uuid::nil(), |run| run.0);
         let values = vec![uuid(after), uuid(first_id(cutoff)), ms(cutoff), int(limit)];

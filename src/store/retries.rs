@@ -1,9 +1,9 @@
 //! What a run that is repeated by hand takes over from the old one, beyond what its answer shows.
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{sql, uuid};
+use super::tx::Tx;
 use crate::domain::ids::RunId;
 use crate::domain::run::{KeptKey, Outcome};
 

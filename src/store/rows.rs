@@ -91,8 +91,11 @@ impl<'r> Columns<'r> {
 
     /// The next column, the rank of a priority.
     pub(super) fn priority(&mut self) -> Result<Priority, StoreError> {
-        let rank = self.get::<i32>()?;
-        Priority::from_rank(rank).ok_or_else(|| self.corrupt(format!("{rank} is no priority")))
+        let rank = self.get::<i64>()?;
+        i32::try_from(rank)
+            .ok()
+            .and_then(Priority::from_rank)
+            .ok_or_else(|| self.corrupt(format!("{rank} is no priority")))
     }
 
     /// The error for this row.

@@ -1,8 +1,8 @@
 //! Pages of the run history, newest first.
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{int, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};

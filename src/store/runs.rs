@@ -2,23 +2,28 @@
 
 use sea_orm::QueryResult;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
+use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{sql, uuid};
 use super::sweep::SHORT_BODY;
+use super::tx::Tx;
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{
     Attempt, Outcome, Reason, ReceivedResponse, Run, RunStatus, SentRequest, WaitingFor,
 };
 use crate::domain::trigger::Trigger;
 
-const RUN_COLUMNS: &str = "id, workspace_id, case_id, case_type, case_type_version, field, connection, trigger, status, \
+fn run_columns() -> String {
+    format!(
+        "id, workspace_id, case_id, case_type, case_type_version, field, connection, trigger, status, \
      begun, reason, missing, CASE WHEN status = 'queued' AND NOT begun AND EXISTS (SELECT 1 FROM run AS before WHERE \
      before.case_id = run.case_id AND before.field = run.field AND before.begun AND before.status IN \
-     ('queued', 'running')) THEN 'predecessor' ELSE waiting_for END, priority, due_at, attempt, attempts_max, \
+     ('queued', 'running')) THEN 'predecessor' ELSE {WAITING_FOR} END, priority, {DUE_AT}, attempt, attempts_max, \
      idempotency_key, retry_of, batch_id, depth, parent_run_id, joined, input, force, overwrite, cached, cached_from, \
-     written, kept_manual, error, created_at, started_at, ended_at, duration_ms";
+     written, kept_manual, error, created_at, started_at, ended_at, duration_ms"
+    )
+}
 
 fn run(row: &QueryResult) -> Result<Run, StoreError> {
     let mut columns = Columns::of("run", row)?;
@@ -68,7 +73,7 @@ impl Tx {
         tail: &str,
         values: Vec<sea_orm::Value>,
     ) -> Result<Vec<Run>, StoreError> {
-        let rows = self.all(sql(format!("SELECT {RUN_COLUMNS} FROM run WHERE {tail}"), values)).await?;
+        let rows = self.all(sql(format!("SELECT {} FROM run WHERE {tail}", run_columns()), values)).await?;
         rows.iter().map(run).collect()
     }
 

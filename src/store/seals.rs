@@ -9,9 +9,9 @@ use std::collections::HashSet;
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::statement::{CHUNK, sql, text, tuples, uuid};
+use super::tx::Tx;
 use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};
 
 /// What a run stands for from now on.

@@ -13,11 +13,12 @@ use crate::domain::ids::CaseId;
 pub struct Signals {
     queued: watch::Sender<u64>,
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
+    others: Notify,
 }
 
 impl Default for Signals {
     fn default() -> Self {
-        Self { queued: watch::Sender::new(0), cases: Mutex::default() }
+        Self { queued: watch::Sender::new(0), cases: Mutex::default(), others: Notify::new() }
     }
 }
 
@@ -32,11 +33,28 @@ impl Signals {
         self.queued.send_modify(|count| *count += 1);
     }
 
+    /// Says so here, and to other processes on the database.
+    pub(super) fn committed(&self) {
+        self.wake();
+        self.others.notify_one();
+    }
+
+    /// Returns when there was a commit that other processes have not been told of; several are one.
+    pub(super) async fn something_to_tell(&self) {
+        self.others.notified().await;
+    }
+
     /// Fires when something ended on this case. Ask before reading the case, then read, then wait.
     pub fn of_case(&self, case: CaseId) -> Arc<Notify> {
         let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         cases.retain(|_, notify| Arc::strong_count(notify) > 1);
         cases.entry(case).or_default().clone()
+    }
+
+    /// Says that something may have changed on any case.
+    pub(super) fn changed_somewhere(&self) {
+        let cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
+        cases.values().for_each(|notify| notify.notify_waiters());
     }
 
     /// Says that something changed on these cases.

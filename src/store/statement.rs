@@ -6,7 +6,6 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::clock::Instant;
-use crate::domain::ids::RunId;
 
 /// Rows in one multi-row statement. Few sizes mean few prepared statements.
 pub(super) const CHUNK: usize = 32;
@@ -79,11 +78,6 @@ pub(super) fn maybe_json<T: Serialize>(value: Option<&T>) -> Value {
 /// JSON text of a list, or NULL for an empty one.
 pub(super) fn json_list<T: Serialize>(list: &[T]) -> Value {
     maybe_json(Some(&list).filter(|list| !list.is_empty()))
-}
-
-/// Ids in one value, as `hex(id)` writes them: a list of any length in one prepared statement.
-pub(super) fn json_ids(runs: &[RunId]) -> Value {
-    json(&runs.iter().map(|run| format!("{:X}", run.0.simple())).collect::<Vec<_>>())
 }
 
 /// An instant from a row's milliseconds.

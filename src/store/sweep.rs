@@ -1,82 +1,144 @@
 //! What time alone changes: leases of workers that are gone, bodies that may be cut.
 
 use sea_orm::Value;
+use uuid::Uuid;
 
-use super::database::Tx;
 use super::error::StoreError;
-use super::statement::{int, json, json_ids, ms, sql};
+use super::statement::{int, json, list, ms, sql, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::ids::RunId;
+use crate::domain::ids::{CaseId, RunId};
 use crate::domain::retry::MAX_LOST;
+
+/// Milliseconds that a run waits when its worker is gone, by how many it had lost before: none at
+/// first, then up to 1, 2, 4 and 8 s, the upper half by the chance of when it was made. So what
+/// brings down one process after the other soon runs apart from those that were only near it, and
+/// these do not use up the workers that they may lose. Lease, sweep and this stay below the 30 s
+/// of a takeover.
+const PAUSE: &str = "(CASE lost WHEN 0 THEN 0 WHEN 1 THEN 1000 WHEN 2 THEN 2000 WHEN 3 THEN 4000 ELSE 8000 END) \
+     * (500 + created_at % 500) / 1000";
 
 /// Longest body in the history, in characters, of runs that are neither the last good nor the
 /// last failed one of their field.
 pub(super) const SHORT_BODY: usize = 65_536;
 
+/// Lost runs that are given back in one transaction.
+const RUNS: usize = 250;
+
 impl Tx {
-    /// Gives runs back to the queue whose worker is gone. Their attempt stays in the history
-    /// with an unknown outcome and uses up no retry; the same key goes with the next one.
-    /// A process never takes over what its own worker still works on (`held`).
-    pub async fn release_lost(&self, held: &[RunId], now: Instant) -> Result<u64, StoreError> {
-        let lost =
-            "status = 'running' AND lease_until < $1 AND hex(id) NOT IN (SELECT value FROM json_each($2))";
-        let held = json_ids(held);
-        let values = || vec![ms(now), held.clone()];
-        let attempts = format!(
-            "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
-             SELECT id, attempt, MAX(COALESCE(started_at, $1), lease_until - 15000), $1, 'unknown' FROM run WHERE {lost} \
-             ON CONFLICT DO NOTHING"
-        );
-        if self.execute(sql(attempts, values())).await? == 0 {
+    /// Gives runs back to the queue whose worker is gone, some at a time; answers how many. Their
+    /// attempt stays in the history with an unknown outcome and uses up no retry; the same key goes
+    /// with the next one. A process never takes over what its own worker still works on (`held`).
+    /// `all` does not wait for leases to end: for a process that knows that no other one lives.
+    pub async fn release_lost(&self, held: &[RunId], now: Instant, all: bool) -> Result<u64, StoreError> {
+        let lost = self.lost_runs(held, now, all).await?;
+        if lost.is_empty() {
             return Ok(0);
         }
-        // While a run works, the case shows a revision that is one higher than the stored one.
-        let touched = format!(
-            "UPDATE cases SET revision = revision + 2 * (SELECT COUNT(*) FROM run WHERE case_id = cases.id AND {lost}), \
-             updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
-        );
-        self.execute(sql(touched, values())).await?;
-        self.end_hopeless(lost, &held, now).await?;
-        let released = format!(
-            "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1, lost = lost + 1, \
-             attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
-        );
-        self.execute(sql(released, values())).await
+        self.hold_cases(lost.iter().map(|(_, case)| *case)).await?;
+        let runs = lost.into_iter().map(|(run, _)| run).collect();
+        Lost { now, all, runs }.release(self).await
     }
 
-    /// Ends runs that have lost too many workers: they may be what kills them.
-    async fn end_hopeless(&self, lost: &str, held: &Value, now: Instant) -> Result<(), StoreError> {
-        let failure =
-            Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
-        let error = RunError::new(failure, "Dossier", 0, now, Follow::Over);
-        let hopeless = format!("{lost} AND lost >= $3");
-        let values = || vec![ms(now), held.clone(), int(MAX_LOST), json(&error)];
-        let states = format!(
-            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
-             SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $4, id FROM run WHERE {hopeless} \
-             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, owed = FALSE, \
-             run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
-             error = excluded.error, failed_run_id = excluded.failed_run_id"
+    async fn lost_runs(
+        &self,
+        held: &[RunId],
+        now: Instant,
+        all: bool,
+    ) -> Result<Vec<(Uuid, CaseId)>, StoreError> {
+        let statement = format!(
+            "SELECT id, case_id FROM run WHERE status = 'running' AND {} ORDER BY lease_until LIMIT $2",
+            lease_ended(all)
         );
-        self.execute(sql(states, values())).await?;
-        let runs = format!(
-            "UPDATE run SET status = 'failed', error = $4, ended_at = $1, duration_ms = $1 - started_at, \
-             worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {hopeless}"
-        );
-        self.execute(sql(runs, values())).await?;
-        Ok(())
+        // What is held may be among the first ones.
+        let limit = i64::try_from(RUNS + held.len()).unwrap_or(i64::MAX);
+        let rows = self.all(sql(statement, vec![ms(now), int(limit)])).await?;
+        let runs = rows.iter().map(|row| Ok((row.try_get_by_index(0)?, CaseId(row.try_get_by_index(1)?))));
+        let runs = runs.collect::<Result<Vec<(Uuid, CaseId)>, StoreError>>()?;
+        Ok(runs.into_iter().filter(|(run, _)| !held.contains(&RunId(*run))).take(RUNS).collect())
     }
 
     /// Cuts large answers of runs that a newer one of their field has followed; at most `limit`.
     pub async fn cut_old_bodies(&self, limit: u32) -> Result<u64, StoreError> {
-        let statement = "UPDATE attempt_body SET response = substr(response, 1, $1) WHERE (run_id, number) IN ( \
+        let statement = "UPDATE attempt_body SET response = substr(response, 1, CAST($1 AS INTEGER)) WHERE (run_id, number) IN ( \
              SELECT body.run_id, body.number FROM attempt_body AS body JOIN run ON run.id = body.run_id \
              WHERE length(body.response) > 65536 AND run.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM field_state \
              AS state WHERE state.case_id = run.case_id AND state.field = run.field \
              AND (state.good_run_id = run.id OR state.failed_run_id = run.id)) LIMIT $2)";
         self.execute(sql(statement, vec![int(i64::try_from(SHORT_BODY).unwrap_or(i64::MAX)), int(limit)]))
             .await
+    }
+}
+
+/// Some runs that have lost their worker.
+struct Lost {
+    now: Instant,
+    all: bool,
+    runs: Vec<Uuid>,
+}
+
+/// The part of the condition that looks at leases; `all`: it does not. `$1` is now.
+const fn lease_ended(all: bool) -> &'static str {
+    if all { "$1 > 0" } else { "lease_until < $1" }
+}
+
+impl Lost {
+    /// The condition on `run`, with the values `$1` (now) and those of the runs behind `after`
+    /// further ones.
+    fn condition(&self, after: usize) -> String {
+        let runs = list(self.runs.len(), 2 + after);
+        format!("status = 'running' AND {} AND id IN ({runs})", lease_ended(self.all))
+    }
+
+    fn values(&self, further: Vec<Value>) -> Vec<Value> {
+        let runs = self.runs.iter().copied().map(uuid);
+        [ms(self.now)].into_iter().chain(further).chain(runs).collect()
+    }
+
+    async fn release(&self, tx: &Tx) -> Result<u64, StoreError> {
+        let lost = self.condition(0);
+        let attempts = format!(
+            "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome) \
+             SELECT id, attempt, CASE WHEN lease_until - 15000 > started_at THEN lease_until - 15000 \
+             ELSE COALESCE(started_at, $1) END, $1, 'unknown' FROM run WHERE {lost} ON CONFLICT DO NOTHING"
+        );
+        tx.execute(sql(attempts, self.values(Vec::new()))).await?;
+        // While a run works, the case shows a revision that is one higher than the stored one.
+        let touched = format!(
+            "UPDATE cases SET revision = revision + 2 * (SELECT COUNT(*) FROM run WHERE case_id = cases.id AND {lost}), \
+             updated_at = $1 WHERE id IN (SELECT case_id FROM run WHERE {lost})"
+        );
+        tx.execute(sql(touched, self.values(Vec::new()))).await?;
+        self.end_hopeless(tx).await?;
+        let released = format!(
+            "UPDATE run SET status = 'queued', waiting_for = 'worker', due_at = $1 + {PAUSE}, lost = lost + 1, \
+             attempts_max = attempts_max + 1, worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {lost}"
+        );
+        tx.execute(sql(released, self.values(Vec::new()))).await
+    }
+
+    /// Ends runs that have lost too many workers: they may be what kills them.
+    async fn end_hopeless(&self, tx: &Tx) -> Result<(), StoreError> {
+        let failure =
+            Failure::new(FailureCode::Internal, format!("the run lost its worker {MAX_LOST} times"));
+        let error = RunError::new(failure, "Dossier", 0, self.now, Follow::Over);
+        let hopeless = format!("{} AND lost >= $2", self.condition(2));
+        let values = || self.values(vec![int(MAX_LOST), json(&error)]);
+        let states = format!(
+            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
+             SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $3, id FROM run WHERE {hopeless} \
+             ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, owed = FALSE, \
+             run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
+             error = excluded.error, failed_run_id = excluded.failed_run_id"
+        );
+        tx.execute(sql(states, values())).await?;
+        let runs = format!(
+            "UPDATE run SET status = 'failed', error = $3, ended_at = $1, duration_ms = $1 - started_at, \
+             worker_id = NULL, lease_token = NULL, lease_until = NULL WHERE {hopeless}"
+        );
+        tx.execute(sql(runs, values())).await?;
+        Ok(())
     }
 }
 
@@ -95,10 +157,10 @@ mod tests {
         "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) \
          VALUES (x'02', x'01', 't', 1, 0, 0)",
         "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
-         updated_at) VALUES (x'03', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
+         updated_at) VALUES (x'00000000000000000000000000000003', x'01', x'02', 'draft', '{}', '{}', 1, 10, 0, 0)",
         "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
          begun, priority, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
-         created_at, worker_id, lease_until) SELECT id, x'01', x'03', x'02', 't', 1, field, 'manual', 'running', TRUE, \
+         created_at, worker_id, lease_until) SELECT id, x'01', x'00000000000000000000000000000003', x'02', 't', 1, field, 'manual', 'running', TRUE, \
          1, 1, 4, 0, 0, field, 0, FALSE, FALSE, FALSE, 0, x'00000000000000000000000000000007', 0 \
          FROM (SELECT x'0000000000000000000000000000000A' AS id, 'f' AS field \
          UNION SELECT x'0000000000000000000000000000000B', 'g' UNION SELECT x'0000000000000000000000000000000C', 'h')",
@@ -113,7 +175,10 @@ mod tests {
                     tx.execute(sql(statement, Vec::new())).await?;
                 }
                 let now = DateTime::from_timestamp(60, 0).unwrap();
-                assert_eq!(tx.release_lost(&[], now).await?, 3);
+                let held = [RunId(Uuid::nil())];
+                assert_eq!(tx.release_lost(&held, DateTime::UNIX_EPOCH, false).await?, 0);
+                assert_eq!(tx.release_lost(&held, now, false).await?, 3);
+                assert_eq!(tx.release_lost(&held, now, true).await?, 0);
                 let row = tx.one(sql("SELECT revision FROM cases", Vec::new())).await?.unwrap();
                 Ok::<i64, StoreError>(row.try_get_by_index(0)?)
             })
@@ -136,7 +201,7 @@ mod tests {
                 let lost = tx.renew_leases(worker, &[run(0xa), run(0xd)], at(70)).await?;
                 assert_eq!(lost, [run(0xd)]);
                 // The lease of the first is renewed, the second is worked on, the third is an orphan.
-                assert_eq!(tx.release_lost(&[run(0xb)], at(60)).await?, 1);
+                assert_eq!(tx.release_lost(&[run(0xb)], at(60), false).await?, 1);
                 let rows = tx.all(sql("SELECT id FROM run WHERE status = 'queued'", Vec::new())).await?;
                 Ok::<Vec<Uuid>, StoreError>(
                     rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,

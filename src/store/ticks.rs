@@ -7,12 +7,12 @@
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::claims::case;
-use super::database::Tx;
+use super::claimed::case;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::schedules::ScheduleRow;
 use super::statement::{int, list, maybe_ms, maybe_uuid, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, ScheduleId, WorkspaceId};
@@ -115,8 +115,15 @@ impl Tx {
         row.as_ref().map(held).transpose()
     }
 
-    /// The next cases of a held tick.
-    pub async fn page_of_tick(&self, tick: &HeldTick, due: Due) -> Result<TickPage, StoreError> {
+    /// The next cases of a held tick, held until this transaction ends.
+    pub async fn hold_page(&self, tick: &HeldTick, due: Due) -> Result<TickPage, StoreError> {
+        let mut page = self.page_of_tick(tick, due).await?;
+        let held = self.hold_cases(page.cases.iter().map(|case| case.id)).await?;
+        page.cases.retain(|case| held.contains(&case.id));
+        Ok(page)
+    }
+
+    async fn page_of_tick(&self, tick: &HeldTick, due: Due) -> Result<TickPage, StoreError> {
         let until = self.end_of_page(tick).await?;
         let statement = "SELECT cases.id, cases.workspace_id, cases.case_type_id, key, reference, title, cases.status, \
              custom_status, assignee, cases.version, revision, cases.created_at, cases.updated_at FROM cases \

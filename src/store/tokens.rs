@@ -2,10 +2,10 @@
 
 use sea_orm::{QueryResult, Value};
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, maybe_ms, maybe_uuid, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{TokenId, WorkspaceId};
 use crate::domain::token::{Role, TokenHash};

@@ -3,10 +3,10 @@
 use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
-use super::database::Tx;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{json, ms, sql, text, uuid};
+use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{WorkspaceId, WorkspaceKey};
 

@@ -1,6 +1,6 @@
 //! The one writer: takes what waits, writes it in one transaction, answers after the commit.
 //!
-//! Creating, claiming, sealing and closing are typed commands, so that a batch of them becomes a few
+//! Creating, claiming, admitting, sealing and closing are typed commands, so that a batch of them becomes a few
 //! multi-row statements; everything rare is a closure with a transaction of its own. Commands
 //! stand in two lines: what people wait for (creations and changes), and what the engine and the
 //! clock bring. The desk behind them serves the first line first.
@@ -10,38 +10,73 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::claims::{Claim, ClaimedRun};
-use super::close::{Closed, Closing, CommitLimits};
+use super::admits::{Admit, Admitted};
+use super::claims::{Claim, Claimed};
+use super::close::{Closed, Closing};
 use super::create::{CreateOutcome, NewCase};
-use super::database::Tx;
 use super::desk::Desk;
 use super::error::StoreError;
 use super::seals::Seal;
-use super::signals::Signals;
-use crate::domain::clock::SharedRng;
+use super::tx::Tx;
 
 /// Commands that may wait; more wait at their sender.
 const WAITING: usize = 4096;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-pub(super) type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// Gets its transaction, or why there is none; answers whether to commit.
-pub(super) type Work =
-    Box<dyn for<'t> FnOnce(Result<&'t Tx, StoreError>) -> BoxFuture<'t, (bool, Finish)> + Send>;
+
+/// A closure on its way through the writer. It is done again when another transaction was in the
+/// way.
+pub(super) trait Work: Send {
+    /// Does it; answers whether it may be committed.
+    fn run<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, bool>;
+
+    /// Answers who asked; `committed`: what became of the transaction.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Closure<F, T, E> {
+    work: F,
+    done: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Work for Closure<F, T, E>
+where
+    F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    fn run<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, bool> {
+        let work = self.work.clone();
+        Box::pin(async move {
+            let done = caught(work(tx)).await;
+            self.done.insert(done).is_ok()
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let answer = match (self.done, committed) {
+            (Some(Ok(_)) | None, Err(error)) => Err(error.into()),
+            (Some(done), _) => done,
+            (None, Ok(())) => Err(StoreError::Stopped.into()),
+        };
+        let _ = self.reply.send(answer);
+    }
+}
 
 /// Something to write.
 pub(super) enum Command {
     Create(Box<NewCase>, Reply<CreateOutcome>),
-    Claim(Claim, Reply<Vec<ClaimedRun>>),
+    Claim(Claim, Reply<Claimed>),
+    Admit(Admit, Reply<Admitted>),
     Seal(Seal, Reply<bool>),
     Close(Arc<Closing>, Reply<Closed>),
-    Work(Work),
+    Work(Box<dyn Work>),
     /// Work that nobody waits for.
-    Later(Work),
+    Later(Box<dyn Work>),
     Stop,
 }
 
@@ -59,16 +94,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer's task; it ends at [`Writer::stop`].
-    pub(super) fn start(
-        connection: DatabaseConnection,
-        signals: Arc<Signals>,
-        limits: CommitLimits,
-        rng: SharedRng,
-        tasks: &TaskTracker,
-    ) -> Self {
+    pub(super) fn start(desk: Desk, tasks: &TaskTracker) -> Self {
         let (people, from_people) = mpsc::channel(WAITING);
         let (engine, from_engine) = mpsc::channel(WAITING);
-        tasks.spawn(Desk::new(connection, signals, limits, rng).serve(from_people, from_engine));
+        tasks.spawn(desk.serve(from_people, from_engine));
         Self { people, engine }
     }
 
@@ -80,7 +109,11 @@ impl Writer {
     async fn send(&self, command: Command) -> Result<(), StoreError> {
         let line = match command {
             Command::Create(..) | Command::Work(_) | Command::Stop => &self.people,
-            Command::Claim(..) | Command::Seal(..) | Command::Close(..) | Command::Later(_) => &self.engine,
+            Command::Claim(..)
+            | Command::Admit(..)
+            | Command::Seal(..)
+            | Command::Close(..)
+            | Command::Later(_) => &self.engine,
         };
         line.send(command).await.map_err(|_| StoreError::Stopped)
     }
@@ -95,24 +128,12 @@ impl Writer {
     /// Sends a closure and waits for its answer; `later`: nobody else waits for it.
     pub(super) async fn work<T, E, F>(&self, work: F, later: bool) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel::<Result<T, E>>();
-        let work: Work = Box::new(move |tx| {
-            Box::pin(async move {
-                let result = match tx {
-                    Ok(tx) => caught(work(tx)).await,
-                    Err(error) => Err(E::from(error)),
-                };
-                let commit = result.is_ok();
-                let finish: Finish = Box::new(move |committed| {
-                    let _ = reply.send(committed.map_err(E::from).and(result));
-                });
-                (commit, finish)
-            })
-        });
+        let work = Box::new(Closure { work, done: None, reply });
         self.send(if later { Command::Later(work) } else { Command::Work(work) }).await?;
         answer.await.map_err(|_| E::from(StoreError::Stopped))?
     }

@@ -14,11 +14,14 @@ use chrono::{DateTime, TimeZone, Utc};
 use dossier::app::{App, AppOptions, SystemRng};
 use dossier::config::Settings;
 use dossier::domain::clock::{Clock, Instant};
+use dossier::domain::lane::{Lane, LaneKey};
 use dossier::service::Services;
+use dossier::store::{LanePlace, LaneSettings};
 use dossier::telemetry::LogRedactor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::database::TestDatabase;
 use crate::upstream::{Upstream, client};
 
 /// A value that must never be seen outside of a request to the provider.
@@ -101,6 +104,7 @@ pub struct TestApp {
     http: reqwest::Client,
     logs: LogLines,
     seen: Mutex<Vec<String>>,
+    pub database: Arc<TestDatabase>,
     _folder: tempfile::TempDir,
 }
 
@@ -112,17 +116,29 @@ impl TestApp {
 
     /// With these settings (environment spelling without the prefix: `LIMITS__CASE_BYTES`).
     pub async fn spawn_with(more: &[(&str, &str)]) -> Self {
-        let upstream = Upstream::start().await;
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
+        let database = Arc::new(TestDatabase::create(folder.path()));
+        Box::pin(Self::spawn_on(database, folder, more)).await
+    }
+
+    /// Another one on the same database (PostgreSQL only), with a clock and a provider of its
+    /// own, as a process on another machine would be; the first one's provider is allowed.
+    pub async fn beside(&self, more: &[(&str, &str)]) -> Self {
+        let allow = [("NETWORK__ALLOW", self.upstream.authority())];
+        let allow = allow.iter().map(|(name, value)| (*name, value.as_str()));
+        let more: Vec<_> = allow.chain(more.iter().copied()).collect();
+        Box::pin(Self::spawn_on(self.database.clone(), tempfile::tempdir().unwrap(), &more)).await
+    }
+
+    async fn spawn_on(database: Arc<TestDatabase>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
+        let upstream = Upstream::start().await;
         let mut vars = vec![
             ("DOSSIER__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
-            ("DOSSIER__DATABASE__URL".to_owned(), format!("sqlite://{}", path("dossier.db"))),
-            ("DOSSIER__DATABASE__SYNCHRONOUS".to_owned(), "normal".to_owned()),
-            ("DOSSIER__SECURITY__MASTER_KEY_FILE".to_owned(), path("master.key")),
             ("DOSSIER__SECURITY__ADMIN_TOKEN".to_owned(), TOKEN.to_owned()),
             ("DOSSIER__NETWORK__ALLOW".to_owned(), upstream.authority()),
         ];
+        let of_database = database.settings(folder.path()).into_iter();
+        vars.extend(of_database.map(|(name, value)| (format!("DOSSIER__{name}"), value)));
         for (name, value) in more {
             let name = format!("DOSSIER__{name}");
             vars.retain(|(known, _)| *known != name);
@@ -150,6 +166,7 @@ impl TestApp {
             http: client(),
             logs,
             seen: Mutex::default(),
+            database,
             _folder: folder,
         }
     }
@@ -306,6 +323,48 @@ impl TestApp {
         start(&self.settings, &self.clock, false).await
     }
 
+    /// The lane of the provider beside the test, as a row has it.
+    pub async fn lane(&self) -> Lane {
+        let (workspace, key) = self.lane_place().await;
+        self.services().store.read().await.unwrap().lane(workspace, &key).await.unwrap().unwrap_or_default()
+    }
+
+    /// Gives that lane settings, as the save of a connection does.
+    pub async fn put_lane(&self, settings: LaneSettings) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let put = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.put_lane(workspace, &key, &settings, now).await }));
+        put.await.unwrap();
+    }
+
+    /// Resumes that lane, as a person does.
+    pub async fn resume_lane(&self) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let resume = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.resume_lane(workspace, &key, now).await }));
+        resume.await.unwrap();
+    }
+
+    /// Opens the circuit of that lane, as a person does.
+    pub async fn open_circuit(&self) {
+        let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
+        let open = self
+            .services()
+            .store
+            .write(move |tx| Box::pin(async move { tx.open_circuit(workspace, &key, now).await }));
+        open.await.unwrap();
+    }
+
+    async fn lane_place(&self) -> LanePlace {
+        let tx = self.services().store.read().await.unwrap();
+        let workspace = tx.find_workspace(&"default".parse().unwrap()).await.unwrap().unwrap();
+        (workspace.id, LaneKey::of_origin(&self.upstream.url("/").parse().unwrap()))
+    }
+
     /// One tick of the sweep, and what follows from it.
     pub async fn sweep(&self) {
         self.app().sweeper.sweep().await.unwrap();
@@ -317,13 +376,9 @@ impl TestApp {
         String::from_utf8_lossy(&self.logs.0.lock().unwrap()).into_owned()
     }
 
-    /// What lies in the database files, as bytes.
+    /// What lies in the database, as bytes.
     pub fn database_bytes(&self) -> Vec<u8> {
-        let path = self.settings.database.url.trim_start_matches("sqlite://").to_owned();
-        ["", "-wal"]
-            .iter()
-            .flat_map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default())
-            .collect()
+        self.database.bytes()
     }
 }
 

@@ -166,9 +166,14 @@ async fn a_wait_over_an_hour_ends_the_run_and_says_when_to_come_back() {
     let error = &case["fields"]["check"]["error"];
     assert_eq!((&error["code"], &error["http_status"]), (&json!("rate_limited"), &json!(429)));
     assert_eq!(error["retry_at"], "2026-11-21T11:00:00.000Z");
-    let case = app.filled(json!({})).await;
+    // The provider is left alone meanwhile, for an hour at most.
+    let id = app.create(json!({})).await;
+    app.advance(secs(3599)).await;
+    assert_eq!(app.case(&id).await["fields"]["check"]["waiting_for"], "rate_limit");
+    app.advance(secs(1)).await;
+    let case = app.case(&id).await;
     assert_eq!(case["fields"]["check"]["error"]["code"], "http_status");
-    assert!(case["fields"]["check"]["error"]["message"].as_str().unwrap().contains("after 2026-11-21 11:00"));
+    assert!(case["fields"]["check"]["error"]["message"].as_str().unwrap().contains("after 2026-11-21 12:00"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -309,7 +309,11 @@ async fn a_broken_head_costs_one_failed_run() {
     let app = TestApp::spawn_with(&[("NETWORK__ALLOW", &provider.authority())]).await;
     app.define_one("/", json!({"retry": 0}), json!({"url": provider.url("/x")})).await;
     for number in 0..count {
-        let case = app.filled(json!({})).await;
+        let id = app.create(json!({})).await;
+        app.drain().await;
+        // The circuit opens by and by; then it is the probe.
+        app.advance(secs(31)).await;
+        let case = app.case(&id).await;
         let state = &case["fields"]["check"];
         assert_eq!(state["status"], "failed", "{number}: {state}");
         let code = state["error"]["code"].as_str().unwrap();

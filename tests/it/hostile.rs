@@ -24,6 +24,12 @@ fn operations(case: &str) -> Vec<(&'static str, String, bool)> {
         ("GET", "/v1/case-types/test".to_owned(), false),
         ("PUT", "/v1/case-types/test".to_owned(), true),
         ("DELETE", "/v1/case-types/test".to_owned(), false),
+        ("GET", "/v1/connections".to_owned(), false),
+        ("POST", "/v1/connections".to_owned(), true),
+        ("GET", "/v1/connections/vies".to_owned(), false),
+        ("PUT", "/v1/connections/vies".to_owned(), true),
+        ("POST", "/v1/connections/vies/disable".to_owned(), false),
+        ("GET", "/v1/connections/vies/health".to_owned(), false),
         ("GET", "/v1/cases".to_owned(), false),
         ("POST", "/v1/cases".to_owned(), true),
         ("GET", format!("/v1/cases/{case}"), false),
@@ -358,7 +364,10 @@ async fn what_a_later_step_brings_is_refused_by_name() {
     let (app, id) = furnished().await;
     for (method, path, _) in operations(&id) {
         let changes = !matches!(method, "GET" | "POST");
-        let heeds = changes && ["/v1/cases/", "/v1/case-types/"].iter().any(|begin| path.starts_with(begin));
+        let heeds = changes
+            && ["/v1/cases/", "/v1/case-types/", "/v1/connections/"]
+                .iter()
+                .any(|begin| path.starts_with(begin));
         let refused = app.send(app.request(method, &path).header("If-Match", "\"9\"").json(&json!({}))).await;
         let expected = match heeds {
             true if path.contains(NOBODY) => (404, "not_found"),
@@ -375,9 +384,7 @@ async fn what_a_later_step_brings_is_refused_by_name() {
     for (field, config) in [
         (json!({"trigger": "webhook"}), json!({})),
         (json!({"trigger": "workflow"}), json!({})),
-        (json!({}), json!({"connection": "vies"})),
-        (json!({}), json!({"connection": "vies", "url": "/check"})),
-        (json!({}), json!({"connection": "vies", "endpoint": "check"})),
+        (json!({}), json!({"endpoint": "check"})),
         (json!({}), json!({"auth": oauth})),
         (json!({}), json!({"auth": {"type": "oidc_client_credentials", "config": {}}})),
         (json!({}), json!({"auth": {"type": "oidc_user"}})),

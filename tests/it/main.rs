@@ -13,10 +13,16 @@ mod cache;
 mod case_types;
 
 #[cfg(test)]
+mod connections;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]
 mod crash;
+
+#[cfg(test)]
+mod database;
 
 #[cfg(test)]
 mod definitions;
@@ -41,6 +47,9 @@ mod hostile;
 
 #[cfg(test)]
 mod httpbin;
+
+#[cfg(test)]
+mod lanes;
 
 #[cfg(test)]
 mod layers;
@@ -70,7 +79,16 @@ mod metrics;
 mod process;
 
 #[cfg(test)]
+mod processes;
+
+#[cfg(test)]
+mod providers;
+
+#[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod replicas;
 
 #[cfg(test)]
 mod runs;

@@ -1,59 +1,143 @@
-//! The real binary, as a process of its own that can be killed.
+//! The real binary, as a process of its own that can be stopped, continued and killed.
+//!
+//! It is ready when its log says so; whoever waits for something else in it waits for a line of
+//! that log. Nothing outlives its [`Process`].
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
+use reqwest::header::HeaderMap;
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// The admin token that [`Process`] is started with.
 pub const TOKEN: &str = "process-admin-token";
 
-/// A running `dossier serve`; killed when dropped.
+/// How a process is started; may be used again and again.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    folder: PathBuf,
+    command: &'static str,
+    before: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// `dossier serve` with `folder` as its working directory.
+    pub fn serve(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), command: "serve", before: Vec::new(), variables: Vec::new() }
+    }
+
+    /// `dossier worker` instead; it has no [`Process::base`].
+    pub fn worker(mut self) -> Self {
+        self.command = "worker";
+        self
+    }
+
+    /// With this setting, named without the prefix: `NETWORK__ALLOW`.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((format!("DOSSIER__{name}"), value.into()));
+        self
+    }
+
+    /// Behind these words of a command line, which must end as the program itself (`exec`).
+    pub fn behind(mut self, words: &[&str]) -> Self {
+        self.before = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Starts it; returns when it serves or works.
+    pub async fn start(&self) -> Process {
+        let launch = self.clone();
+        tokio::task::spawn_blocking(move || Process::spawn(&launch)).await.unwrap()
+    }
+
+    fn line(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_dossier");
+        let Some((first, rest)) = self.before.split_first() else { return Command::new(program) };
+        let mut line = Command::new(first);
+        line.args(rest).arg(program);
+        line
+    }
+}
+
+/// A running process; killed when dropped.
 pub struct Process {
     child: Child,
+    /// `http://127.0.0.1:PORT`.
     pub base: String,
+    log: watch::Receiver<Vec<String>>,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
 }
 
 impl Process {
     /// Starts it on data in `folder`, calls to `allow` permitted, and returns when it serves.
     pub async fn serve(folder: &Path, allow: &str) -> Self {
-        Self::serve_with(folder, &[("DOSSIER__NETWORK__ALLOW", allow)]).await
+        Launch::serve(folder).with("NETWORK__ALLOW", allow).start().await
     }
 
-    /// Starts it with these variables beside what every test needs.
-    pub async fn serve_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let folder = folder.to_owned();
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let variables: Vec<_> = variables.collect();
-        tokio::task::spawn_blocking(move || Self::spawn(&folder, variables)).await.unwrap()
-    }
-
-    fn spawn(folder: &Path, variables: Vec<(String, String)>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
-            .arg("serve")
-            .current_dir(folder)
+    fn spawn(launch: &Launch) -> Self {
+        let mut child = launch
+            .line()
+            .arg(launch.command)
+            .current_dir(&launch.folder)
             .env("DOSSIER__SERVER__LISTEN", "127.0.0.1:0")
             .env("DOSSIER__SECURITY__ADMIN_TOKEN", TOKEN)
             .env("DOSSIER__LOG__FORMAT", "json")
-            .envs(variables)
+            .envs(launch.variables.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let base = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let line: Value = serde_json::from_str(&line).ok()?;
-                (line["message"] == "serving")
-                    .then(|| format!("http://{}", line["address"].as_str().unwrap_or_default()))
-            })
-            .expect("the process says where it serves");
-        // Whoever writes to a closed pipe would be told so; the rest is read and dropped.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, base }
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut first = Vec::new();
+        let base = loop {
+            let Some(line) = lines.next() else { panic!("the process did not start: {first:?}") };
+            let told: Value = serde_json::from_str(&line).unwrap_or_default();
+            first.push(line);
+            if told["message"] == "serving" || told["message"] == "working" {
+                break format!("http://{}", told["address"].as_str().unwrap_or_default());
+            }
+        };
+        let (keep, log) = watch::channel(first);
+        // Read to its end: whoever writes to a closed pipe would be told so.
+        std::thread::spawn(move || lines.for_each(|line| keep.send_modify(|kept| kept.push(line))));
+        Self { child, base, log }
+    }
+
+    /// Waits until its log has so many lines with this text.
+    pub async fn logged(&self, text: &str, times: usize) {
+        let mut log = self.log.clone();
+        let said = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= times;
+        assert!(log.wait_for(said).await.is_ok(), "the process ended without `{text}` in its log");
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn lives(&self) -> bool {
+        // A process that ended stays as a zombie until it is waited for.
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        status
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X']) && !rest.is_empty())
+    }
+
+    /// `kill -STOP`, `-CONT`, `-TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.unwrap().success(), "{name} could not be sent");
     }
 
     /// `kill -9`.
@@ -63,10 +147,14 @@ impl Process {
     }
 
     /// SIGTERM; answers whether it ended well.
-    pub async fn terminate(mut self) -> bool {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        tokio::task::spawn_blocking(move || self.child.wait().unwrap().success()).await.unwrap()
+    pub async fn terminate(self) -> bool {
+        self.signal("TERM");
+        self.ended().await.success()
+    }
+
+    /// Waits for its end.
+    pub async fn ended(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.child.wait().unwrap()).await.unwrap()
     }
 
     /// The status and body of a call.
@@ -77,14 +165,34 @@ impl Process {
         path: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let answer = self.ask(http, method, path, body).await;
+        (answer.status, answer.body)
+    }
+
+    /// The whole answer to a call.
+    pub async fn ask(
+        &self,
+        http: &reqwest::Client,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
         let mut request =
             http.request(method.parse().unwrap(), format!("{}{path}", self.base)).bearer_auth(TOKEN);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or(Value::Null))
+        Answer::of(request).await.unwrap()
+    }
+}
+
+impl Answer {
+    /// Sends the request and reads the answer to its end.
+    pub async fn of(request: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let answer = request.send().await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
+        Ok(Self { status, headers, body })
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::httpbin::python;
-use crate::process::{Process, TOKEN};
+use crate::process::{Launch, Process, TOKEN};
 use crate::upstream::client;
 
 /// What is looked at in every answer. That whatever fits the document is also accepted is not:
@@ -25,7 +25,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_keeps_what_its_document_promises() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::serve_with(folder.path(), &[("DOSSIER__WORKERS__CONCURRENCY", "0")]).await;
+    let process = Launch::serve(folder.path()).with("WORKERS__CONCURRENCY", "0").start().await;
     furnish(&process).await;
     let tokens = read(&process, "/v1/tokens").await;
     let own = tokens["items"][0]["id"].as_str().unwrap().to_owned();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, secs};
-use crate::process::{Process, TOKEN};
+use crate::process::{Launch, Process, TOKEN};
 use crate::upstream::{Call, Reply, Upstream, client, ok, status};
 
 const BODY: &str = "{data.a}";
@@ -390,10 +390,13 @@ async fn kill_9_during_a_post_and_an_edit_never_mix_key_and_body() {
     drop(upstream);
     let upstream = revived.await;
     upstream.otherwise(ok(json!({"value": "new"})));
-    let process = Process::serve(folder.path(), &upstream.authority()).await;
+    // One that makes no calls, so that the edit comes before anything is sent again.
+    let quiet = Launch::serve(folder.path()).with("WORKERS__CONCURRENCY", "0").start().await;
     let path = format!("/v1/cases/{}", ids[0]);
-    let (status, case) = process.call(&http, "PATCH", &path, Some(&json!({"data": {"a": 7}}))).await;
-    assert_eq!((status, &case["fields"]["check"]["status"]), (200, &json!("running")), "{case}");
+    let (status, case) = quiet.call(&http, "PATCH", &path, Some(&json!({"data": {"a": 7}}))).await;
+    assert_eq!((status, &case["fields"]["check"]["status"]), (200, &json!("queued")), "{case}");
+    quiet.kill();
+    let process = Process::serve(folder.path(), &upstream.authority()).await;
     for id in &ids {
         let request = http.get(format!("{}/v1/cases/{id}", process.base)).bearer_auth(TOKEN);
         let case: Value = request.header("Prefer", "wait=30").send().await.unwrap().json().await.unwrap();

@@ -9,7 +9,8 @@ use dossier::app::{App, AppOptions, SystemRng};
 use dossier::telemetry::LogRedactor;
 use serde_json::{Value, json};
 
-use crate::app::{MARKER, TestApp};
+use crate::app::{MARKER, TestApp, secs};
+use crate::database::cluster;
 use crate::upstream::{Call, Reply, ok, status};
 
 /// The marker as somebody may write it.
@@ -219,6 +220,10 @@ async fn an_error_that_quotes_a_secret_is_shown_without_it() {
         app.upstream.otherwise_with(answer);
         app.define(Value::Array(everywhere(&app))).await;
         let case = app.filled(json!({})).await;
+        // Those that the open circuit held back have their turn.
+        for _ in 0..20 {
+            app.advance(secs(60)).await;
+        }
         assert_nothing_leaked(&app, case["id"].as_str().unwrap()).await;
     }
     // A mapping that fails and names what it found.
@@ -420,6 +425,9 @@ async fn without_its_master_key_a_database_with_secrets_does_not_start() {
 }
 
 async fn needs_its_master_key(literal: bool) {
+    if cluster().is_some() {
+        return; // There is no file of it then: see replicas.rs.
+    }
     let mut app = TestApp::spawn().await;
     app.upstream.otherwise_with(|call| ok(json!({"value": call.header("x") == Some(MARKER)})));
     let config = if literal {

@@ -124,6 +124,11 @@ impl Upstream {
         self.state.script.lock().unwrap().unexpected.clone()
     }
 
+    /// How many calls have arrived so far.
+    pub fn calls_so_far(&self) -> usize {
+        *self.state.calls.borrow()
+    }
+
     /// Waits until this many calls have arrived in all, answered or not.
     pub async fn wait_for_calls(&self, count: usize) -> Vec<Call> {
         self.state.calls.subscribe().wait_for(|calls| *calls >= count).await.unwrap();

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, links};
+use super::{bodies, calls, connection, links};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -18,21 +18,26 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 4] = [
+const SOMETIMES: [(&str, &[&str]); 5] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
+    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 13] = [
+const SENT: [&str; 17] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
     "ScheduleDefinition",
     "ApiConfig",
     "ErrorMapping",
+    "ConnectionDefinition",
+    "RateLimitDefinition",
+    "WindowDefinition",
+    "BreakerDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",
@@ -95,6 +100,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<bodies::CaseType>(&mut schemas);
     add::<bodies::CaseTypeDefinition>(&mut schemas);
     add::<bodies::CaseTypeVersion>(&mut schemas);
+    add::<connection::Connection>(&mut schemas);
+    add::<connection::ConnectionDefinition>(&mut schemas);
+    add::<present::connection_health::HealthView>(&mut schemas);
     add::<bodies::NewCase>(&mut schemas);
     add::<bodies::CasePatch>(&mut schemas);
     add::<bodies::Refresh>(&mut schemas);

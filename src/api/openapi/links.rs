@@ -22,10 +22,11 @@ const fn lead(
     Lead { answer, to, takes }
 }
 
-const LEADS: [Lead; 11] = [
+const LEADS: [Lead; 12] = [
     lead("CaseType", "/v1/case-types/{key}", &[("key", "key")]),
     lead("Case", "/v1/cases/{id}", &[("id", "id")]),
     lead("Case", "/v1/case-types/{key}", &[("key", "case_type")]),
+    lead("Connection", "/v1/connections/{key}", &[("key", "key")]),
     lead("Run", "/v1/runs/{id}", &[("id", "id")]),
     lead("Run", "/v1/cases/{id}/fields/{key}", &[("id", "case_id"), ("key", "field")]),
     lead("RunWithAttempts", "/v1/runs/{id}", &[("id", "id")]),
@@ -144,6 +145,7 @@ mod tests {
             ("refresh_field", "get_run"),
             ("get_run", "refresh_field"),
             ("refresh_case", "get_run"),
+            ("create_connection", "disable_connection"),
             ("put_secret", "delete_secret"),
             ("create_token", "delete_token"),
         ] {

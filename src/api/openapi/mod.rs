@@ -5,6 +5,7 @@ mod call;
 
 /// All calls.
 mod calls;
+mod connection;
 mod run_calls;
 
 /// Shapes that calls have in common.

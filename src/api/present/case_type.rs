@@ -47,7 +47,7 @@ pub fn version(found: CaseTypeVersionView) -> Value {
     Value::Object(members)
 }
 
-fn problems(problems: &[Problem]) -> Vec<ProblemView> {
+pub(super) fn problems(problems: &[Problem]) -> Vec<ProblemView> {
     let view = |problem: &Problem| ProblemView {
         pointer: problem.pointer.clone(),
         code: problem.code.to_owned(),

@@ -19,6 +19,12 @@ pub mod run_error;
 /// Case types.
 pub mod case_type;
 
+/// Connections.
+pub mod connection;
+
+/// How connections do.
+pub mod connection_health;
+
 /// Schedules.
 pub mod schedule;
 

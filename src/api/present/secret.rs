@@ -17,7 +17,7 @@ pub struct SecretAnswer {
     redact: bool,
     created_at: Time,
     updated_at: Time,
-    /// Keys of the case types that use it.
+    /// Who uses it: case types by their key, connections as `connection:<key>`.
     used_by: Vec<String>,
 }
 

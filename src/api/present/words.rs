@@ -9,6 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::case;
 use crate::domain::clock::{Instant, rfc3339};
+use crate::domain::connection;
 use crate::domain::failure;
 use crate::domain::run;
 use crate::domain::token;
@@ -74,6 +75,7 @@ words! {
     Trigger = trigger::Trigger::ALL, trigger::Trigger::as_str;
     CaseStatus = case::CaseStatus::ALL, case::CaseStatus::as_str;
     Source = case::Source::ALL, case::Source::as_str;
+    ConnectionStatus = connection::ConnectionStatus::ALL, connection::ConnectionStatus::as_str;
     Role = token::Role::ALL, token::Role::as_str;
 }
 

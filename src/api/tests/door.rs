@@ -1,7 +1,7 @@
 //! A door on a real database, without an engine behind it, and how tests knock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::App;
 use actix_web::http::Method;
@@ -20,15 +20,20 @@ use crate::domain::token::Role;
 use crate::service::{NewTokenRequest, Services, Vault};
 use crate::store::{CommitLimits, Store, StoreSettings};
 
-struct Frozen;
+/// Stands still but for who sleeps: he finds the time passed.
+struct Dozing(Arc<Mutex<Instant>>);
 
-impl Clock for Frozen {
+impl Clock for Dozing {
     fn now(&self) -> Instant {
-        parse_instant("2026-11-21T09:30:00Z").unwrap()
+        *self.0.lock().unwrap()
     }
 
-    fn sleep_until(&self, _: Instant) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(std::future::ready(()))
+    fn sleep_until(&self, at: Instant) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        let now = self.0.clone();
+        Box::pin(async move {
+            let mut now = now.lock().unwrap();
+            *now = at.max(*now);
+        })
     }
 }
 
@@ -57,10 +62,11 @@ pub async fn door() -> Door {
     let limits = CommitLimits { case_bytes: 1 << 20, output_bytes: 1 << 18 };
     let url = format!("sqlite://{}", folder.path().join("dossier.db").display());
     let settings = StoreSettings { url, wait_for_disk: false, limits };
+    let clock = Dozing(Arc::new(Mutex::new(parse_instant("2026-11-21T09:30:00Z").unwrap())));
     let rng = Arc::new(Counting(AtomicU64::new(1)));
     let store = Store::open(&settings, rng.clone(), &TaskTracker::new()).await.unwrap();
     let vault = Vault::new(MasterKey::generate(&*rng), rng.clone(), Arc::new(|_, _| ()));
-    let services = Services::new(store, Arc::new(Frozen), rng, vault, limits);
+    let services = Services::new(store, Arc::new(clock), rng, vault, limits);
 
     let workspace = "default".parse().unwrap();
     let admin = SecretText::from(ADMIN.to_owned());

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::{Findings, unknown_word};
 use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow};
+use crate::domain::case_type::{Context, Known};
 use crate::domain::problem::{code, join};
 use crate::domain::template::{
     Expression, JsonTextTemplate, Roots, Template, TemplateError, TextTemplate, UrlTemplate, ValueTemplate,
@@ -28,6 +28,8 @@ pub struct Compiler<'c> {
     context: &'c Context<'c>,
     request: Roots,
     when: Roots,
+    /// Whether all params that there will be are known now.
+    params_known: bool,
     /// Dotted paths that the request and `when` read.
     pub references: BTreeSet<String>,
     /// Secrets that the request uses, each with the first place that names it.
@@ -41,9 +43,21 @@ impl<'c> Compiler<'c> {
             context,
             request: Roots::request(outputs),
             when: Roots::when(outputs),
+            params_known: true,
             references: BTreeSet::new(),
             secrets: BTreeMap::new(),
         }
+    }
+
+    /// For a connection: it knows no case, and each case type brings params of its own.
+    pub fn for_connection(context: &'c Context<'c>) -> Self {
+        let roots = Roots::connection();
+        Self { request: roots.clone(), when: roots, params_known: false, ..Self::new(context, &[]) }
+    }
+
+    /// What exists in the workspace.
+    pub fn known(&self) -> &'c Known {
+        self.context.known
     }
 
     /// A header, an auth member: one text.
@@ -131,7 +145,7 @@ impl<'c> Compiler<'c> {
     }
 
     fn doubt_param(&self, path: &str, pointer: &str, findings: &mut Findings) {
-        if !findings.has_room_for_doubts() {
+        if !self.params_known || !findings.has_room_for_doubts() {
             return;
         }
         let Some(name) = path.strip_prefix("params.").and_then(|rest| rest.split('.').next()) else { return };

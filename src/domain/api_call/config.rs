@@ -2,15 +2,17 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::case_type::Known;
+use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
-use crate::domain::ids::{KEY_RULE, is_key};
+use crate::domain::ids::{ConnectionKey, KEY_RULE, is_key};
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::code;
 use crate::domain::template::{Expression, Roots};
 
 use super::compiler::{Compiler, expression};
 use super::definition::FIELD_MEMBERS;
-use super::request::Request;
+use super::request::{Base, Request};
 
 /// Members that stand inside `api_config`.
 pub const CONFIG_MEMBERS: [&str; 14] = [
@@ -65,6 +67,8 @@ pub const RESERVED_NAMES: [&str; 27] = [
 /// What `api_config` says, compiled.
 #[derive(Debug)]
 pub struct Config {
+    /// The provider that it goes to, where that is set up once.
+    pub connection: Option<ConnectionKey>,
     pub request: Request,
     pub mapping: Mapping,
     pub error_mapping: ErrorMapping,
@@ -83,10 +87,11 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
         return None;
     };
     let mut config = Reader::open(value, at, field.findings)?;
-    let connection = config.later("connection");
+    let connection = read_connection(&mut config, compiler.known());
     let endpoint = config.later("endpoint");
     let mut normal = Map::new();
-    let request = Request::read(&mut config, compiler, connection || endpoint);
+    let base = if config.get("connection").is_some() { Base::Connection } else { Base::None };
+    let request = Request::read(&mut config, compiler, if endpoint { Base::Endpoint } else { base });
     let output_variable = read_output_variable(&mut config);
     let mapping = read_mapping(&mut config, outputs, endpoint, &mut normal);
     let error_mapping = read_error_mapping(&mut config, &mut normal);
@@ -99,6 +104,7 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
         FIELD_MEMBERS.contains(&name).then_some("move it out of `api_config`, to the field itself")
     });
     Some(Config {
+        connection: connection?,
         request: request?,
         mapping: mapping?,
         error_mapping: error_mapping?,
@@ -107,6 +113,25 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
         output_variable,
         normal,
     })
+}
+
+/// Reads `connection`: the key of one that is there.
+#[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
+fn read_connection(config: &mut Reader<'_, '_>, known: &Known) -> Option<Option<ConnectionKey>> {
+    if config.get("connection").is_none() {
+        return Some(None);
+    }
+    let name = config.text("connection", 1000)?;
+    if let (true, Ok(key)) = (known.connections.contains_key(name), name.parse()) {
+        return Some(Some(key));
+    }
+    let names: Vec<_> = known.connections.keys().map(String::as_str).collect();
+    let mut message = unknown_word(name, "a connection of this workspace", &names);
+    if is_key(name) {
+        message = format!("{message}: create it with `PUT /v1/connections/{name}`");
+    }
+    config.problem("connection", code::UNKNOWN_REFERENCE, message);
+    None
 }
 
 /// Why an output variable may not have this name.

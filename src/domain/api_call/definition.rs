@@ -1,20 +1,25 @@
 //! What an API Call field says about itself: why, when and how often it runs.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
+use crate::domain::auth::Auth;
 use crate::domain::case_type::Context;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
+use crate::domain::ids::{CaseTypeKey, ConnectionKey, FieldKey};
+use crate::domain::lane::LaneKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::{WatchPath, WatchSet};
 
+use super::address;
 use super::compiler::Compiler;
 use super::config;
 use super::doubts;
@@ -45,6 +50,8 @@ pub struct ApiCall {
     pub timeout_ms: Option<u64>,
     /// Seconds an answer may be shared; 0: not at all.
     pub cache_duration: u64,
+    /// The provider that it goes to, where that is set up once.
+    pub connection: Option<ConnectionKey>,
     /// What it sends.
     pub request: Request,
     /// Which values of the answer go where.
@@ -75,6 +82,8 @@ pub struct ApiCall {
     watch_given: Vec<WatchPath>,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
+    /// Where its calls go, once somebody has asked.
+    origin: OnceLock<Option<LaneKey>>,
 }
 
 impl ApiCall {
@@ -113,6 +122,7 @@ impl ApiCall {
             retry,
             timeout_ms,
             cache_duration,
+            connection: config.connection,
             request: config.request,
             mapping: config.mapping,
             error_mapping: config.error_mapping,
@@ -128,6 +138,7 @@ impl ApiCall {
             old,
             watch_given,
             normal: config.normal,
+            origin: OnceLock::new(),
         };
         doubts::look(&call, &secrets, context, field);
         Some(call)
@@ -159,6 +170,9 @@ impl ApiCall {
         form.insert("cache_duration".into(), self.cache_duration.into());
         form.insert("enabled".into(), self.enabled.into());
         let mut config = Map::new();
+        if let Some(connection) = &self.connection {
+            config.insert("connection".into(), connection.as_str().into());
+        }
         self.request.write(&mut config);
         config.extend(self.normal.clone());
         form.insert("api_config".into(), config.into());
@@ -170,6 +184,24 @@ impl ApiCall {
         let older_than = self.schedule.as_ref().and_then(|schedule| schedule.older_than);
         let seconds = older_than.or(Some(self.cache_duration).filter(|seconds| *seconds > 0))?;
         TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
+    }
+
+    /// Whether its requests bear credentials of its own: no connection stands for them.
+    pub const fn brings_credentials(&self) -> bool {
+        self.connection.is_none() || !matches!(self.request.auth, Auth::Inherited)
+    }
+
+    /// The lane of its runs: the connection, else the origin of its url. A compiled case type is used with one set of `params`, so the origin
+    /// is worked out once.
+    pub fn lane(&self, params: &Value, case_type: &CaseTypeKey, field: &FieldKey) -> LaneKey {
+        if let Some(connection) = &self.connection {
+            return LaneKey::of_connection(connection.as_str());
+        }
+        let origin = || {
+            let params = params.as_object().cloned().unwrap_or_default();
+            address::origin(&self.request.url, &params).map(|url| LaneKey::of_origin(&url))
+        };
+        self.origin.get_or_init(origin).clone().unwrap_or_else(|| LaneKey::of_field(case_type, field))
     }
 
     /// True when this trigger fires the field.

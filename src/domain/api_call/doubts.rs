@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use url::Url;
+
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::Findings;
@@ -30,7 +32,8 @@ pub fn look(
     let at = &field.at("api_config");
     doubt_request(call, at, field.findings);
     doubt_headers(&call.request, at, field.findings);
-    doubt_hosts(&call.request, secrets, context, field.findings);
+    doubt_connection(call, at, context, field.findings);
+    doubt_hosts(call, secrets, context, field.findings);
 }
 
 /// Triggers that cannot fire, and what only one of them brings.
@@ -98,14 +101,43 @@ fn doubt_headers(request: &Request, at: &str, findings: &mut Findings) {
     }
 }
 
-/// Secrets on their way to a host that they do not list: the run will refuse to send them.
+/// A url that cannot follow the connection, or leaves it behind.
+fn doubt_connection(call: &ApiCall, at: &str, context: &Context<'_>, findings: &mut Findings) {
+    let Some(base) = base_url(call, context) else { return };
+    let url = &call.request.url;
+    match base {
+        None if url.is_relative() => {
+            let message = "the connection has no `base_url` yet: every run fails until it has one";
+            findings.doubt(join(at, "connection"), message);
+        }
+        Some(base) if origin(url, &context.params).is_some_and(|origin| origin.origin() != base.origin()) => {
+            let message = "is another origin than the connection's `base_url`: headers and credentials of the \
+                           connection are not sent there";
+            findings.doubt(join(at, "url"), message);
+        }
+        _ => {}
+    }
+}
+
+/// The base URL of the field's connection, if it names one.
+#[expect(clippy::option_option, reason = "outer: is there a connection; inner: has it a base url")]
+fn base_url<'c>(call: &ApiCall, context: &'c Context<'_>) -> Option<Option<&'c Url>> {
+    let known = context.known.connections.get(call.connection.as_ref()?.as_str())?;
+    Some(known.as_ref())
+}
+
+/// Secrets on their way to a host that they do not list: the run will refuse to send them. To the
+/// origin of a connection they may go.
 fn doubt_hosts(
-    request: &Request,
+    call: &ApiCall,
     secrets: &BTreeMap<String, String>,
     context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    let Some(origin) = origin(&request.url, &context.params) else { return };
+    let Some(origin) = origin(&call.request.url, &context.params) else { return };
+    if base_url(call, context).flatten().is_some_and(|base| base.origin() == origin.origin()) {
+        return;
+    }
     for (name, pointer) in secrets {
         let Some(hosts) = context.known.secrets.get(name) else { continue };
         let rules: Vec<HostRule> = hosts.iter().filter_map(|host| host.parse().ok()).collect();

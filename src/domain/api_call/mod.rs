@@ -21,6 +21,6 @@ pub use body::BodyTemplate;
 pub use compiler::Compiler;
 pub use config::{CONFIG_MEMBERS, RESERVED_NAMES, output_variable_problem};
 pub use definition::{ApiCall, FIELD_MEMBERS};
-pub use headers::header_name_problem;
+pub use headers::{header_name_problem, read_headers};
 pub use method::Method;
 pub use request::Request;

@@ -15,6 +15,17 @@ use super::compiler::{Compiler, LONGEST_TEMPLATE, is_flat_enough};
 use super::headers::read_headers;
 use super::method::Method;
 
+/// What a request leans on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// Nothing: its url is whole.
+    None,
+    /// A connection, whose base URL a path follows.
+    Connection,
+    /// An endpoint, which gives all that is missing.
+    Endpoint,
+}
+
 /// What a field sends, compiled. Its `Debug` leaves out what may hold a literal credential.
 pub struct Request {
     /// The method.
@@ -37,13 +48,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads the members of `api_config` that make the request. `elsewhere`: a connection or an
-    /// endpoint is named, which gives what is missing here.
-    pub fn read(config: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, elsewhere: bool) -> Option<Self> {
+    /// Reads the members of `api_config` that make the request.
+    pub fn read(config: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, base: Base) -> Option<Self> {
         let mut normal = Map::new();
         let method = read_method(config);
         normal.insert("method".into(), method.unwrap_or_default().as_str().into());
-        let url = read_url(config, compiler, elsewhere, &mut normal);
+        let url = read_url(config, compiler, base, &mut normal);
         let headers = read_headers(config, compiler, &mut normal);
         let params = read_params(config, compiler, &mut normal);
         let body = read_body(config, compiler, &mut normal);
@@ -110,18 +120,28 @@ fn read_method(config: &mut Reader<'_, '_>) -> Option<Method> {
 fn read_url(
     config: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,
-    elsewhere: bool,
+    base: Base,
     normal: &mut Map<String, Value>,
 ) -> Option<UrlTemplate> {
-    if config.get("url").is_none() && !elsewhere {
-        config.missing("url", "give the whole address, with `https://`");
+    if config.get("url").is_none() && base != Base::Endpoint {
+        config.missing(
+            "url",
+            match base {
+                Base::Connection => {
+                    "give the path that follows the connection's `base_url`, or a whole address"
+                }
+                _ => "give the whole address, with `https://`",
+            },
+        );
     }
     let source = config.text("url", LONGEST_TEMPLATE)?;
     normal.insert("url".into(), source.into());
     let at = config.at("url");
     let url = compiler.url(source, &at, config.findings)?;
-    if url.is_relative() && !elsewhere {
-        config.problem("url", code::INVALID, "is not a whole address: begin it with `https://` or `http://`");
+    if url.is_relative() && base == Base::None {
+        let message = "is not a whole address: begin it with `https://` or `http://`, or name the `connection` whose \
+                       `base_url` it follows";
+        config.problem("url", code::INVALID, message);
         return None;
     }
     Some(url)

@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use url::Url;
 
 /// What exists in the workspace around a case type.
 #[derive(Debug, Default, Clone)]
 pub struct Known {
     /// The secrets by name, each with its `hosts` (a host, with an optional port).
     pub secrets: BTreeMap<String, Vec<String>>,
+    /// The connections by key, each with its `base_url`, if it has one.
+    pub connections: BTreeMap<String, Option<Url>>,
     /// The params of the workspace.
     pub params: Map<String, Value>,
 }
@@ -30,7 +33,13 @@ pub struct Context<'k> {
     pub outputs: Vec<String>,
 }
 
-impl Context<'_> {
+impl<'k> Context<'k> {
+    /// For what belongs to no case type.
+    pub fn of_workspace(known: &'k Known) -> Self {
+        let params = known.params.clone();
+        Self { known, params, sections: BTreeSet::new(), named: None, outputs: Vec::new() }
+    }
+
     /// The output variables that a field may read: those of other fields.
     pub fn outputs_without(&self, own: Option<&str>) -> Vec<String> {
         self.outputs.iter().filter(|name| Some(name.as_str()) != own).cloned().collect()

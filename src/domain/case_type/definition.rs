@@ -292,6 +292,11 @@ mod tests {
             secrets.map(|(name, hosts)| (name.into(), hosts.into_iter().map(str::to_owned).collect()));
         Known {
             secrets: secrets.into(),
+            connections: [
+                ("vies".to_owned(), "https://vies.example/rest".parse().ok()),
+                ("empty".to_owned(), None),
+            ]
+            .into(),
             params: json!({"base": "https://vies.example"}).as_object().unwrap().clone(),
         }
     }
@@ -724,7 +729,10 @@ mod tests {
             (json!({"method": "POST", "body": [], "body_type": "form"}), "/body", WRONG_TYPE),
             (json!({"method": "POST", "body": {}, "body_type": "text"}), "/body", WRONG_TYPE),
             (json!({"method": "POST", "body": {}, "body_type": "xml"}), "/body_type", INVALID),
-            (json!({"connection": "vies", "url": "/check"}), "/connection", NOT_SUPPORTED_YET),
+            (json!({"connection": "veis", "url": "/check"}), "/connection", UNKNOWN_REFERENCE),
+            (json!({"connection": 5, "url": "/check"}), "/connection", WRONG_TYPE),
+            (json!({"connection": "vies", "url": null}), "/url", REQUIRED),
+            (json!({"connection": "vies", "url": "{data.x}/check"}), "/url", INVALID_TEMPLATE),
             (
                 json!({"endpoint": "check", "url": null, "response_mapping": null}),
                 "/endpoint",
@@ -866,6 +874,24 @@ mod tests {
                 vec!["auth/token"],
             ),
             (json!({}), json!({"params": {"a": "{params.nope}"}}), vec!["params"]),
+            (json!({}), json!({"connection": "vies", "url": "/check"}), vec![]),
+            (
+                json!({}),
+                json!({"connection": "vies", "url": "/x", "headers": {"X": "{secret.other}"}}),
+                vec![],
+            ),
+            (
+                json!({}),
+                json!({"connection": "vies", "url": "https://vies.example/x", "headers": {"X": "{secret.other}"}}),
+                vec![],
+            ),
+            (
+                json!({}),
+                json!({"connection": "vies", "url": "https://a.example/x", "headers": {"X": "{secret.other}"}}),
+                vec!["url", "headers/X"],
+            ),
+            (json!({}), json!({"connection": "empty", "url": "/check"}), vec!["connection"]),
+            (json!({}), json!({"connection": "empty", "url": "https://a.example"}), vec![]),
         ];
         for (field, config, expected) in table {
             let warnings = parse(&with_field(&call(&field, &config))).unwrap().warnings;

@@ -94,6 +94,7 @@ impl FieldState {
             last_attempt_at: live.last_attempt_at.or(self.last_attempt_at),
             next_attempt_at: live.due_at,
             duration_ms: None,
+            connection: live.connection.clone(),
             error: live.error.clone(),
             ..self
         }
@@ -125,6 +126,8 @@ pub struct LiveRun {
     pub running: bool,
     /// Whether its first attempt was claimed.
     pub begun: bool,
+    /// Key of its connection.
+    pub connection: Option<String>,
     /// What it waits for.
     pub waiting_for: Option<WaitingFor>,
     /// When it is due, while queued.

@@ -11,7 +11,10 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, FieldKey, RunId, ScheduleId, WorkspaceId};
+use crate::domain::ids::{
+    CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, RunId, ScheduleId, WorkspaceId,
+};
+use crate::domain::lane::LaneKey;
 use crate::domain::trigger::Trigger;
 
 /// A run that is to be queued.
@@ -31,6 +34,10 @@ pub struct NewRun {
     pub case_type_version: i64,
     /// Its field.
     pub field: FieldKey,
+    /// Key of the connection, when the field names one.
+    pub connection: Option<ConnectionKey>,
+    /// The bulkhead of its provider.
+    pub lane: LaneKey,
     /// Why it runs.
     pub trigger: Trigger,
     /// Its place in the queue.
@@ -75,8 +82,16 @@ pub struct KeptKey {
 
 impl NewRun {
     /// A run of a field for a case, to be queued now: nothing forced, nothing given.
-    pub fn new(id: RunId, case: &Case, version: i64, field: &FieldKey, call: &ApiCall, why: Fired) -> Self {
+    pub fn new(
+        id: RunId,
+        case: &Case,
+        under: Under<'_>,
+        field: &FieldKey,
+        call: &ApiCall,
+        why: Fired,
+    ) -> Self {
         let Fired { trigger, priority, by, at } = why;
+        let Under { version, params } = under;
         Self {
             id,
             workspace: case.workspace,
@@ -85,6 +100,8 @@ impl NewRun {
             case_type: case.case_type.clone(),
             case_type_version: version,
             field: field.clone(),
+            connection: call.connection.clone(),
+            lane: call.lane(params, &case.case_type, field),
             trigger,
             priority,
             attempts_max: 1 + call.retry,
@@ -102,6 +119,15 @@ impl NewRun {
             created_at: at,
         }
     }
+}
+
+/// The version of a case type that a run is queued under.
+#[derive(Debug, Clone, Copy)]
+pub struct Under<'p> {
+    /// The version.
+    pub version: i64,
+    /// What its templates read as `params`: they may say where a call goes.
+    pub params: &'p Value,
 }
 
 /// Why, how urgently, by whom and when a run is fired.

@@ -10,6 +10,6 @@ mod words;
 
 pub use attempt::{Attempt, NextAttempt, PhaseTimes, ReceivedResponse, SentRequest};
 pub use field_state::{FieldState, LiveRun};
-pub use firing::{Fired, Joined, KeptKey, NewRun, Run};
+pub use firing::{Fired, Joined, KeptKey, NewRun, Run, Under};
 pub(crate) use words::words;
 pub use words::{FieldStatus, Outcome, Priority, Reason, RunStatus, WaitingFor};

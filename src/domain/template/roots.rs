@@ -26,6 +26,11 @@ impl Roots {
         Self::new(&[&REQUEST], outputs, true)
     }
 
+    /// Headers and auth of a connection, which knows no case: params and secrets.
+    pub fn connection() -> Self {
+        Self::new(&[&["params"]], &[], true)
+    }
+
     /// `when`: as the request, with `old` and without secrets.
     pub fn when(outputs: &[String]) -> Self {
         Self::new(&[&REQUEST, &["old"]], outputs, false)
@@ -101,6 +106,7 @@ mod tests {
         let outputs = ["vat_response".to_owned()];
         let cases = [
             (Roots::request(&outputs), "data vat_response secret secrets now_unix", "old body value"),
+            (Roots::connection(), "params secret secrets", "data case input run now vat_response"),
             (Roots::when(&outputs), "data vat_response old input", "secret secrets body"),
             (Roots::answer(), "status headers body", "data secret vat_response"),
             (Roots::mapping(&outputs), "data body status headers vat_response", "secret old value"),

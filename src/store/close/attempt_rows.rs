@@ -4,9 +4,9 @@ use sea_orm::Value;
 
 use super::merge::Settled;
 use crate::domain::run::{Attempt, ReceivedResponse, SentRequest};
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{int, maybe_json, maybe_text, ms, sql, text, tuples, uuid};
+use crate::store::tx::Tx;
 
 /// One row for each exchange, without the bodies: those have a row of their own and go earlier.
 pub(super) async fn insert(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
@@ -60,8 +60,8 @@ pub(super) async fn insert_bodies(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), 
             uuid(closing.run_id.0),
             int(attempt.number),
             uuid(closing.case_id().0),
-            maybe_text(request),
-            maybe_text(response),
+            maybe_text(request.map(|body| tx.dialect().storable(body))),
+            maybe_text(response.map(|body| tx.dialect().storable(body))),
         ]);
     }
     if rows == 0 {

@@ -1,7 +1,7 @@
 //! The order in which a batch of reports is written.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -10,15 +10,18 @@ use uuid::Uuid;
 use super::closing::{Closed, Closing, CommitLimits, Verdict};
 use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
-use super::{attempt_rows, case_rows, run_rows};
+use super::{attempt_rows, case_rows, lane_rows, run_rows};
 use crate::domain::clock::SharedRng;
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::Reason;
 use crate::store::cases;
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
+
+/// Who holds each run, and whether its lane has a row.
+pub(super) type Held = HashMap<Uuid, (Uuid, bool)>;
 
 /// Records the reports and answers, one by one, what became of them.
 pub(crate) async fn close(
@@ -27,18 +30,27 @@ pub(crate) async fn close(
     limits: CommitLimits,
     rng: &SharedRng,
 ) -> Result<Vec<Closed>, StoreError> {
+    tx.hold_cases(closings.iter().map(|closing| closing.case_id())).await?;
     let closings = &way_given(tx, closings).await?;
-    let (mut held, mut merging) = held_runs(tx, closings).await?;
-    let results: Vec<Closed> = closings.iter().map(|closing| check(closing, &mut held, &merging)).collect();
+    let (held, mut merging) = held_runs(tx, closings).await?;
+    let mut reported = HashSet::with_capacity(closings.len());
+    let checked = closings.iter().map(|closing| check(closing, &held, &merging, &mut reported));
+    let results: Vec<Closed> = checked.collect();
     let recorded = closings.iter().zip(&results).filter(|(_, result)| **result == Closed::Recorded);
     let ours: Vec<&Closing> = recorded.map(|(closing, _)| &**closing).collect();
     let mut surroundings = Surroundings::load(tx, &concerned(&ours, &merging)).await?;
     let mut finished = Vec::with_capacity(closings.len());
     let mut follow = Follow::default();
+    let counted = lane_rows::report(tx, &ours, &held).await?;
+    let joined = lane_rows::join(tx, &ours).await?;
     for closing in ours {
         let Some(case) = merging.get_mut(&closing.case_id().0) else { continue };
         let before = surroundings.before(closing, case);
         let mut done = settle(closing, case, limits);
+        done.counted = counted.contains(&closing.run_id);
+        if joined.contains(&closing.run_id) {
+            done.ending = Some(lane_rows::superseded(closing));
+        }
         if let Some(before) = before {
             follow.add(&mut done, &before, case, &mut surroundings, rng);
         }
@@ -83,17 +95,20 @@ async fn way_given(tx: &Tx, closings: &[Arc<Closing>]) -> Result<Vec<Arc<Closing
 
 /// A run is reported once: who was aborted while its report lay here may have left a second one,
 /// by which the run is given back.
-fn check(closing: &Closing, held: &mut HashMap<Uuid, Uuid>, cases: &HashMap<Uuid, Merging>) -> Closed {
-    if held.get(&closing.run_id.0) != Some(&closing.token.0) {
+fn check(
+    closing: &Closing,
+    held: &Held,
+    cases: &HashMap<Uuid, Merging>,
+    reported: &mut HashSet<RunId>,
+) -> Closed {
+    if held.get(&closing.run_id.0).map(|(token, _)| token) != Some(&closing.token.0) {
         return Closed::Lost;
     }
     let current = cases.get(&closing.case_id().0).map(|case| case.version);
     match &closing.rules {
         Some(rules) if Some(rules.version) != current => Closed::OldRules,
-        _ => {
-            held.remove(&closing.run_id.0);
-            Closed::Recorded
-        }
+        _ if reported.insert(closing.run_id) => Closed::Recorded,
+        _ => Closed::Lost,
     }
 }
 
@@ -114,15 +129,12 @@ fn concerned(closings: &[&Closing], cases: &HashMap<Uuid, Merging>) -> Vec<CaseI
 }
 
 /// Who holds each run, and the cases of all of them.
-async fn held_runs(
-    tx: &Tx,
-    closings: &[Arc<Closing>],
-) -> Result<(HashMap<Uuid, Uuid>, HashMap<Uuid, Merging>), StoreError> {
+async fn held_runs(tx: &Tx, closings: &[Arc<Closing>]) -> Result<(Held, HashMap<Uuid, Merging>), StoreError> {
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(
         "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.overrides, case_type.version, \
-         cases.revision, cases.updated_at \
-         FROM run JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
+         cases.revision, cases.updated_at, lane.key IS NOT NULL \
+         FROM run LEFT JOIN lane ON lane.workspace_id = run.workspace_id AND lane.key = run.lane JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
          WHERE run.status = 'running' AND run.id IN ({})",
         list(ids.len(), 1)
     );
@@ -130,8 +142,9 @@ async fn held_runs(
     let mut cases = HashMap::new();
     for row in tx.all(sql(statement, ids)).await? {
         let mut columns = Columns::of("run", &row)?;
+        let has_lane = row.try_get_by_index::<bool>(9)?;
         if let Some(token) = columns.get::<Option<Uuid>>()? {
-            held.insert(columns.id(), token);
+            held.insert(columns.id(), (token, has_lane));
         }
         let case: Uuid = columns.get()?;
         if let Entry::Vacant(entry) = cases.entry(case) {
@@ -162,7 +175,8 @@ mod tests {
     use crate::domain::clock::{Instant, Rng};
     use crate::domain::ids::{LeaseToken, WorkerId};
     use crate::domain::run::{RunStatus, WaitingFor};
-    use crate::store::claims::{self, Claim, ClaimedRun};
+    use crate::store::claimed::ClaimedRun;
+    use crate::store::claims::{self, Claim};
     use crate::store::close::closing::Ending;
     use crate::store::testing;
 
@@ -183,8 +197,8 @@ mod tests {
          updated_at) VALUES ($1, $1, $1, 'draft', '{}', '{}', 1, 1, 0, 0)",
         "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, status, \
          begun, priority, due_at, attempt, attempts_max, limited, lost, idempotency_key, depth, force, overwrite, cached, \
-         created_at) VALUES ($1, $1, $1, $1, 't', 1, 'f', 'manual', 'queued', FALSE, 1, 0, 0, 4, 0, 0, 'k', 0, FALSE, \
-         FALSE, FALSE, 0)",
+         created_at, lane) VALUES ($1, $1, $1, $1, 't', 1, 'f', 'manual', 'queued', FALSE, 1, 0, 0, 4, 0, 0, 'k', 0, FALSE, \
+         FALSE, FALSE, 0, 'x')",
     ];
 
     fn now() -> Instant {
@@ -196,8 +210,9 @@ mod tests {
             tx.execute(sql(statement, vec![uuid(Uuid::from_u128(1))])).await?;
         }
         let (worker, token) = (WorkerId(Uuid::from_u128(2)), LeaseToken(Uuid::from_u128(3)));
-        let claim = Claim { worker, token, now: now(), until: now(), limit: 1 };
-        Ok(claims::claim(tx, &claim).await?.remove(0))
+        let (now, until) = (now(), now());
+        let claim = Claim { worker, token, now, until, limit: 1, free: 8, held: HashMap::new(), after: None };
+        Ok(claims::claim(tx, &claim).await?.runs.remove(0))
     }
 
     fn report(run: &ClaimedRun, verdict: Verdict) -> Arc<Closing> {
@@ -215,6 +230,7 @@ mod tests {
             fingerprint: None,
             verdict,
             rules: None,
+            lane: None,
         })
     }
 
@@ -227,6 +243,7 @@ mod tests {
             effect: None,
             successor: None,
             cached_from: None,
+            keeps_state: false,
         })
     }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::merge::Merging;
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{CHUNK, int, json, ms, sql, tuples, uuid};
+use crate::store::tx::Tx;
 
 /// Writes what was merged; a case of which only a run changed gets a new revision alone.
 pub(super) async fn update(tx: &Tx, cases: &HashMap<Uuid, Merging>) -> Result<(), StoreError> {

@@ -13,9 +13,10 @@ use crate::domain::clock::Instant;
 use crate::domain::data::DataPath;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{CaseId, FieldKey, LeaseToken, RunId};
+use crate::domain::lane::{LaneKey, LaneOutcome, Quota};
 use crate::domain::mapping::Write;
 use crate::domain::run::{Attempt, NewRun, Reason, RunStatus, WaitingFor};
-use crate::store::claims::ClaimedCase;
+use crate::store::claimed::ClaimedCase;
 
 /// What a commit checks, in bytes of JSON text.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +56,23 @@ pub struct Closing {
     pub verdict: Verdict,
     /// What its success fires. Must be of the version that is current at the commit.
     pub rules: Option<Rules>,
+    /// What it says about its lane; none: nothing.
+    pub lane: Option<LaneReport>,
+}
+
+/// What an attempt says about its lane.
+#[derive(Debug, Clone)]
+pub struct LaneReport {
+    /// The lane.
+    pub key: LaneKey,
+    /// What came of the exchange.
+    pub outcome: LaneOutcome,
+    /// A failure of the run has counted before.
+    pub counted: bool,
+    /// The permit of this instant was not used.
+    pub unused: Option<Instant>,
+    /// What the provider says is left.
+    pub quota: Option<Quota>,
 }
 
 impl Closing {
@@ -107,6 +125,17 @@ pub enum Verdict {
         /// What went wrong, if something did.
         error: Option<RunError>,
     },
+    /// Its lane lets no call go: it is claimed again when the lane lets it go. The attempt does not
+    /// count.
+    Park {
+        /// What it waits for.
+        waiting_for: WaitingFor,
+        /// When its lane opens, as far as that is known; shown, not obeyed.
+        opens_at: Option<Instant>,
+        /// No exchange of it has left, so it is unbegun again: firings join it, or it joins the
+        /// run that waits behind it.
+        unbegin: bool,
+    },
     /// Nothing was sent, for trouble of ours: the attempt does not count.
     HandBack {
         /// When it may be claimed again.
@@ -131,6 +160,8 @@ pub struct Ending {
     pub successor: Option<Box<NewRun>>,
     /// The run that fetched the answer, when it was not this one.
     pub cached_from: Option<RunId>,
+    /// The field keeps the status and data that it shows, and shows the error beside them.
+    pub keeps_state: bool,
 }
 
 /// What a run writes into its case.

@@ -15,14 +15,14 @@ use crate::domain::clock::SharedRng;
 use crate::domain::data::DataPath;
 use crate::domain::firing::FieldInputs;
 use crate::domain::ids::{CaseId, FieldKey, RunId};
-use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus};
+use crate::domain::run::{Fired, NewRun, Priority, Reason, RunStatus, Under};
 use crate::domain::trigger::Trigger;
 use crate::domain::watch::Sight;
 use crate::store::cases::{CASE_COLUMNS, case_row};
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
 use crate::store::statement::{CHUNK, list, sql, uuid};
+use crate::store::tx::Tx;
 
 /// What lies around the data of the cases that a batch changes for others to see.
 #[derive(Default)]
@@ -221,5 +221,6 @@ fn new_run(
     let call = rules.case_type.field(field.as_str())?.api_call()?;
     let by = format!("run:{}", closing.run_id);
     let why = Fired { trigger, priority: Priority::Triggered, by, at: closing.at };
-    Some(NewRun::new(RunId(rng.uuid(closing.at)), case, rules.version, field, call, why))
+    let under = Under { version: rules.version, params: &rules.params };
+    Some(NewRun::new(RunId(rng.uuid(closing.at)), case, under, field, call, why))
 }

@@ -43,12 +43,14 @@ pub(super) struct Settled<'c> {
     pub(super) output: Option<(String, Value)>,
     /// Whether a watched value differs from what the request was made from.
     pub(super) inputs_changed: bool,
+    /// Whether its failure counts for its lane's circuit.
+    pub(super) counted: bool,
 }
 
 impl<'c> Settled<'c> {
     fn new(closing: &'c Closing, ending: Option<Ending>) -> Self {
         let (written, kept_manual) = (Vec::new(), Vec::new());
-        Self { closing, ending, written, kept_manual, output: None, inputs_changed: false }
+        Self { closing, ending, written, kept_manual, output: None, inputs_changed: false, counted: false }
     }
 }
 

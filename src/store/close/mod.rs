@@ -19,8 +19,10 @@ mod follow;
 mod attempt_rows;
 /// Rows of cases.
 mod case_rows;
+/// What a batch says about lanes.
+mod lane_rows;
 /// Rows of runs and field states.
 mod run_rows;
 
 pub(super) use batch::close;
-pub use closing::{CaseEffect, Closed, Closing, CommitLimits, Ending, Rules, Verdict};
+pub use closing::{CaseEffect, Closed, Closing, CommitLimits, Ending, LaneReport, Rules, Verdict};

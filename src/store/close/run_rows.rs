@@ -8,11 +8,11 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Reason, RunStatus, WaitingFor};
-use crate::store::database::Tx;
 use crate::store::error::StoreError;
 use crate::store::statement::{
     int, json_list, maybe_json, maybe_ms, maybe_text, maybe_uuid, ms, sql, text, tuples, uuid,
 };
+use crate::store::tx::Tx;
 
 /// What a report changes about its run.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one attempt")]
@@ -33,6 +33,9 @@ struct Change<'s> {
     /// What went wrong before stays.
     keep_error: bool,
     cached_from: Option<RunId>,
+    parked: bool,
+    /// It has not begun any more.
+    unbegin: bool,
 }
 
 impl Change<'_> {
@@ -50,12 +53,29 @@ impl Change<'_> {
             error: None,
             keep_error: false,
             cached_from: None,
+            parked: false,
+            unbegin: false,
         }
     }
 }
 
 fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
     match &settled.closing.verdict {
+        Verdict::Park { .. } if settled.ending.is_some() => Change {
+            reason: settled.ending.as_ref().and_then(|ending| ending.reason),
+            uncount: true,
+            error: settled.ending.as_ref().and_then(|ending| ending.error.as_ref()),
+            ..Change::to(RunStatus::Cancelled)
+        },
+        Verdict::Park { waiting_for, opens_at, unbegin } => Change {
+            waiting_for: Some(*waiting_for),
+            due_at: *opens_at,
+            uncount: true,
+            keep_error: true,
+            parked: true,
+            unbegin: *unbegin,
+            ..Change::to(RunStatus::Queued)
+        },
         Verdict::Again { due_at, not_before, waiting_for, free, limited, error } => Change {
             waiting_for: Some(*waiting_for),
             due_at: Some(*due_at),
@@ -89,21 +109,24 @@ fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
     }
 }
 
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 22;
 
 /// What became of each run.
 pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
     let values = chunk.iter().flat_map(run_values).collect();
     let statement = format!(
         "WITH closed (id, at, over, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, \
-           written, kept_manual, error, keep_error, cached, cached_from, fingerprint) AS (VALUES {}) \
+           written, kept_manual, error, keep_error, cached, cached_from, fingerprint, parked, unbegin, counted) AS (VALUES {}) \
          UPDATE run SET status = closed.status, reason = closed.reason, missing = closed.missing, \
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
            attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
            limited = run.limited + closed.limited, written = closed.written, kept_manual = closed.kept_manual, \
            error = CASE WHEN closed.keep_error THEN run.error ELSE closed.error END, cached = closed.cached, \
            cached_from = closed.cached_from, fingerprint = COALESCE(run.fingerprint, closed.fingerprint), \
-           worker_id = NULL, lease_token = NULL, lease_until = NULL, \
+           worker_id = NULL, lease_token = NULL, lease_until = NULL, permit = FALSE, parked = closed.parked, \
+           counted = run.counted OR closed.counted, begun = run.begun AND NOT closed.unbegin, \
+           sealed_at = CASE WHEN closed.unbegin THEN NULL ELSE sealed_at END, \
+           started_at = CASE WHEN closed.unbegin THEN NULL ELSE started_at END, \
            ended_at = CASE WHEN closed.over THEN closed.at END, \
            duration_ms = CASE WHEN closed.over THEN closed.at - started_at END \
          FROM closed WHERE run.id = closed.id",
@@ -135,6 +158,9 @@ fn run_values(settled: &Settled<'_>) -> [Value; COLUMNS] {
         Value::from(change.cached_from.is_some()),
         maybe_uuid(change.cached_from.map(|id| id.0)),
         Value::from(settled.closing.fingerprint.clone()),
+        Value::from(change.parked),
+        Value::from(change.unbegin),
+        Value::from(settled.counted),
     ]
 }
 
@@ -145,6 +171,8 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
         .filter_map(|settled| Some((settled, settled.ending.as_ref()?)))
         .filter(|(_, ending)| ending.status != RunStatus::Cancelled)
         .collect();
+    let (kept, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(_, ending)| ending.keeps_state);
+    show_errors(tx, &kept).await?;
     if ended.is_empty() {
         return Ok(());
     }
@@ -158,7 +186,7 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
          SELECT ended.case_id, ended.field, ended.status, ended.reason, ended.missing, ended.run_id, run.attempt, \
            run.attempts_max, ended.attempted, ended.succeeded, ended.fetched, ended.cached, run.duration_ms, \
            run.connection, ended.error, ended.good, ended.failed, ended.inputs, ended.inputs_changed, \
-           ended.reason IS 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
+           ended.reason IS NOT DISTINCT FROM 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
          FROM ended JOIN run ON run.id = ended.run_id WHERE TRUE \
          ON CONFLICT (case_id, field) DO UPDATE SET status = excluded.status, reason = excluded.reason, \
            missing = excluded.missing, run_id = excluded.run_id, attempt = excluded.attempt, \
@@ -172,10 +200,27 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
            failed_run_id = COALESCE(excluded.failed_run_id, field_state.failed_run_id), \
            inputs_changed = CASE WHEN excluded.inputs IS NULL THEN field_state.inputs_changed ELSE excluded.inputs_changed END, \
            inputs = COALESCE(excluded.inputs, field_state.inputs), \
-           owed = excluded.reason IS 'missing_input' AND (excluded.owed OR field_state.owed)",
+           owed = excluded.reason IS NOT DISTINCT FROM 'missing_input' AND (excluded.owed OR field_state.owed)",
         tuples(ended.len(), 15, 1)
     );
     tx.execute(sql(statement, values)).await?;
+    Ok(())
+}
+
+/// Fields whose run was refused keep what they show; the error stands beside it.
+async fn show_errors(tx: &Tx, kept: &[(&Settled<'_>, &Ending)]) -> Result<(), StoreError> {
+    for (settled, ending) in kept {
+        let statement = "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error) \
+             VALUES ($1, $2, 'never_run', $3, 0, 0, FALSE, $4) \
+             ON CONFLICT (case_id, field) DO UPDATE SET error = excluded.error";
+        let values = vec![
+            uuid(settled.closing.case_id().0),
+            text(settled.closing.field.as_str()),
+            uuid(settled.closing.run_id.0),
+            maybe_json(ending.error.as_ref()),
+        ];
+        tx.execute(sql(statement, values)).await?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,363 @@
+//! A lane: what its provider bears, and how it stands with it.
+//!
+//! Two questions: may calls go now ([`Lane::release`], [`Lane::admit`]), and what does an answer
+//! change ([`Lane::report`])? What is refused says why and, where that is known, until when.
+
+use super::breaker::Circuit;
+use super::limiter::{Grants, slack};
+use super::quota::Quota;
+use crate::domain::clock::Instant;
+use crate::domain::connection::{BreakerSettings, RateLimit};
+use crate::domain::ids::RunId;
+use crate::domain::run::WaitingFor;
+
+/// Answers 401 or 403 in a row that put a lane on hold.
+const REFUSALS: u32 = 5;
+
+/// A lane. The default is one without limits with which all is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// Calls in a span of time and at once.
+    pub limits: RateLimit,
+    /// When its circuit opens.
+    pub breaker: BreakerSettings,
+    /// Its connection is switched off.
+    pub disabled: bool,
+    /// How its circuit stands.
+    pub circuit: Circuit,
+    /// Answers 401 or 403 in a row.
+    pub refusals: u32,
+    /// It waits for other credentials, or for somebody to resume it.
+    pub held: bool,
+    /// The provider answered 429: nothing goes before.
+    pub paused_until: Option<Instant>,
+    /// What was granted lately.
+    pub grants: Grants,
+    /// What the provider says is left.
+    pub quota: Option<Quota>,
+}
+
+/// Why no call may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// The connection is switched off.
+    Disabled,
+    /// The provider does not accept our credentials.
+    Held,
+    /// The circuit is open.
+    Circuit,
+    /// A limit of ours, or a 429.
+    Limit,
+}
+
+impl Because {
+    /// What a run waits for then.
+    pub const fn waiting_for(self) -> WaitingFor {
+        match self {
+            Self::Disabled | Self::Held => WaitingFor::Connection,
+            Self::Circuit => WaitingFor::Circuit,
+            Self::Limit => WaitingFor::RateLimit,
+        }
+    }
+}
+
+/// No call may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub because: Because,
+    /// When asking again is worth it; none: when something happens.
+    pub opens_at: Option<Instant>,
+}
+
+/// What may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// So many calls, at least one.
+    Calls(u32),
+    /// One call, to see whether the provider is back.
+    Probe,
+    /// None.
+    Refused(Refused),
+}
+
+/// What is known around a lane that its row does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ask {
+    /// Calls in flight that count against `concurrency`.
+    pub in_flight: u32,
+    /// The run that probes is still at work.
+    pub probing: bool,
+    /// Another run waits that comes first.
+    pub behind: bool,
+}
+
+/// The answer to one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may go.
+    Granted,
+    /// It may not go now.
+    Refused(Refused),
+}
+
+/// What an exchange says about its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneOutcome {
+    /// There was no exchange.
+    Nothing,
+    /// The provider works: a success, or an answer about the request.
+    Answered,
+    /// 401 or 403.
+    Unauthorized,
+    /// 408 or 425.
+    Neutral,
+    /// 429: nothing goes before.
+    Limited {
+        /// When the pause ends.
+        until: Instant,
+    },
+    /// No answer, or a 5xx.
+    Failed,
+}
+
+impl Lane {
+    /// Whether calls go as they come, without asking.
+    pub fn is_plain(&self) -> bool {
+        self.standing() && self.limits.windows.is_empty() && self.limits.concurrency.is_none()
+    }
+
+    /// Nothing but limits can hold a call back.
+    const fn standing(&self) -> bool {
+        !self.disabled && !self.held && self.circuit.is_closed() && self.paused_until.is_none()
+    }
+
+    /// Whether there is nothing to remember of it.
+    pub fn is_blank(&self) -> bool {
+        let quiet = self.circuit == Circuit::default() && self.refusals == 0 && self.grants.is_empty();
+        let unset = self.limits == RateLimit::default() && self.breaker == BreakerSettings::default();
+        self.standing() && quiet && unset && self.quota.is_none()
+    }
+
+    /// What holds back every call for now, whatever its limits say; a circuit whose time has come
+    /// does not: one probe may go.
+    pub fn barrier(&self, now: Instant) -> Option<Refused> {
+        let refused = |because, opens_at| Some(Refused { because, opens_at });
+        if self.disabled {
+            return refused(Because::Disabled, None);
+        }
+        if self.held {
+            return refused(Because::Held, None);
+        }
+        if let Some(until) = self.circuit.open_until.filter(|until| *until > now) {
+            return refused(Because::Circuit, Some(until));
+        }
+        let paused = self.paused_until.filter(|until| *until > now);
+        paused.and_then(|until| refused(Because::Limit, Some(until)))
+    }
+
+    /// What may go now.
+    pub fn release(&self, now: Instant, ask: Ask) -> Release {
+        if let Some(refused) = self.barrier(now) {
+            return Release::Refused(refused);
+        }
+        let probes = !self.circuit.is_closed();
+        if probes && self.circuit.probe.is_some() && ask.probing {
+            return Release::Refused(Refused { because: Because::Circuit, opens_at: None });
+        }
+        let at_once = self.limits.concurrency.map_or(u32::MAX, |most| most.saturating_sub(ask.in_flight));
+        if at_once == 0 {
+            return Release::Refused(Refused { because: Because::Limit, opens_at: None });
+        }
+        match self.grants.free(&self.limits.windows, now).min(at_once) {
+            0 => {
+                let opens_at = Some(self.grants.opens_at(&self.limits.windows, now));
+                Release::Refused(Refused { because: Because::Limit, opens_at })
+            }
+            _ if probes => Release::Probe,
+            calls => Release::Calls(calls),
+        }
+    }
+
+    /// May this run make its call? What is granted is taken.
+    pub fn admit(&mut self, now: Instant, run: RunId, ask: Ask) -> Admission {
+        // The run that probes asks again: its worker was lost, or its permit is too old.
+        let probing = ask.probing && self.circuit.probe != Some(run);
+        let released = self.release(now, Ask { probing, ..ask });
+        let behind = |because| Admission::Refused(Refused { because, opens_at: Some(now) });
+        match released {
+            Release::Refused(refused) => return Admission::Refused(refused),
+            Release::Probe if ask.behind && self.circuit.probe != Some(run) => {
+                return behind(Because::Circuit);
+            }
+            Release::Calls(_) if ask.behind => return behind(Because::Limit),
+            Release::Probe => self.circuit.probe = Some(run),
+            Release::Calls(_) => {}
+        }
+        self.take(now, 1);
+        Admission::Granted
+    }
+
+    /// Notes calls that go now.
+    pub fn take(&mut self, now: Instant, calls: u32) {
+        self.grants.take(&self.limits.windows, now, calls);
+    }
+
+    /// A permit of `at` that was not used.
+    pub fn give_back(&mut self, at: Instant) {
+        self.grants.give_back(&self.limits.windows, at);
+    }
+
+    /// Whether a call that was granted at `at` may still leave: half of the slack is for the way
+    /// to the provider.
+    pub fn is_fresh(&self, at: Instant, now: Instant) -> bool {
+        self.limits.windows.iter().all(|&window| now - at <= slack(window) / 2)
+    }
+
+    /// Takes in how a call ended. `counted`: a failure of the same run has counted before. Answers
+    /// whether this one counts.
+    pub fn report(&mut self, now: Instant, run: RunId, outcome: LaneOutcome, counted: bool) -> bool {
+        match outcome {
+            LaneOutcome::Nothing => self.circuit.spared(run),
+            LaneOutcome::Answered => {
+                self.refusals = 0;
+                self.circuit.answered(run);
+            }
+            LaneOutcome::Unauthorized => {
+                self.refusals = self.refusals.saturating_add(1);
+                self.held |= self.refusals >= REFUSALS;
+                self.circuit.answered(run);
+            }
+            LaneOutcome::Neutral => self.circuit.neutral(now, run, &self.breaker),
+            LaneOutcome::Limited { until } => {
+                self.paused_until = self.paused_until.max(Some(until));
+                self.circuit.spared(run);
+            }
+            LaneOutcome::Failed => return self.circuit.failed(now, run, counted, &self.breaker),
+        }
+        false
+    }
+
+    /// Forgets a pause that is over.
+    pub fn tidy(&mut self, now: Instant) {
+        self.paused_until = self.paused_until.filter(|until| *until > now);
+    }
+
+    /// Credentials or connection are others, or somebody says that they are right: hold and pause
+    /// end. The circuit has its own hand.
+    pub fn resume(&mut self) {
+        self.held = false;
+        self.refusals = 0;
+        self.paused_until = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::connection::Window;
+
+    fn at(second: i64) -> Instant {
+        Instant::from_timestamp(second, 0).unwrap()
+    }
+
+    const fn run(n: u128) -> RunId {
+        RunId(Uuid::from_u128(n))
+    }
+
+    fn limited(limit: u32, concurrency: Option<u32>) -> Lane {
+        let windows = vec![Window { limit, period: 1 }];
+        Lane { limits: RateLimit { windows, concurrency }, ..Lane::default() }
+    }
+
+    fn refused(release: Release) -> (Because, Option<Instant>) {
+        let Release::Refused(refused) = release else { panic!("{release:?}") };
+        (refused.because, refused.opens_at)
+    }
+
+    #[test]
+    fn what_holds_back_comes_in_the_order_of_who_must_act() {
+        let mut lane = limited(1, Some(1));
+        let busy = Ask { in_flight: 1, ..Ask::default() };
+        lane.take(at(0), 1);
+        assert_eq!(refused(lane.release(at(0), Ask::default())).0, Because::Limit);
+        assert!(refused(lane.release(at(0), Ask::default())).1.is_some());
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Limit, None));
+        lane.paused_until = Some(at(9));
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Limit, Some(at(9))));
+        lane.circuit.open(at(0), &lane.breaker.clone());
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Circuit, Some(at(30))));
+        lane.held = true;
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Held, None));
+        lane.disabled = true;
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Disabled, None));
+        lane.disabled = false;
+        lane.resume();
+        assert_eq!(refused(lane.release(at(5), busy)).0, Because::Circuit);
+        lane.circuit.close();
+        assert_eq!(lane.release(at(5), Ask::default()), Release::Calls(1));
+    }
+
+    #[test]
+    fn one_probe_goes_and_not_past_who_waits() {
+        let mut lane = Lane::default();
+        lane.circuit.open(at(0), &BreakerSettings::default());
+        let behind = Ask { behind: true, ..Ask::default() };
+        let first = Refused { because: Because::Circuit, opens_at: Some(at(30)) };
+        assert_eq!(lane.admit(at(30), run(1), behind), Admission::Refused(first));
+        assert_eq!(lane.admit(at(30), run(1), Ask::default()), Admission::Granted);
+        let probing = Ask { probing: true, ..Ask::default() };
+        let second = Refused { because: Because::Circuit, opens_at: None };
+        assert_eq!(lane.admit(at(31), run(2), probing), Admission::Refused(second));
+        assert_eq!(lane.admit(at(31), run(1), probing), Admission::Granted, "the probe itself");
+        assert_eq!(lane.admit(at(31), run(2), Ask::default()), Admission::Granted, "its worker is gone");
+        lane.report(at(31), run(2), LaneOutcome::Nothing, false);
+        assert_eq!(lane.circuit.probe, None);
+        lane.circuit.probe = Some(run(3));
+        lane.report(at(32), run(3), LaneOutcome::Neutral, false);
+        assert_eq!(lane.circuit.open_until, Some(at(62)));
+    }
+
+    #[test]
+    fn five_refused_credentials_in_a_row_hold_the_lane() {
+        let mut lane = Lane::default();
+        for _ in 0..4 {
+            lane.report(at(0), run(1), LaneOutcome::Unauthorized, false);
+        }
+        lane.report(at(0), run(2), LaneOutcome::Answered, false);
+        for n in 0..5 {
+            assert!(!lane.held);
+            lane.report(at(0), run(n), LaneOutcome::Unauthorized, false);
+            lane.report(at(0), run(n), LaneOutcome::Failed, true);
+        }
+        assert!(lane.held && !lane.is_plain() && !lane.is_blank());
+        lane.resume();
+        lane.circuit.close();
+        assert!(lane.is_plain() && lane.is_blank());
+    }
+
+    #[test]
+    fn a_429_leaves_the_count_and_pauses_to_the_later_end() {
+        let mut lane = Lane::default();
+        for n in 0..4 {
+            lane.report(at(0), run(n), LaneOutcome::Failed, false);
+        }
+        for until in [9, 3] {
+            lane.report(at(0), run(9), LaneOutcome::Limited { until: at(until) }, false);
+        }
+        assert_eq!((lane.paused_until, lane.circuit.failures), (Some(at(9)), 4));
+        lane.tidy(at(9));
+        assert!(lane.is_plain());
+    }
+
+    #[test]
+    fn a_permit_is_for_now() {
+        let lane = limited(20, None);
+        let ms = TimeDelta::milliseconds;
+        assert!(lane.is_fresh(at(0), at(0) + ms(50)) && !lane.is_fresh(at(0), at(0) + ms(51)));
+        assert!(Lane::default().is_fresh(at(0), at(99)));
+    }
+}

@@ -1,0 +1,129 @@
+//! May the call go now? The lane of the run says so: circuit, limits, pause, hold.
+//!
+//! In a lane with which all is well and that has no limits a call goes without asking anybody.
+//! Where the claim has seen that nothing may go, nobody is asked either. Else the lane's row is
+//! asked, under its lock, for all processes on the database. What is refused is parked with the
+//! run's report; the step sends nothing and waits for nothing.
+
+use super::context::{Engine, Stop, Trace};
+use super::send::Received;
+use crate::domain::clock::Instant;
+use crate::domain::failure::FailureCode;
+use crate::domain::lane::{LaneOutcome, Quota};
+use crate::domain::retry;
+use crate::store::{Admit, Admitted, ClaimedRun, LaneReport, Replaced, Verdict};
+
+/// How often a permit is asked for that comes in time.
+const TRIES: usize = 3;
+
+/// Lets the run's call go, or says until when it waits.
+pub(super) async fn admit(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<(), Stop> {
+    let Some(lane) = run.lane_state.as_deref() else { return Ok(()) };
+    let now = engine.clock.now();
+    let mut replaces = match trace.permit {
+        Some(at) if lane.is_fresh(at, now) => return Ok(()),
+        Some(at) => Some(Replaced { at, used: false }),
+        None if lane.is_plain() => return Ok(()),
+        None => None,
+    };
+    // What the claim saw may be out of date by now; then the run is let go at the next one.
+    if let (None, Some(refused)) = (replaces, lane.barrier(now)) {
+        return Err(Stop::Refused(refused));
+    }
+    for _ in 0..TRIES {
+        let at = ask(engine, run, replaces, trace).await?;
+        if lane.is_fresh(at, engine.clock.now()) {
+            break;
+        }
+        // The answer came late; a call that left now could come too close to others.
+        replaces = Some(Replaced { at, used: false });
+    }
+    Ok(())
+}
+
+/// Asks the lane's row; answers the permit's time.
+async fn ask(
+    engine: &Engine,
+    run: &ClaimedRun,
+    replaces: Option<Replaced>,
+    trace: &mut Trace,
+) -> Result<Instant, Stop> {
+    let place = (run.workspace, run.lane.clone());
+    let (run_id, token, priority) = (run.id, run.token, run.priority);
+    let clock = engine.clock.clone();
+    match engine.store.admit(Admit { run_id, token, place, priority, replaces, clock }).await? {
+        Admitted::Granted { at } => {
+            trace.permit = Some(at);
+            Ok(at)
+        }
+        Admitted::Refused(refused) => {
+            trace.permit = None;
+            Err(Stop::Refused(refused))
+        }
+        Admitted::Lost => Err(Stop::Lost),
+    }
+}
+
+/// Notes what a complete answer says about the lane.
+pub(super) fn answered(engine: &Engine, received: &Received, success: bool, trace: &mut Trace) {
+    let answer = &received.answer;
+    let now = engine.clock.now();
+    trace.lane = Some(match answer.status {
+        _ if success => LaneOutcome::Answered,
+        401 | 403 => LaneOutcome::Unauthorized,
+        408 | 425 => LaneOutcome::Neutral,
+        // As asked; our own delay comes with the verdict.
+        429 => LaneOutcome::Limited { until: now + received.asked.unwrap_or_default() },
+        500.. => LaneOutcome::Failed,
+        _ => LaneOutcome::Answered,
+    });
+    let headers = answer.headers.iter();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    trace.quota = Quota::read(&headers, now);
+}
+
+/// Notes what the lack of a complete answer says about the lane.
+pub(super) fn unanswered(stop: &Stop, trace: &mut Trace) {
+    use FailureCode as C;
+    let Stop::Failed(failure) = stop else { return };
+    trace.lane = match (failure.code, failure.http_status) {
+        (C::Timeout | C::ConnectFailed | C::DnsFailed | C::TlsFailed, _) => Some(LaneOutcome::Failed),
+        (C::RedirectRefused | C::ResponseTooLarge | C::InvalidResponse, Some(500..)) => {
+            Some(LaneOutcome::Failed)
+        }
+        (C::RedirectRefused | C::ResponseTooLarge | C::InvalidResponse, _) => Some(LaneOutcome::Answered),
+        // Nothing left.
+        _ => None,
+    };
+}
+
+/// What the attempt says about its lane; none: nothing, and it holds nothing of it.
+pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
+    if trace.lane.is_none() && trace.permit.is_none() && run.permit.is_none() {
+        return None;
+    }
+    Some(LaneReport {
+        key: run.lane.clone(),
+        outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
+        counted: run.counted,
+        unused: trace.permit.filter(|_| trace.lane.is_none()),
+        quota: trace.quota.clone(),
+    })
+}
+
+/// A 429 pauses the lane for as long as the run itself waits, else for as long as the provider
+/// asks or our own delay is; at most an hour.
+pub(super) fn pause(
+    engine: &Engine,
+    run: &ClaimedRun,
+    report: &mut LaneReport,
+    verdict: &Verdict,
+    at: Instant,
+) {
+    let LaneOutcome::Limited { until } = report.outcome else { return };
+    let until = match verdict {
+        Verdict::Again { due_at, .. } => *due_at,
+        _ => until.max(at + retry::delay(run.limited + 1, engine.rng.fraction())),
+    };
+    report.outcome = LaneOutcome::Limited { until: until.min(at + retry::LONGEST_ASKED) };
+}
