@@ -89,7 +89,7 @@ pub async fn health(
     Ok(HttpResponse::Ok().json(HealthView::from(&health)))
 }
 
-/// Switches a connection on.
+/// Switches a connection on; a hold ends.
 pub async fn enable(
     services: Data<Services>,
     caller: Caller<Builder>,
@@ -113,7 +113,7 @@ pub async fn disable(
     Ok(present(HttpResponse::Ok(), done))
 }
 
-/// Lets a connection go on that is on hold.
+/// Lets a connection go on that is on hold, or pauses after a 429.
 pub async fn resume(
     services: Data<Services>,
     caller: Caller<Builder>,

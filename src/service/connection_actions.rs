@@ -21,11 +21,11 @@ use crate::store::Tx;
 /// What somebody does to a connection by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionAction {
-    /// Switches it on.
+    /// Switches it on; a hold ends.
     Enable,
     /// Switches it off.
     Disable,
-    /// Ends its hold.
+    /// Ends its hold, and a pause that the provider asked for.
     Resume,
     /// Opens its circuit.
     OpenBreaker,
