@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use super::action::NoMembers;
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::extract::{Builder, Caller, IfMatch, Viewer};
@@ -96,6 +97,7 @@ pub async fn enable(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Enable, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -108,6 +110,7 @@ pub async fn disable(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Disable, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -120,6 +123,7 @@ pub async fn resume(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Resume, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -132,6 +136,7 @@ pub async fn open_breaker(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::OpenBreaker, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -144,6 +149,7 @@ pub async fn close_breaker(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::CloseBreaker, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))

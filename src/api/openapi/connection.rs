@@ -139,7 +139,7 @@ pub fn connections() -> Vec<Call> {
         call(method, url, id, summary).path("key", "Key of the connection.", key())
     };
     let act = |url, id, summary, done| {
-        one(HttpMethod::Post, url, id, summary).needs(Builder).answers(
+        one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
             200,
             done,
             shown(),
