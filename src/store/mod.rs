@@ -34,6 +34,7 @@ mod lanes;
 mod listen;
 mod locks;
 mod once;
+mod resume;
 mod retention;
 mod retries;
 mod rows;
