@@ -39,7 +39,7 @@ enum Command {
     Migrate,
     /// Copy everything from an SQLite file into the empty PostgreSQL database of the settings
     Copy {
-        /// The file, like sqlite://data/dossier.db; no process may work on it
+        /// The file, like data/dossier.db; no process may work on it
         #[arg(long, value_name = "URL")]
         from: String,
     },
