@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench tick -- [CASES] [CLIENTS]` (100000 and 4). The clients create cases of
 //! another type, without fields, one after the other: first while nothing else happens, then
-//! from the tick's beginning until its last run has ended.
+//! from the tick's beginning until its last run has ended. Behind `tests/postgres` it runs on
+//! PostgreSQL.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use served::{TOKEN, cpu, percentile, provider, resident, serve};
+use served::{Database, TOKEN, cpu, percentile, provider, resident, serve};
 
 /// Cases created to see how fast that is when nothing else happens.
 const IDLE: usize = 4000;
@@ -39,8 +40,8 @@ async fn main() {
     let count = asked.clone();
     let provider =
         provider(move |line| *count.lock().unwrap().entry(line.to_owned()).or_insert(0) += 1).await;
-    let folder = tempfile::tempdir().unwrap();
-    let (process, base) = serve(folder.path(), &provider);
+    let database = Database::open(None);
+    let (process, base) = serve(&database, &provider);
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let client = Arc::new(Client { http, base });
@@ -69,7 +70,8 @@ async fn main() {
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), cases, "cases that were fetched");
     assert!(asked.values().all(|times| *times == 1), "a case was fetched twice");
-    println!("cases {cases}, clients {clients}: each fired once");
+    let on = if database.is_shared() { "PostgreSQL" } else { "SQLite" };
+    println!("cases {cases}, clients {clients}, on {on}: each fired once");
     println!("fired s       {:.1}", fired.as_secs_f64());
     println!("enriched s    {:.1}  ({:.0}/s)", all.as_secs_f64(), cases as f64 / all.as_secs_f64());
     for (when, times) in [("idle  ", &mut idle), ("during", &mut during)] {

@@ -37,6 +37,12 @@ enum Command {
     Worker,
     /// Make the database, or bring its schema up to date
     Migrate,
+    /// Copy everything from an SQLite file into the empty PostgreSQL database of the settings
+    Copy {
+        /// The file, like data/dossier.db; no process may work on it
+        #[arg(long, value_name = "URL")]
+        from: String,
+    },
     /// Workspaces
     #[command(subcommand)]
     Workspace(WorkspaceAction),
@@ -147,6 +153,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Demo => Box::pin(app::demo(settings, log)).await,
             Command::Worker => Box::pin(app::work(settings, log)).await,
             Command::Migrate => Box::pin(app::migrate(&settings, &log)).await,
+            Command::Copy { from } => Box::pin(app::copy_database(&settings, &log, &from)).await,
             Command::Workspace(WorkspaceAction::Create { key, name }) => {
                 Box::pin(app::create_workspace(&settings, &log, &key, name)).await
             }

@@ -1,6 +1,10 @@
 //! What measuring programs share: the real binary as a process, a provider that answers at once,
 //! and figures.
 
+mod database;
+
+pub use database::Database;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -53,10 +57,11 @@ impl Drop for Process {
     }
 }
 
-/// Starts it on data in `folder`; answers where it serves.
-pub fn serve(folder: &std::path::Path, allow: &str) -> (Process, String) {
+/// Starts it on a database; answers where it serves.
+pub fn serve(database: &Database, allow: &str) -> (Process, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
-        .current_dir(folder)
+        .current_dir(database.folder())
+        .envs(database.settings())
         .env("DOSSIER__SERVER__LISTEN", "127.0.0.1:0")
         .env("DOSSIER__NETWORK__ALLOW", allow)
         .env("DOSSIER__SECURITY__ADMIN_TOKEN", TOKEN)

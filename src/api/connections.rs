@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use super::action::NoMembers;
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::extract::{Builder, Caller, IfMatch, Viewer};
@@ -89,13 +90,14 @@ pub async fn health(
     Ok(HttpResponse::Ok().json(HealthView::from(&health)))
 }
 
-/// Switches a connection on.
+/// Switches a connection on; a hold ends.
 pub async fn enable(
     services: Data<Services>,
     caller: Caller<Builder>,
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Enable, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -108,18 +110,20 @@ pub async fn disable(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Disable, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
 }
 
-/// Lets a connection go on that is on hold.
+/// Lets a connection go on that is on hold, or pauses after a 429.
 pub async fn resume(
     services: Data<Services>,
     caller: Caller<Builder>,
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::Resume, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -132,6 +136,7 @@ pub async fn open_breaker(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::OpenBreaker, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
@@ -144,6 +149,7 @@ pub async fn close_breaker(
     path: Path<ConnectionKey>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let done = services.connections.act(&caller, &path, ConnectionAction::CloseBreaker, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))

@@ -26,6 +26,7 @@ mod replay;
 mod query;
 
 /// Request bodies.
+mod action;
 mod body;
 mod intake;
 

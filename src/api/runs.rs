@@ -5,6 +5,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use serde_json::Value;
 
+use super::action::NoMembers;
 use super::body::OptionalJson;
 use super::error::ApiError;
 use super::extract::{Caller, Operator, Viewer};
@@ -91,6 +92,7 @@ pub async fn cancel(
     path: Path<RunId>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let run = services.runs.cancel(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(RunView::from(&run)))

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 
+use super::action::NoMembers;
 use super::error::ApiError;
 use super::extract::{Builder, Caller, Operator, Viewer};
 use super::list;
@@ -58,6 +59,7 @@ pub async fn run(
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let schedule = services.schedules.run(&caller, *path, key.0).await?;
     let location = (header::LOCATION, format!("/v1/schedules/{}", schedule.row.id));
@@ -71,6 +73,7 @@ pub async fn pause(
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let schedule = services.schedules.pause(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(ScheduleAnswer::from(&schedule)))
@@ -83,6 +86,7 @@ pub async fn resume(
     path: Path<ScheduleId>,
     _: Params<NoParameters>,
     key: IdempotencyKey,
+    _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
     let schedule = services.schedules.resume(&caller, *path, key.0).await?;
     Ok(HttpResponse::Ok().json(ScheduleAnswer::from(&schedule)))

@@ -10,8 +10,9 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio_util::task::TaskTracker;
 
-use super::admission::admit;
+use super::admission::{admit, database_file};
 use super::parts::{default_workspace, open_services};
+use super::presence::alone;
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
@@ -19,6 +20,7 @@ use crate::domain::ids::{SecretName, WorkspaceId, WorkspaceKey};
 use crate::domain::secret::{HostRule, SecretValue};
 use crate::domain::token::Role;
 use crate::service::{NewTokenRequest, PutSecret, ServiceError, Services};
+use crate::store::copy;
 use crate::telemetry::LogRedactor;
 
 /// `dossier token create`.
@@ -98,6 +100,30 @@ pub(super) async fn prepare_access(
 pub async fn migrate(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
     with_services(settings, log, async |_, _| Ok(())).await?;
     Ok(print(&format!("The schema of {} is up to date.", settings.database.shown_url()))?)
+}
+
+/// `dossier copy`: everything from an SQLite file into the database of the settings, which is empty.
+pub async fn copy_database(settings: &Settings, log: &LogRedactor, from: &str) -> anyhow::Result<()> {
+    let url = if from.starts_with("sqlite:") { from.to_owned() } else { format!("sqlite://{from}") };
+    let (from, file) = (url.as_str(), database_file(&url));
+    if !file.is_file() {
+        bail!("there is no file {}: say --from sqlite://data/dossier.db", file.display());
+    }
+    let Some(_alone) = alone(from).with_context(|| format!("{} could not be locked", file.display()))? else {
+        bail!(
+            "a process works on {}: stop it first, so that nothing of its work stays behind",
+            file.display()
+        );
+    };
+    let copied = copy(from, &settings.database.url)
+        .await
+        .with_context(|| format!("nothing was copied into {}", settings.database.shown_url()))?;
+    let count = |table: &str| copied.get(table).copied().unwrap_or_default();
+    let (cases, runs, secrets) = (count("cases"), count("run"), count("secret"));
+    let rows: u64 = copied.values().sum();
+    print(&format!("Copied {rows} rows: {cases} cases, {runs} runs, {secrets} secrets."))?;
+    // A master key that does not fit is told now and not at the first start.
+    with_services(settings, log, async |_, _| Ok(())).await
 }
 
 /// `dossier workspace create`.

@@ -11,8 +11,8 @@ mod serve;
 mod system;
 
 pub use commands::{
-    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, migrate,
-    print_openapi, set_secret,
+    Expiry, SecretCommand, TokenCommand, copy_database, create_token, create_workspace, explain_settings,
+    migrate, print_openapi, set_secret,
 };
 pub use demo::demo;
 pub use parts::{App, AppOptions};

@@ -48,6 +48,13 @@ impl Presence {
     }
 }
 
+/// Keeps all others from beginning on a SQLite database for as long as the answer is held; none:
+/// somebody is on it.
+pub(super) fn alone(url: &str) -> io::Result<Option<File>> {
+    let (lock, alone) = lock(&lock_file(url))?;
+    Ok(alone.then_some(lock))
+}
+
 /// The open file, and whether nobody else holds it.
 fn lock(path: &Path) -> io::Result<(File, bool)> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;

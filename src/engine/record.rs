@@ -9,7 +9,9 @@ use super::context::{Engine, EngineError, Stop, Trace};
 use super::verdict::{cancelled, ending, failed, given_back, internal, refused_by_lane, superseded};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
-use crate::domain::run::{Attempt, NextAttempt, Outcome, Priority, Reason, RunStatus, WaitingFor};
+use crate::domain::run::{
+    Attempt, NextAttempt, Outcome, Priority, Reason, ReceivedResponse, RunStatus, SentRequest, WaitingFor,
+};
 use crate::service::ServiceError;
 use crate::store::{CaseEffect, ClaimedRun, Closed, Closing, Ending, Rules, StoreError, Verdict};
 
@@ -210,13 +212,35 @@ async fn with_rules(engine: &Engine, closing: &mut Arc<Closing>, renew: bool) ->
     Ok(())
 }
 
-/// The minimal second write for a result that the database does not take.
+/// The minimal second write for a result that the database does not take. The attempt stays in
+/// the history, without the texts that it may not take; without the attempt only where it takes
+/// not even that.
 async fn end_anyway(engine: &Engine, closing: &Closing, error: &StoreError) -> Result<(), EngineError> {
     tracing::error!(run = %closing.run_id, %error, "the result cannot be written; the run ends as failed");
     let failure = Failure::new(FailureCode::Internal, "the database did not take the result");
     let number = closing.attempt.as_ref().map_or(0, |attempt| attempt.number);
     let error = Some(RunError::new(failure, "Dossier", number, closing.at, Follow::Over));
     let verdict = Verdict::Ended(Ending { error, ..ending(RunStatus::Failed) });
-    engine.store.close(Arc::new(Closing { attempt: None, verdict, rules: None, ..closing.clone() })).await?;
+    let attempt = closing.attempt.clone().map(without_texts);
+    let minimal = Closing { attempt, verdict, rules: None, ..closing.clone() };
+    match engine.store.close(Arc::new(minimal.clone())).await {
+        Err(error) if minimal.attempt.is_some() && !error.is_unavailable() => {
+            tracing::error!(run = %closing.run_id, %error, "its attempt cannot be written either");
+            engine.store.close(Arc::new(Closing { attempt: None, ..minimal })).await?;
+        }
+        written => drop(written?),
+    }
     Ok(())
+}
+
+/// What is left of an attempt whose result cannot be written: it gave nothing, and its bodies are
+/// missing.
+fn without_texts(attempt: Attempt) -> Attempt {
+    let outcome = if attempt.outcome == Outcome::Unknown { Outcome::Unknown } else { Outcome::Failed };
+    let request = attempt.request.map(|request| SentRequest { body: None, ..request });
+    let response = attempt.response.map(|response| {
+        let truncated = response.truncated || response.body.is_some();
+        ReceivedResponse { body: None, truncated, ..response }
+    });
+    Attempt { outcome, request, response, next: None, ..attempt }
 }

@@ -1,4 +1,5 @@
-//! Retention: what has been kept long enough goes, a few rows per tick.
+//! Retention: what has been kept long enough goes, and long answers that are not the newest any
+//! more are cut, a few rows per tick.
 //!
 //! Each kind of row has its place in memory, where the last tick ended; at the cutoff the walk
 //! begins again with the oldest rows, so what stays is looked at once per round and not at every
@@ -32,6 +33,7 @@ struct Places {
     runs: Option<RunId>,
     bodies: Option<BodyMark>,
     changes: Option<ChangeMark>,
+    long: Option<RunId>,
 }
 
 /// The walk over what may go. Clones share their places.
@@ -51,7 +53,8 @@ impl Retention {
     pub(super) async fn step(&self, store: &Store, now: Instant) -> Result<(), StoreError> {
         self.runs(store, before(now, self.days.runs)).await?;
         self.bodies(store, before(now, self.days.bodies)).await?;
-        self.changes(store, before(now, CHANGES_DAYS)).await
+        self.changes(store, before(now, CHANGES_DAYS)).await?;
+        self.long_bodies(store).await
     }
 
     async fn runs(&self, store: &Store, cutoff: Instant) -> Result<(), StoreError> {
@@ -84,6 +87,17 @@ impl Retention {
             store.write(move |tx| Box::pin(async move { tx.delete_changes(&gone).await })).await?;
         }
         self.at(|places| places.changes = found.next);
+        Ok(())
+    }
+
+    async fn long_bodies(&self, store: &Store) -> Result<(), StoreError> {
+        let after = self.at(|places| places.long);
+        let found = store.read().await?.old_long_bodies(after, STEP).await?;
+        let gone = found.gone;
+        if !gone.is_empty() {
+            store.write(move |tx| Box::pin(async move { tx.cut_bodies(&gone).await })).await?;
+        }
+        self.at(|places| places.long = found.next.map(|(run, _)| run));
         Ok(())
     }
 

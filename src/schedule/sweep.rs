@@ -12,9 +12,6 @@ use crate::domain::once::KEPT_FOR;
 use crate::engine::Worker;
 use crate::store::{Store, StoreError};
 
-/// Answers cut in one tick.
-const CUTS: u32 = 200;
-
 /// Keys of repeated requests forgotten in one tick.
 const KEYS: u32 = 1_000;
 
@@ -63,7 +60,6 @@ impl Sweeper {
         if released > 0 {
             tracing::warn!(released, "runs of a worker that is gone are queued again");
         }
-        self.store.write(move |tx| Box::pin(async move { tx.cut_old_bodies(CUTS).await })).await?;
         self.store
             .write(move |tx| Box::pin(async move { tx.forget_old_keys(now - KEPT_FOR, KEYS).await }))
             .await?;

@@ -251,6 +251,10 @@ async fn remove(
     tx.hold(Edited::Definitions(workspace)).await?;
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
     precondition::check_case_type(tx, Some(&row), expected).await?;
+    // Who is about to add its first case has done so, or finds it gone.
+    if !tx.hold_case_type(row.id).await? {
+        return Err(ServiceError::NotFound("case type"));
+    }
     let cases = tx.count_cases_of_type(row.id).await?;
     if cases > 0 {
         let users = if cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };

@@ -52,13 +52,32 @@ impl Cases {
             let message = "`case_type` is missing: name the type of the case";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::REQUIRED, message)]));
         };
-        let plan = self.plan_for(actor, &key).await?;
-        let mut new = self.new_case(actor, &plan, body)?;
+        // What is remembered of a case type may be older than its deletion by another process.
+        let mut plan = self.plan_for(actor, &key).await?;
+        loop {
+            match self.create_under(actor, &plan, body.clone(), once.clone()).await? {
+                Some(created) => return Ok(created),
+                None => self.plans.gone(&plan).await,
+            }
+            plan = self.plan_for(actor, &key).await?;
+        }
+    }
+
+    /// None: the case type is gone.
+    async fn create_under(
+        &self,
+        actor: &Actor,
+        plan: &Plan,
+        body: CaseBody,
+        once: Option<Once>,
+    ) -> Result<Option<(CaseView, Vec<RunId>)>, ServiceError> {
+        let mut new = self.new_case(actor, plan, body)?;
         let (id, reference) = (new.case.id, new.case.reference.clone());
         let runs: Vec<RunId> = new.runs.iter().map(|run| run.id).collect();
         new.once = once.map(|once| (once, Kept::created(format!("/v1/cases/{id}")).with_runs(runs.clone())));
         match self.store.create_case(new).await? {
-            CreateOutcome::Created => Ok((self.get(actor, id).await?, runs)),
+            CreateOutcome::Created => Ok(Some((self.get(actor, id).await?, runs))),
+            CreateOutcome::TypeGone => Ok(None),
             CreateOutcome::ReferenceTaken => Err(reference_taken(reference.as_deref())),
             CreateOutcome::Replayed(repeat) => Err(repeat.into()),
         }

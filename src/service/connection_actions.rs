@@ -16,16 +16,16 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::expected::Expected;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
-use crate::store::Tx;
+use crate::store::{Edited, Tx};
 
 /// What somebody does to a connection by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionAction {
-    /// Switches it on.
+    /// Switches it on; a hold ends.
     Enable,
     /// Switches it off.
     Disable,
-    /// Ends its hold.
+    /// Ends its hold, and a pause that the provider asked for.
     Resume,
     /// Opens its circuit.
     OpenBreaker,
@@ -82,6 +82,7 @@ impl Connections {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold(Edited::Definitions(workspace)).await?;
                     let row = find(tx, workspace, &key).await?;
                     precondition::check_connection(Some(&row), &expected)?;
                     refuse_in_use(tx, &plans, workspace, &key).await?;

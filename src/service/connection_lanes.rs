@@ -34,6 +34,10 @@ pub struct LaneHealth {
     pub failures: u32,
     /// Until when no run is let through.
     pub open_until: Option<Instant>,
+    /// It waits for other credentials, or for somebody to resume it.
+    pub held: bool,
+    /// The provider answered 429: until when no run is let through.
+    pub paused_until: Option<Instant>,
     /// What the provider said is left, as it said it last.
     pub quota: Option<Quota>,
 }
@@ -53,7 +57,7 @@ pub(super) async fn removed(tx: &Tx, lane: &LaneName) -> Result<(), ServiceError
     Ok(tx.remove_lane(lane.workspace, &lane.key()).await?)
 }
 
-/// A connection was switched on or off.
+/// A connection was switched on or off; switched on it is not on hold any more.
 pub(super) async fn switched(
     tx: &Tx,
     lane: &LaneName,
@@ -85,6 +89,8 @@ pub(super) async fn health(tx: &Tx, lane: &LaneName, now: Instant) -> Result<Lan
         state: stands.circuit.state(now),
         failures: stands.circuit.failures,
         open_until: stands.circuit.open_until,
+        held: stands.held,
+        paused_until: stands.paused_until.filter(|until| *until > now),
         quota: stands.quota,
     })
 }

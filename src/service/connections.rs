@@ -23,7 +23,7 @@ use crate::domain::expected::Expected;
 use crate::domain::ids::{ConnectionId, ConnectionKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{ConnectionChange, ConnectionRow, LaneSettings, Store, Tx};
+use crate::store::{ConnectionChange, ConnectionRow, Edited, LaneSettings, Store, Tx};
 
 /// Versions whose changes are remembered.
 const REMEMBERED_CHANGES: usize = 100;
@@ -128,6 +128,7 @@ impl Connections {
     }
 
     async fn write(&self, tx: &Tx, save: Save) -> Result<Saved, ServiceError> {
+        tx.hold(Edited::Definitions(save.workspace)).await?;
         let asked = save.once.clone();
         once::first(tx, asked.as_ref()).await?;
         let saved = self.write_first(tx, save).await?;

@@ -210,8 +210,17 @@ impl Plans {
 
     /// Forgets a case type that was deleted.
     pub async fn removed(&self, row: &CaseTypeRow) {
-        self.current.invalidate(&(row.workspace, row.key.clone())).await;
-        self.latest.invalidate(&row.id).await;
+        self.forget(row.workspace, &row.key, row.id).await;
+    }
+
+    /// Forgets a case type that another process has deleted.
+    pub async fn gone(&self, plan: &Plan) {
+        self.forget(plan.workspace, &plan.key, plan.id).await;
+    }
+
+    async fn forget(&self, workspace: WorkspaceId, key: &CaseTypeKey, id: CaseTypeId) {
+        self.current.invalidate(&(workspace, key.clone())).await;
+        self.latest.invalidate(&id).await;
     }
 }
 

@@ -3,12 +3,14 @@
 //! A definition is kept as it was in force, credentials sealed, because runs name the version
 //! that they took.
 
+use std::collections::BTreeSet;
+
 use sea_orm::QueryResult;
 use serde_json::Value;
 
 use super::error::StoreError;
 use super::rows::Columns;
-use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
+use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
@@ -160,6 +162,25 @@ impl Tx {
             Ok((CaseTypeId(columns.id()), columns.get()?))
         };
         self.all(statement).await?.iter().map(current).collect()
+    }
+
+    /// Those of these case types that are there; until the commit nobody deletes them.
+    pub(super) async fn keep_case_types(
+        &self,
+        types: impl IntoIterator<Item = CaseTypeId>,
+    ) -> Result<BTreeSet<CaseTypeId>, StoreError> {
+        let types: BTreeSet<CaseTypeId> = types.into_iter().collect();
+        let (ids, lock) = (list(types.len(), 1), self.dialect().for_keys());
+        let statement = format!("SELECT id FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
+        let rows = self.all(sql(statement, types.into_iter().map(|id| uuid(id.0)).collect())).await?;
+        rows.iter().map(|row| Ok(CaseTypeId(row.try_get_by_index(0)?))).collect()
+    }
+
+    /// Holds a case type until the commit: nobody adds a case of it. `false`: it is gone.
+    pub async fn hold_case_type(&self, id: CaseTypeId) -> Result<bool, StoreError> {
+        let lock = self.dialect().for_update();
+        let statement = format!("SELECT 1 FROM case_type WHERE id = $1{lock}");
+        Ok(self.one(sql(statement, vec![uuid(id.0)])).await?.is_some())
     }
 
     /// The current version of the case type with this id.

@@ -19,7 +19,7 @@ use super::dialect::Dialect;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
 use super::statement::{CHUNK, int, list, ms, sql, text, uuid};
-use super::survey::{self, Found};
+use super::survey::{self, Found, Survey};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{LeaseToken, RunId, WorkerId, WorkspaceId};
@@ -67,18 +67,18 @@ const FREE: &str = "(due.begun OR NOT EXISTS (SELECT 1 FROM run AS before WHERE 
      AND before.field = due.field AND before.begun AND before.status IN ('queued', 'running')))";
 
 pub(super) async fn claim(tx: &Tx, claim: &Claim) -> Result<Claimed, StoreError> {
-    let (mut lanes, more_lanes) = survey::survey(tx, claim).await?;
+    let Survey { mut lanes, more: more_lanes, after_parked } = survey::survey(tx, claim).await?;
     let opens_at = survey::ask(tx, &mut lanes, claim.now).await?;
     let dealt = survey::deal(&mut lanes, claim);
     if dealt == 0 {
-        return Ok(Claimed { opens_at, ..Claimed::default() });
+        return Ok(Claimed { opens_at, after: after_parked, ..Claimed::default() });
     }
     let picked: Vec<&Found> = lanes.iter().filter(|found| found.dealt > 0).collect();
     let mut rows = Vec::with_capacity(dealt as usize);
     for chunk in picked.chunks(LANES) {
         rows.extend(take(tx, claim, chunk).await?);
     }
-    let after = picked.last().map(|found| found.place.clone());
+    let after = after_parked.or_else(|| picked.last().map(|found| found.place.clone()));
     let states = settle_lanes(tx, claim, lanes, &rows).await?;
     let runs = claimed_runs(tx, claim, &rows, &states).await?;
     // What a lane could not use may be of use to another one.

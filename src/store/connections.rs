@@ -73,6 +73,17 @@ fn connection(row: &QueryResult) -> Result<ConnectionRow, StoreError> {
 }
 
 impl Tx {
+    /// Whether there is a connection with this key; then it stays until the commit.
+    pub(super) async fn keep_connection(
+        &self,
+        workspace: WorkspaceId,
+        key: &str,
+    ) -> Result<bool, StoreError> {
+        let lock = self.dialect().for_keys();
+        let statement = format!("SELECT 1 FROM connection WHERE workspace_id = $1 AND key = $2{lock}");
+        Ok(self.one(sql(statement, vec![uuid(workspace.0), text(key)])).await?.is_some())
+    }
+
     async fn connections_where(
         &self,
         tail: &str,

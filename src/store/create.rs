@@ -37,6 +37,8 @@ pub struct NewCase {
 pub enum CreateOutcome {
     /// It is there, and its runs wait.
     Created,
+    /// Its case type was deleted; nothing was written.
+    TypeGone,
     /// Another case of the workspace has that reference; nothing was written.
     ReferenceTaken,
     /// A request with its key was there before; nothing was written.
@@ -46,7 +48,9 @@ pub enum CreateOutcome {
 /// Of several requests with one key the first that makes its case counts; when its reference is
 /// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
-    let mut outcomes: Vec<Option<CreateOutcome>> = vec![None; cases.len()];
+    let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
+    let gone = |new: &NewCase| (!types.contains(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
+    let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| gone(new)).collect();
     while outcomes.contains(&None) {
         let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
         let open: Vec<_> = open.into_iter().filter(|(at, _)| outcomes[*at].is_none()).collect();

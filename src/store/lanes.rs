@@ -65,7 +65,7 @@ impl Tx {
     }
 
     /// Writes what a connection says about its lane, and ends a hold: credentials or provider may
-    /// be others. How the lane stands otherwise stays as it is.
+    /// be others. How the lane stands otherwise, a pause among it, stays as it is.
     pub async fn put_lane(
         &self,
         workspace: WorkspaceId,
@@ -78,12 +78,12 @@ impl Tx {
             lane.limits = limits;
             lane.breaker = breaker;
             lane.disabled = disabled;
-            lane.resume();
+            lane.end_hold();
         })
         .await
     }
 
-    /// Switches a lane off or on.
+    /// Switches a lane off or on; whoever switches it on says that calls may go, so a hold ends.
     pub async fn disable_lane(
         &self,
         workspace: WorkspaceId,
@@ -91,17 +91,13 @@ impl Tx {
         disabled: bool,
         now: Instant,
     ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, |lane| lane.disabled = disabled).await
-    }
-
-    /// Ends hold and pause: somebody says that credentials are right, or has changed them.
-    pub async fn resume_lane(
-        &self,
-        workspace: WorkspaceId,
-        key: &LaneKey,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, Lane::resume).await
+        self.change_lane(workspace, key, now, |lane| {
+            lane.disabled = disabled;
+            if !disabled {
+                lane.end_hold();
+            }
+        })
+        .await
     }
 
     /// Ends a hold: a credential that calls in this lane bear has changed.
@@ -147,7 +143,7 @@ impl Tx {
         Ok(())
     }
 
-    async fn change_lane(
+    pub(super) async fn change_lane(
         &self,
         workspace: WorkspaceId,
         key: &LaneKey,

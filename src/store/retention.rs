@@ -1,4 +1,5 @@
-//! What has been kept long enough, found and deleted in small steps.
+//! What has been kept long enough, found and deleted in small steps; long answers that a newer one
+//! has followed are cut the same way.
 //!
 //! Ids grow with time, so the oldest rows stand first in their primary keys: a step looks at a
 //! few rows behind the place where the last one ended, and needs no index of its own. Looking is
@@ -28,6 +29,10 @@ pub struct Found<M> {
     /// Where the next step goes on; none: it begins again with the oldest.
     pub next: Option<M>,
 }
+
+/// Longest body in the history, in characters, of runs that are neither the last good nor the
+/// last failed one of their field.
+pub(super) const SHORT_BODY: usize = 65_536;
 
 /// Holds for a run that ended before `$3` and that its field does not show any more.
 const OUTLIVED: &str = "run.ended_at < $3 AND NOT EXISTS (SELECT 1 FROM field_state AS state \
@@ -86,6 +91,39 @@ impl Tx {
     pub async fn delete_bodies(&self, bodies: &[BodyMark]) -> Result<(), StoreError> {
         let marks: Vec<_> = bodies.iter().map(|(run, number)| (run.0, *number)).collect();
         self.delete_marks("attempt_body", "run_id, number", &marks).await
+    }
+
+    /// Looks at up to `limit` long answers of runs behind `after` for those that a newer one of their
+    /// field has followed. Only the index of long answers is read.
+    pub async fn old_long_bodies(
+        &self,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Result<Found<BodyMark>, StoreError> {
+        let statement = "SELECT body.run_id, body.number, run.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 \
+             FROM field_state AS state WHERE state.case_id = run.case_id AND state.field = run.field \
+             AND (state.good_run_id = run.id OR state.failed_run_id = run.id)) \
+             FROM attempt_body AS body JOIN run ON run.id = body.run_id \
+             WHERE length(body.response) > 65536 AND body.run_id > $1 ORDER BY body.run_id LIMIT $2";
+        let values = vec![uuid(after.map_or(Uuid::nil(), |run| run.0)), int(limit)];
+        let found = found(&self.all(sql(statement, values)).await?, limit)?;
+        let body = |(id, number)| (RunId(id), number);
+        Ok(Found { gone: found.gone.into_iter().map(body).collect(), next: found.next.map(body) })
+    }
+
+    /// Cuts these answers.
+    pub async fn cut_bodies(&self, bodies: &[BodyMark]) -> Result<(), StoreError> {
+        let length = i64::try_from(SHORT_BODY).unwrap_or(i64::MAX);
+        for chunk in bodies.chunks(CHUNK) {
+            let marks = chunk.iter().flat_map(|(run, number)| [uuid(run.0), int(*number)]);
+            let statement = format!(
+                "UPDATE attempt_body SET response = substr(response, 1, CAST($1 AS INTEGER)) \
+                 WHERE (run_id, number) IN (VALUES {})",
+                tuples(chunk.len(), 2, 2)
+            );
+            self.execute(sql(statement, [int(length)].into_iter().chain(marks).collect())).await?;
+        }
+        Ok(())
     }
 
     /// Looks at up to `limit` noted changes behind `after` for those before `cutoff`.

@@ -3,10 +3,10 @@
 use sea_orm::QueryResult;
 
 use super::error::StoreError;
+use super::retention::SHORT_BODY;
 use super::rows::Columns;
 use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{sql, uuid};
-use super::sweep::SHORT_BODY;
 use super::tx::Tx;
 use crate::domain::ids::{CaseId, RunId, WorkspaceId};
 use crate::domain::run::{

@@ -2,7 +2,8 @@
 //!
 //! The lanes are found by jumping from one to the next in the indexes of waiting runs, so that a
 //! lane with a hundred thousand runs costs no more than one with a few. Places are dealt one at a
-//! time around the lanes: a lane takes a further one only while it holds fewer than are free.
+//! time around the lanes: a lane takes a further one only while it holds fewer than are free. One
+//! that holds as many from the start could take none, so nothing of it is counted, read or asked.
 
 use sea_orm::QueryResult;
 
@@ -10,13 +11,13 @@ use super::claims::Claim;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
 use super::rows::Columns;
-use super::statement::{int, ms, sql, text, uuid};
+use super::statement::{int, json, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::lane::{Lane, LaneKey, Release};
 
-/// Most lanes that one claim looks at; the next one begins behind them.
+/// Most lanes with due runs, and most with parked ones, that one claim looks at.
 const LANES: usize = 64;
 
 /// A lane in which runs wait.
@@ -48,18 +49,33 @@ impl Found {
     }
 }
 
-/// The lanes in which runs wait, from behind `claim.after` on, and whether there are more.
-pub(super) async fn survey(tx: &Tx, claim: &Claim) -> Result<(Vec<Found>, bool), StoreError> {
+/// What a claim has to choose from.
+pub(super) struct Survey {
+    /// The lanes in which runs wait and that could take a place, from behind `claim.after` on.
+    pub(super) lanes: Vec<Found>,
+    /// There may be more of them.
+    pub(super) more: bool,
+    /// Behind which lane the next claim must begin, so that all lanes with parked runs have their
+    /// turn; none: all were looked at.
+    pub(super) after_parked: Option<LanePlace>,
+}
+
+pub(super) async fn survey(tx: &Tx, claim: &Claim) -> Result<Survey, StoreError> {
     let (workspace, key) = match &claim.after {
         Some((workspace, key)) => (workspace.0, key.as_str()),
         None => (uuid::Uuid::nil(), ""),
     };
-    let values = vec![ms(claim.now), int(claim.limit), uuid(workspace), text(key)];
+    // Each place that a lane takes is one that is free no more.
+    let most = claim.limit.min(claim.free.div_ceil(2));
+    let values = vec![ms(claim.now), int(most), uuid(workspace), text(key), json(&full(claim))];
     let rows = tx.all(sql(statement(), values)).await?;
-    let more = rows.len() == 2 * LANES;
-    let mut lanes: Vec<Found> = Vec::new();
-    for row in &rows {
-        let next = found(row)?;
+    let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+    let cut = |waits: fn(&Found) -> bool| found.iter().filter(|found| waits(found)).count() == LANES;
+    let (cut_due, cut_parked) = (cut(|found| found.due > 0), cut(|found| found.parked > 0));
+    let last = found.iter().rfind(|found| found.parked > 0).filter(|_| cut_parked && !cut_due);
+    let (more, after_parked) = (cut_due || cut_parked, last.map(|found| found.place.clone()));
+    let mut lanes: Vec<Found> = Vec::with_capacity(found.len());
+    for next in found {
         match lanes.last_mut().filter(|last| last.place == next.place) {
             Some(last) => {
                 last.due += next.due;
@@ -68,7 +84,14 @@ pub(super) async fn survey(tx: &Tx, claim: &Claim) -> Result<(Vec<Found>, bool),
             None => lanes.push(next),
         }
     }
-    Ok((lanes, more))
+    Ok(Survey { lanes, more, after_parked })
+}
+
+/// The lanes that hold as many places as are free, as the statement reads them. Whatever makes room
+/// for one of them also wakes the worker.
+fn full(claim: &Claim) -> Vec<String> {
+    let full = claim.held.iter().filter(|(_, held)| **held >= claim.free);
+    full.map(|((workspace, key), _)| format!("{:X}{}", workspace.0.simple(), key.as_str())).collect()
 }
 
 fn found(row: &QueryResult) -> Result<Found, StoreError> {
@@ -82,43 +105,55 @@ fn found(row: &QueryResult) -> Result<Found, StoreError> {
     Ok(Found { place, lane, due, parked, released: 0, probe: false, dealt: 0 })
 }
 
+/// Lanes with their counts and rows; `$5`: those that are left out.
 fn statement() -> String {
-    // Workspaces, then lanes of each, by seeks. NULL ends a walk.
-    let walk = |name: &str, condition: &str| {
-        let waits = format!("run.status = 'queued' AND {condition}");
-        format!(
-            "{name}_home (workspace_id) AS (SELECT * FROM (SELECT run.workspace_id FROM run WHERE {waits} \
-               ORDER BY run.workspace_id LIMIT 1) AS first_home \
-             UNION ALL SELECT (SELECT run.workspace_id FROM run WHERE {waits} \
-               AND run.workspace_id > {name}_home.workspace_id ORDER BY run.workspace_id LIMIT 1) \
-               FROM {name}_home WHERE {name}_home.workspace_id IS NOT NULL), \
-             {name}_lane (workspace_id, lane) AS (SELECT {name}_home.workspace_id, (SELECT run.lane FROM run WHERE {waits} \
-               AND run.workspace_id = {name}_home.workspace_id ORDER BY run.lane LIMIT 1) \
-               FROM {name}_home WHERE {name}_home.workspace_id IS NOT NULL \
-             UNION ALL SELECT {name}_lane.workspace_id, (SELECT run.lane FROM run WHERE {waits} \
-               AND run.workspace_id = {name}_lane.workspace_id AND run.lane > {name}_lane.lane ORDER BY run.lane LIMIT 1) \
-               FROM {name}_lane WHERE {name}_lane.lane IS NOT NULL)"
-        )
-    };
-    let count = |name: &str, condition: &str| {
-        format!(
-            "(SELECT count(*) FROM (SELECT 1 FROM run WHERE run.workspace_id = {name}_lane.workspace_id \
-             AND run.lane = {name}_lane.lane AND run.status = 'queued' AND {condition} LIMIT $2) AS counted)"
-        )
-    };
     format!(
-        "WITH RECURSIVE {}, {} SELECT found.workspace_id, found.lane, found.due, found.parked, {} FROM ( \
-           SELECT workspace_id, lane, {} AS due, 0 AS parked FROM due_lane WHERE lane IS NOT NULL \
-           UNION ALL SELECT workspace_id, lane, 0, {} FROM parked_lane WHERE lane IS NOT NULL) AS found \
+        "WITH RECURSIVE {}, {}, {}, {} SELECT found.workspace_id, found.lane, found.due, found.parked, {} \
+         FROM (SELECT workspace_id, lane, waiting AS due, 0 AS parked FROM due \
+           UNION ALL SELECT workspace_id, lane, 0, waiting FROM parked) AS found \
          LEFT JOIN lane ON lane.workspace_id = found.workspace_id AND lane.key = found.lane \
-         WHERE found.due > 0 OR found.parked > 0 \
-         ORDER BY (found.workspace_id, found.lane) <= ($3, $4), found.workspace_id, found.lane LIMIT {}",
+         ORDER BY (found.workspace_id, found.lane) <= ($3, $4), found.workspace_id, found.lane",
         walk("due", "NOT run.parked"),
         walk("parked", "run.parked"),
-        lanes::COLUMNS.trim_start_matches("lane.workspace_id, "),
         count("due", "NOT run.parked AND run.priority IN (0, 1, 2) AND run.due_at <= $1"),
         count("parked", "run.parked"),
-        2 * LANES,
+        lanes::COLUMNS.trim_start_matches("lane.workspace_id, "),
+    )
+}
+
+/// Workspaces, then lanes of each, by seeks. NULL ends a walk.
+fn walk(name: &str, condition: &str) -> String {
+    let waits = format!("run.status = 'queued' AND {condition}");
+    format!(
+        "{name}_home (workspace_id) AS (SELECT * FROM (SELECT run.workspace_id FROM run WHERE {waits} \
+           ORDER BY run.workspace_id LIMIT 1) AS first_home \
+         UNION ALL SELECT (SELECT run.workspace_id FROM run WHERE {waits} \
+           AND run.workspace_id > {name}_home.workspace_id ORDER BY run.workspace_id LIMIT 1) \
+           FROM {name}_home WHERE {name}_home.workspace_id IS NOT NULL), \
+         {name}_lane (workspace_id, lane) AS (SELECT {name}_home.workspace_id, (SELECT run.lane FROM run WHERE {waits} \
+           AND run.workspace_id = {name}_home.workspace_id ORDER BY run.lane LIMIT 1) \
+           FROM {name}_home WHERE {name}_home.workspace_id IS NOT NULL \
+         UNION ALL SELECT {name}_lane.workspace_id, (SELECT run.lane FROM run WHERE {waits} \
+           AND run.workspace_id = {name}_lane.workspace_id AND run.lane > {name}_lane.lane ORDER BY run.lane LIMIT 1) \
+           FROM {name}_lane WHERE {name}_lane.lane IS NOT NULL)"
+    )
+}
+
+/// The first lanes of a walk in which something waits, with how much, as far as it matters. The
+/// lanes are put in order first, so that no more are counted than are looked at.
+///
+/// The LIMIT of a million cuts nothing off: it makes the planners count each lane once, in a step of
+/// its own. `(SELECT $2)` keeps PostgreSQL from making a new plan for each value.
+fn count(name: &str, condition: &str) -> String {
+    format!(
+        "{name} (workspace_id, lane, waiting) AS (SELECT * FROM (SELECT workspace_id, lane, \
+           (SELECT count(*) FROM (SELECT 1 FROM run WHERE run.workspace_id = walked.workspace_id \
+             AND run.lane = walked.lane AND run.status = 'queued' AND {condition} LIMIT (SELECT $2)) AS counted) \
+             AS waiting \
+           FROM (SELECT workspace_id, lane FROM {name}_lane WHERE lane IS NOT NULL \
+             AND hex(workspace_id) || lane NOT IN (SELECT value FROM json_each($5)) \
+             ORDER BY (workspace_id, lane) <= ($3, $4), workspace_id, lane) AS walked LIMIT 1000000) AS counts \
+         WHERE waiting > 0 LIMIT {LANES})"
     )
 }
 
@@ -180,6 +215,8 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::store::database::Store;
+    use crate::store::testing;
 
     fn claim(free: u32, limit: u32, held: &[(&str, u32)]) -> Claim {
         let place = |name: &str| (WorkspaceId(Uuid::nil()), LaneKey::parse(name));
@@ -245,5 +282,92 @@ mod tests {
         let mut then = lanes(&names);
         deal(&mut then, &claim(512 - all, 32, &held));
         assert_eq!(then.last().unwrap().dealt, 5, "the good one finds places");
+    }
+
+    const RUNS: [&str; 4] = [
+        "PRAGMA defer_foreign_keys = ON",
+        "INSERT INTO workspace (id, key, name, params, created_at, updated_at) VALUES (zeroblob(16), 'w', 'w', '{}', 0, 0)",
+        "INSERT INTO case_type (id, workspace_id, key, version, created_at, updated_at) \
+         VALUES (zeroblob(16), zeroblob(16), 't', 1, 0, 0)",
+        "INSERT INTO cases (id, workspace_id, case_type_id, status, data, provenance, version, revision, created_at, \
+         updated_at) VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'draft', '{}', '{}', 1, 1, 0, 0)",
+    ];
+
+    /// In each of the lanes `l000` up to `l139` and in `z` one run, parked or not; lanes in a store
+    /// that refuse everything, but for `z`.
+    async fn store(parked: bool) -> (tempfile::TempDir, Store) {
+        let (folder, store) = testing::store().await;
+        let filled = store.write(move |tx| {
+            Box::pin(async move {
+                for statement in RUNS {
+                    tx.execute(sql(statement, Vec::new())).await?;
+                }
+                for n in 0..=140_u128 {
+                    let lane = if n == 140 { "z".to_owned() } else { format!("l{n:03}") };
+                    let run = "INSERT INTO run (id, workspace_id, case_id, case_type_id, case_type, case_type_version, \
+                         field, lane, trigger, status, begun, priority, attempt, attempts_max, limited, lost, \
+                         idempotency_key, depth, force, overwrite, cached, created_at, parked, due_at) VALUES ($1, \
+                         zeroblob(16), zeroblob(16), zeroblob(16), 't', 1, $2, $2, 'on_create', 'queued', FALSE, 1, 0, 4, \
+                         0, 0, 'k', 0, FALSE, FALSE, FALSE, 0, $3, 0)";
+                    let values = vec![uuid(Uuid::from_u128(n + 1)), text(lane.as_str()), parked.into()];
+                    tx.execute(sql(run, values)).await?;
+                    let held = "INSERT INTO lane (workspace_id, key, disabled, failures, refusals, held, updated_at) \
+                         SELECT zeroblob(16), $1, FALSE, 0, 0, TRUE, 0 WHERE $1 <> 'z'";
+                    tx.execute(sql(held, vec![text(lane)])).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        });
+        filled.await.unwrap();
+        (folder, store)
+    }
+
+    /// The lanes of the runs that were claimed, and where the next claim begins.
+    async fn claimed(store: &Store, claim: Claim) -> (Vec<String>, Option<LanePlace>) {
+        let claimed = store.claim(claim).await.unwrap();
+        (claimed.runs.iter().map(|run| run.lane.as_str().to_owned()).collect(), claimed.after)
+    }
+
+    #[tokio::test]
+    async fn lanes_that_hold_as_many_places_as_are_free_are_not_in_the_way_of_others() {
+        let (_folder, store) = store(false).await;
+        let names: Vec<String> = (0..140).map(|n| format!("l{n:03}")).collect();
+        let mut held: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 3)).collect();
+        held[139].1 = 2;
+        let (lanes, _) = claimed(&store, claim(3, 3, &held)).await;
+        assert_eq!(lanes, ["l139", "z"], "and the one that holds fewer takes one place");
+    }
+
+    #[tokio::test]
+    async fn many_lanes_that_let_nothing_go_are_not_in_the_way_of_others() {
+        let (_folder, store) = store(true).await;
+        let mut asks = claim(512, 32, &[]);
+        for last in ["l063", "l127"] {
+            let (lanes, after) = claimed(&store, asks.clone()).await;
+            assert!(lanes.is_empty(), "{lanes:?}");
+            assert_eq!(after.as_ref().unwrap().1.as_str(), last);
+            asks.after = after;
+        }
+        assert_eq!(claimed(&store, asks).await.0, ["z"]);
+    }
+
+    #[tokio::test]
+    async fn each_step_is_a_seek_and_each_lane_is_counted_once() {
+        let (_folder, store) = testing::store().await;
+        let tx = store.read().await.unwrap();
+        let values = vec![int(0), int(1), uuid(Uuid::nil()), text(""), text("[]")];
+        let plan = tx.all(sql(format!("EXPLAIN QUERY PLAN {}", statement()), values)).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.try_get_by_index(3).unwrap()).collect();
+        let of_runs: Vec<&String> = steps.iter().filter(|step| step.contains(" run ")).collect();
+        let all = steps.join("\n");
+        assert!(of_runs.iter().all(|step| step.contains(" USING ") && step.contains("INDEX run_")), "{all}");
+        for seek in [
+            "INDEX run_due (workspace_id=? AND lane>?)",
+            "INDEX run_due (workspace_id=? AND lane=? AND priority=? AND due_at<?)",
+            "INDEX run_parked (workspace_id=? AND lane>?)",
+            "INDEX run_parked (workspace_id=? AND lane=?)",
+        ] {
+            assert_eq!(of_runs.iter().filter(|step| step.ends_with(seek)).count(), 1, "{seek}\n{all}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What time alone changes: leases of workers that are gone, bodies that may be cut.
+//! What time alone changes: the leases of workers that are gone end.
 
 use sea_orm::Value;
 use uuid::Uuid;
@@ -18,10 +18,6 @@ use crate::domain::retry::MAX_LOST;
 /// of a takeover.
 const PAUSE: &str = "(CASE lost WHEN 0 THEN 0 WHEN 1 THEN 1000 WHEN 2 THEN 2000 WHEN 3 THEN 4000 ELSE 8000 END) \
      * (500 + created_at % 500) / 1000";
-
-/// Longest body in the history, in characters, of runs that are neither the last good nor the
-/// last failed one of their field.
-pub(super) const SHORT_BODY: usize = 65_536;
 
 /// Lost runs that are given back in one transaction.
 const RUNS: usize = 250;
@@ -57,17 +53,6 @@ impl Tx {
         let runs = rows.iter().map(|row| Ok((row.try_get_by_index(0)?, CaseId(row.try_get_by_index(1)?))));
         let runs = runs.collect::<Result<Vec<(Uuid, CaseId)>, StoreError>>()?;
         Ok(runs.into_iter().filter(|(run, _)| !held.contains(&RunId(*run))).take(RUNS).collect())
-    }
-
-    /// Cuts large answers of runs that a newer one of their field has followed; at most `limit`.
-    pub async fn cut_old_bodies(&self, limit: u32) -> Result<u64, StoreError> {
-        let statement = "UPDATE attempt_body SET response = substr(response, 1, CAST($1 AS INTEGER)) WHERE (run_id, number) IN ( \
-             SELECT body.run_id, body.number FROM attempt_body AS body JOIN run ON run.id = body.run_id \
-             WHERE length(body.response) > 65536 AND run.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM field_state \
-             AS state WHERE state.case_id = run.case_id AND state.field = run.field \
-             AND (state.good_run_id = run.id OR state.failed_run_id = run.id)) LIMIT $2)";
-        self.execute(sql(statement, vec![int(i64::try_from(SHORT_BODY).unwrap_or(i64::MAX)), int(limit)]))
-            .await
     }
 }
 

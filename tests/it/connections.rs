@@ -46,6 +46,8 @@ async fn what_does_not_hold_together_is_refused_with_all_its_places() {
         (json!({"base_url": "htps://vies.example"}), "/base_url", "invalid", "did you mean `https`?"),
         (json!({"base_url": "https://u:p@vies.example"}), "/base_url", "invalid", "`auth`"),
         (json!({"base_url": "https://vies.example?x=1"}), "/base_url", "invalid", "query"),
+        (json!({"base_url": "https://vies.example/v1/../x"}), "/base_url", "invalid", "`..`"),
+        (json!({"base_url": "https://vies.example/v1/%2e%2E"}), "/base_url", "invalid", "`..`"),
         (json!({"headers": {"X": "{data.x}"}}), "/headers/X", "unknown_root", "params, secret"),
         (json!({"headers": {"X": "{secret.markr}"}}), "/headers/X", "unknown_reference", "`marker`"),
         (json!({"rate_limits": {}}), "/rate_limits", "unknown_member", "`rate_limit`"),
@@ -491,7 +493,7 @@ async fn runs_fields_and_numbers_name_it() {
         json!({
             "status": "configured", "breaker": {"state": "closed", "failures": 0, "open_until": null},
             "queue_depth": 0, "oldest_waiting_seconds": null, "success_rate": null, "p50_ms": null, "p95_ms": null,
-            "quota": null,
+            "quota": null, "held": false, "paused_until": null,
         })
     );
     let case = app.filled(json!({})).await;
@@ -535,4 +537,95 @@ async fn one_without_a_base_url_says_what_is_missing() {
     let error = &case["fields"]["check"]["error"];
     assert_eq!(error["code"], "template_failed", "{case}");
     assert!(error["detail"].as_str().unwrap().contains("`base_url`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_save_ends_a_hold_and_no_pause() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    define(&app, json!({"retry": 0}), json!({})).await;
+    let health = async || app.get("/v1/connections/vies/health").await.expect(200);
+    let field = async |id: &str| app.case(id).await["fields"]["check"].clone();
+    assert_eq!((&health().await["held"], &health().await["paused_until"]), (&json!(false), &Value::Null));
+
+    // Each of these says that credentials may be right by now.
+    let enable = async || drop(app.post("/v1/connections/vies/enable", &json!({})).await.expect(200));
+    let resume = async || drop(app.post("/v1/connections/vies/resume", &json!({})).await.expect(200));
+    for way in ["save", "enable", "resume"] {
+        app.upstream.answers((0..5).map(|_| status(401))).await;
+        for _ in 0..5 {
+            app.filled(json!({})).await;
+        }
+        assert_eq!(health().await["held"], true, "{way}");
+        let id = app.create(json!({})).await;
+        app.drain().await;
+        assert_eq!(field(&id).await["waiting_for"], "connection", "{way}");
+        app.upstream.answers([ok(json!({"value": 1}))]).await;
+        match way {
+            "save" => drop(connect(&app, json!({"timeout": 4000})).await),
+            "enable" => enable().await,
+            _ => resume().await,
+        }
+        app.drain().await;
+        assert_eq!(field(&id).await["status"], "succeeded", "{way}");
+        assert_eq!(health().await["held"], false, "{way}");
+    }
+
+    app.upstream.answers([status(429).header("Retry-After", "120")]).await;
+    let limited = app.create(json!({})).await;
+    app.drain().await;
+    let waits = app.create(json!({})).await;
+    app.drain().await;
+    connect(&app, json!({"timeout": 5000})).await;
+    enable().await;
+    app.drain().await;
+    assert_eq!(health().await["paused_until"], "2026-11-21T09:02:00.000Z");
+    let calls = app.upstream.calls().len();
+    assert_eq!(field(&waits).await["waiting_for"], "rate_limit");
+
+    // A person's word ends the pause; the run that got the 429 waits for its own delay only.
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    resume().await;
+    app.drain().await;
+    assert_eq!(health().await["paused_until"], Value::Null);
+    assert_eq!(
+        (app.upstream.calls().len(), &field(&waits).await["status"]),
+        (calls + 1, &json!("succeeded"))
+    );
+    assert_eq!(field(&limited).await["next_attempt_at"], "2026-11-21T09:00:01.000Z");
+    app.advance(secs(1)).await;
+    assert_eq!(field(&limited).await["status"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_refuse_a_body_that_says_something() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    for action in ["enable", "disable", "resume", "breaker/open", "breaker/close"] {
+        let path = format!("/v1/connections/vies/{action}");
+        let sent = async |body: &str| {
+            let request = app.request("POST", &path).header("Content-Type", "application/json");
+            app.send(request.body(body.to_owned())).await
+        };
+        for (body, status, code) in [
+            ("{\"force\":", 400, "malformed_json"),
+            ("nope", 400, "malformed_json"),
+            ("[]", 422, "invalid"),
+            ("null", 422, "invalid"),
+            ("{\"force\": true}", 422, "invalid"),
+        ] {
+            let refused = sent(body).await;
+            assert_eq!((refused.status, refused.code()), (status, code), "{action} {body}: {}", refused.body);
+        }
+        assert_eq!(
+            app.get("/v1/connections/vies").await.body["status"],
+            match action {
+                "enable" => "configured",
+                "disable" => "active",
+                _ => "disabled",
+            }
+        );
+        sent("").await.expect(200);
+        sent("{}").await.expect(200);
+    }
 }

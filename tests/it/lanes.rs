@@ -546,3 +546,94 @@ async fn a_refused_run_joins_the_one_that_waits_behind_it() {
     app.advance(secs(70)).await;
     assert_eq!(app.case(&id).await["data"]["value"], 2);
 }
+
+/// Nobody knows for a moment whether the provider is back: who stands before a screen is told so,
+/// and does not wait behind the probe and those that wait already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manual_run_does_not_wait_behind_a_probe() {
+    let app = TestApp::spawn().await;
+    define_n(&app, json!({"retry": 0}), json!({})).await;
+    app.upstream.answers([ok(json!({"value": "good"}))]).await;
+    let id = create_n(&app, 9).await;
+    app.drain().await;
+    fail_five(&app).await;
+    let waiting = [create_n(&app, 10).await, create_n(&app, 11).await];
+    app.drain().await;
+    app.upstream.otherwise(ok(json!({"value": 1})).held());
+    app.move_clock(secs(30));
+    app.upstream.wait_for_calls(7).await;
+    for _ in 0..5 {
+        app.move_clock(Duration::from_millis(1));
+        let run = refresh(&app, &id, json!({"force": true})).await;
+        let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+        let over = async {
+            loop {
+                let run = app.get(&path).await.expect(200);
+                assert!(run["waiting_for"].is_null() || run["waiting_for"] == "worker", "{run}");
+                if run["status"] == "failed" {
+                    return run;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let run = over.await;
+        assert_eq!((&run["error"]["code"], &run["attempts"]), (&json!("circuit_open"), &json!([])), "{run}");
+        let retry_at = run["error"]["retry_at"].as_str().unwrap().parse::<Instant>().unwrap();
+        assert!(retry_at > app.clock.now(), "{run}");
+    }
+    let field = state(&app, &id).await;
+    assert_eq!((&field["status"], &field["error"]["code"]), (&json!("succeeded"), &json!("circuit_open")));
+    assert_eq!(asked(&app)[6..], [10], "one probe, the oldest");
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    app.upstream.release();
+    app.drain().await;
+    for id in waiting {
+        assert_eq!(state(&app, &id).await["status"], "succeeded");
+    }
+    refresh(&app, &id, json!({})).await;
+    app.drain().await;
+    assert!(state(&app, &id).await["error"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_429_uses_up_no_retry_and_ends_the_run_after_an_hour_or_twenty_waits() {
+    let app = TestApp::spawn().await;
+    for (retry, attempts_max) in [(0, 2), (3, 5)] {
+        define_n(&app, json!({"retry": retry}), json!({})).await;
+        app.upstream.answers([status(429).header("Retry-After", "3601")]).await;
+        let id = create_n(&app, 1).await;
+        app.drain().await;
+        let run = app.runs(&id).await.remove(0);
+        let error = &run["error"];
+        assert_eq!((&run["status"], &error["code"]), (&json!("failed"), &json!("rate_limited")), "{run}");
+        assert_eq!(error["http_status"], 429);
+        let back = app.clock.now() + chrono::TimeDelta::seconds(3601);
+        assert_eq!(error["retry_at"].as_str().unwrap().parse::<Instant>().unwrap(), back);
+        assert_eq!((&run["attempt"], &run["attempts_max"]), (&json!(1), &json!(attempts_max)), "{run}");
+        app.advance(secs(3600)).await;
+    }
+
+    define_n(&app, json!({"retry": 1}), json!({})).await;
+    app.upstream.otherwise(status(429).header("Retry-After", "3600"));
+    let before = app.upstream.calls().len();
+    let id = create_n(&app, 2).await;
+    app.drain().await;
+    for waits in 1..=20 {
+        let run = app.runs(&id).await.remove(0);
+        assert_eq!(
+            (&run["status"], &run["waiting_for"]),
+            (&json!("queued"), &json!("rate_limit")),
+            "{waits}: {run}"
+        );
+        assert_eq!((&run["attempt"], &run["attempts_max"]), (&json!(waits), &json!(2 + waits)), "{run}");
+        app.advance(secs(3600)).await;
+    }
+    let run = app.runs(&id).await.remove(0);
+    assert_eq!(
+        (&run["status"], &run["error"]["code"], &run["error"]["http_status"]),
+        (&json!("failed"), &json!("rate_limited"), &json!(429)),
+        "{run}"
+    );
+    assert_eq!((&run["attempt"], &run["attempts_max"]), (&json!(21), &json!(23)), "{run}");
+    assert_eq!(app.upstream.calls().len() - before, 21);
+}

@@ -53,6 +53,16 @@ impl Launch {
         tokio::task::spawn_blocking(move || Process::spawn(&launch)).await.unwrap()
     }
 
+    /// Runs `dossier` with these words to its end, with the settings of this launch; answers whether
+    /// it went well, and all that it printed.
+    pub async fn run(&self, words: &[&str]) -> (bool, String) {
+        let mut command = self.line();
+        command.args(words).current_dir(&self.folder).envs(self.variables.iter().cloned());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(printed).unwrap())
+    }
+
     fn line(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_dossier");
         let Some((first, rest)) = self.before.split_first() else { return Command::new(program) };

@@ -5,6 +5,7 @@
 //! The clock is the real one here and only here. What a test waits for is an event; the
 //! deadlines of nextest are there for what hangs. `tests/long` runs the long forms.
 
+mod copying;
 mod crowd;
 mod disk_full;
 mod fleet;

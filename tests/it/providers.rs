@@ -18,7 +18,7 @@ async fn set_up(app: &TestApp, members: Value) {
 }
 
 async fn act(app: &TestApp, action: &str) -> Value {
-    app.post(&format!("/v1/connections/vies/{action}"), &Value::Null).await.expect(200)
+    app.post(&format!("/v1/connections/vies/{action}"), &json!({})).await.expect(200)
 }
 
 async fn health(app: &TestApp) -> Value {

@@ -330,6 +330,15 @@ async fn an_answer_that_postgres_does_not_take_is_asked_for_once_and_harms_no_ne
         let field = &case["fields"]["check"];
         if n == 3 {
             assert_eq!((&field["status"], &field["error"]["code"]), (&json!("failed"), &json!("internal")));
+            // The attempt is kept, as far as the database takes it.
+            let run = app.runs(&cases[n]).await.remove(0);
+            let attempt = &run["attempts"][0];
+            assert_eq!((&attempt["number"], &attempt["outcome"]), (&json!(1), &json!("failed")), "{run}");
+            assert_eq!(attempt["error"]["code"], "internal");
+            assert!(attempt["request"]["url"].as_str().unwrap().ends_with("/check?n=3"), "{attempt}");
+            let response = &attempt["response"];
+            assert_eq!((&response["status"], &response["body"]), (&json!(200), &json!(null)), "{attempt}");
+            assert_eq!((&response["truncated"], &response["bytes"]), (&json!(true), &json!(18)), "{attempt}");
         } else {
             assert_eq!(
                 (&field["status"], &case["data"]["value"]),
@@ -339,4 +348,51 @@ async fn an_answer_that_postgres_does_not_take_is_asked_for_once_and_harms_no_ne
         }
     }
     assert_eq!(app.upstream.calls().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_of_a_type_that_the_other_process_deleted_is_refused() {
+    let Some((first, second)) = two(&[]).await else { return };
+    first.define(json!([])).await;
+    let id = second.create(json!({})).await;
+    first.delete(&format!("/v1/cases/{id}")).await.expect(204);
+    first.delete("/v1/case-types/test").await.expect(204);
+    // It remembers the type: its clock stands.
+    let body = json!({"case_type": "test", "data": {}});
+    let refused = second.post("/v1/cases", &body).await.expect(422);
+    assert_eq!(
+        (&refused["errors"][0]["pointer"], &refused["errors"][0]["code"]),
+        (&json!("/case_type"), &json!("unknown_reference")),
+        "{refused}"
+    );
+    first.define(json!([])).await;
+    second.create(json!({})).await;
+    // … and so it does when there is another type of that name by now.
+    let id = first.get("/v1/cases").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    first.delete(&format!("/v1/cases/{id}")).await.expect(204);
+    first.delete("/v1/case-types/test").await.expect(204);
+    first.define(json!([{"key": "note", "type": "text", "default": "new"}])).await;
+    let id = second.create(json!({})).await;
+    assert_eq!(first.case(&id).await["data"]["note"], "new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_first_case_and_the_deletion_of_its_type_one_wins() {
+    let Some((first, second)) = two(&[]).await else { return };
+    let body = json!({"case_type": "test", "data": {}});
+    for round in 0..30 {
+        first.define(json!([])).await;
+        let (made, deleted) =
+            tokio::join!(second.post("/v1/cases", &body), first.delete("/v1/case-types/test"));
+        match (made.status, deleted.status) {
+            (422, 204) => assert_eq!(made.body["errors"][0]["code"], "unknown_reference", "{round}"),
+            (201, 409) => {
+                assert_eq!(deleted.code(), "in_use", "{round}");
+                let id = made.body["id"].as_str().unwrap();
+                first.delete(&format!("/v1/cases/{id}")).await.expect(204);
+                first.delete("/v1/case-types/test").await.expect(204);
+            }
+            other => panic!("{round}: {other:?} {} {}", made.body, deleted.body),
+        }
+    }
 }

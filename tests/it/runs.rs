@@ -266,6 +266,25 @@ async fn the_history_is_filtered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_is_cut_once_a_newer_one_has_followed() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(ok(json!({"value": 1, "text": "x".repeat(70_000)})));
+    app.define_one("/check", json!({}), json!({})).await;
+    let case = app.filled(json!({})).await;
+    app.sweep().await;
+    app.move_clock(secs(1));
+    app.post(&format!("/v1/cases/{}/fields/check/refresh", id(&case)), &json!({})).await.expect(202);
+    app.drain().await;
+    app.sweep().await;
+    let runs = app.runs(id(&case)).await;
+    for (run, truncated) in runs.iter().zip([false, true]) {
+        let response = read(&app, run).await["attempts"][0]["response"].clone();
+        assert_eq!(response["truncated"], truncated);
+        assert_eq!(response["body"].as_str().unwrap().len() == 65_536, truncated);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn old_bodies_go_first_and_old_runs_later_but_never_the_last_good_and_the_last_failed() {
     let app = TestApp::spawn().await;
     let replies = ["a", "b", "c"].map(|value| ok(json!({"value": value})));

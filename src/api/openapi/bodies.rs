@@ -105,6 +105,10 @@ pub struct RunRetry {
     new_key: Option<bool>,
 }
 
+/// The body of an action that takes no members; best left out.
+#[derive(ToSchema)]
+pub struct NoMembers {}
+
 /// A new case.
 #[derive(ToSchema)]
 #[schema(example = json!({

@@ -142,6 +142,11 @@ impl Call {
         self
     }
 
+    /// A body that may be left out and holds nothing.
+    pub fn takes_nothing(self) -> Self {
+        self.body(&["application/json"], Required::False, Ref::from_schema_name("NoMembers").into())
+    }
+
     /// An answer with a body; these headers come with it, beside those of all its answers.
     pub fn answers(
         self,

@@ -139,7 +139,7 @@ pub fn connections() -> Vec<Call> {
         call(method, url, id, summary).path("key", "Key of the connection.", key())
     };
     let act = |url, id, summary, done| {
-        one(HttpMethod::Post, url, id, summary).needs(Builder).answers(
+        one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
             200,
             done,
             shown(),
@@ -175,7 +175,12 @@ pub fn connections() -> Vec<Call> {
         .expects()
         .answers_nothing(204, "It is gone.", &[])
         .refuses(409),
-        act("/v1/connections/{key}/enable", "enable_connection", "Switches a connection on.", "It is on."),
+        act(
+            "/v1/connections/{key}/enable",
+            "enable_connection",
+            "Switches a connection on; a hold ends.",
+            "It is on.",
+        ),
         act(
             "/v1/connections/{key}/disable",
             "disable_connection",
@@ -185,8 +190,8 @@ pub fn connections() -> Vec<Call> {
         act(
             "/v1/connections/{key}/resume",
             "resume_connection",
-            "Lets a connection go on that is on hold.",
-            "It is not on hold.",
+            "Lets a connection go on that is on hold, or pauses after a 429.",
+            "It is neither on hold nor paused.",
         ),
         act(
             "/v1/connections/{key}/breaker/open",

@@ -41,6 +41,7 @@ pub fn runs() -> Vec<Call> {
         call(HttpMethod::Post, "/v1/runs/{id}/cancel", "cancel_run", "Cancels a run that waits or works.")
             .needs(Operator)
             .path("id", "The run.", uuid())
+            .takes_nothing()
             .answers(200, "The run, cancelled.", is::<RunView>(), &[])
             .refuses(409),
     ]
@@ -48,7 +49,9 @@ pub fn runs() -> Vec<Call> {
 
 /// Schedules.
 pub fn schedules() -> Vec<Call> {
-    let act = |url, id, summary| call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid());
+    let act = |url, id, summary| {
+        call(HttpMethod::Post, url, id, summary).path("id", "The schedule.", uuid()).takes_nothing()
+    };
     vec![
         call(HttpMethod::Get, "/v1/schedules", "list_schedules", "Lists schedules, oldest first.")
             .needs(Viewer)

@@ -17,6 +17,11 @@ pub struct HealthView {
     status: ConnectionStatus,
     /// The circuit.
     breaker: BreakerView,
+    /// Whether it is on hold: five answers in a row were 401 or 403. It ends with other credentials
+    /// or another definition, and by `enable` and `resume`.
+    held: bool,
+    /// The provider answered 429: until when no run is let through. `resume` ends it.
+    paused_until: Option<Time>,
     /// Runs that wait.
     queue_depth: u64,
     /// For how long the one that waits longest has been queued.
@@ -71,6 +76,8 @@ impl From<&ConnectionHealth> for HealthView {
         Self {
             status: health.status,
             breaker: BreakerView { state: lane.state.as_str(), failures: lane.failures, open_until },
+            held: lane.held,
+            paused_until: lane.paused_until.map(Time),
             queue_depth: health.queue_depth,
             oldest_waiting_seconds: health.oldest_waiting_seconds,
             success_rate: health.calls.success_rate,

@@ -27,6 +27,9 @@ pub(super) fn read(text: &str) -> Result<Url, String> {
         return Err(unknown_word(&scheme.to_lowercase(), "a scheme that is called", &["https", "http"]));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if rest.split(['?', '#']).next().unwrap_or_default().split('/').skip(1).any(is_dots) {
+        return Err("has a part `.` or `..` in its path: write out where it leads".to_owned());
+    }
     if authority.contains('@') {
         return Err("holds credentials: take them out and put them into `auth`".to_owned());
     }
@@ -38,6 +41,12 @@ pub(super) fn read(text: &str) -> Result<Url, String> {
         return Err("has a part behind `#`, which is never sent: leave it out".to_owned());
     }
     Ok(url)
+}
+
+/// A segment that a URL reader drops, or takes back the one before for, percent-encoded or not
+/// (<https://url.spec.whatwg.org/#double-dot-path-segment>).
+fn is_dots(segment: &str) -> bool {
+    [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str())
 }
 
 #[cfg(test)]
@@ -52,6 +61,8 @@ mod tests {
             "HTTPS://API.example/v1",
             "http://127.0.0.1:1",
             "http://[::1]:8080/x",
+            "https://api.example/v1.2/...",
+            "https://api.example/.well-known/x..y/%2e%2e%2e",
         ] {
             assert!(read(good).is_ok(), "{good}");
         }
@@ -72,6 +83,13 @@ mod tests {
             ("https://{params.host}/v1", "no template"),
             ("https://api.example/a b", "space"),
             ("https://api.example\\x", "backslash"),
+            ("https://api.example/..", "write out"),
+            ("https://api.example/v1/../admin", "write out"),
+            ("https://api.example/./v1", "write out"),
+            ("https://api.example/v1/.", "write out"),
+            ("https://api.example/v1/%2e%2E/admin", "write out"),
+            ("https://api.example/v1/.%2e", "write out"),
+            ("https://api.example/%2E/v1", "write out"),
         ] {
             let found = read(bad).unwrap_err();
             assert!(found.contains(why), "{bad}: {found}");

@@ -243,11 +243,16 @@ impl Lane {
         self.paused_until = self.paused_until.filter(|until| *until > now);
     }
 
-    /// Credentials or connection are others, or somebody says that they are right: hold and pause
-    /// end. The circuit has its own hand.
-    pub fn resume(&mut self) {
+    /// Credentials or connection are others, so the hold ends. A pause that the provider asked for
+    /// does not.
+    pub const fn end_hold(&mut self) {
         self.held = false;
         self.refusals = 0;
+    }
+
+    /// Somebody says that calls may go: hold and pause end. The circuit has its own hand.
+    pub const fn resume(&mut self) {
+        self.end_hold();
         self.paused_until = None;
     }
 }

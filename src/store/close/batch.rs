@@ -174,10 +174,11 @@ mod tests {
     use super::*;
     use crate::domain::clock::{Instant, Rng};
     use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::domain::lane::{LaneKey, LaneOutcome};
     use crate::domain::run::{RunStatus, WaitingFor};
     use crate::store::claimed::ClaimedRun;
     use crate::store::claims::{self, Claim};
-    use crate::store::close::closing::Ending;
+    use crate::store::close::closing::{Ending, LaneReport};
     use crate::store::testing;
 
     struct Zero;
@@ -298,5 +299,35 @@ mod tests {
             })
         });
         assert_eq!(written.await.unwrap(), (vec![Closed::Recorded, Closed::Lost], "skipped".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_late_report_makes_no_lane_for_a_connection_that_is_gone() {
+        const CONNECTION: &str = "INSERT INTO connection (id, workspace_id, key, version, definition, status, changes, \
+             created_at, updated_at) VALUES ($1, $1, 'vies', 1, '{}', 'active', '[]', 0, 0)";
+        for (there, lanes) in [(true, 1), (false, 0)] {
+            let (_folder, store) = testing::store().await;
+            let written = store.write(move |tx| {
+                Box::pin(async move {
+                    let run = claimed(tx).await?;
+                    if there {
+                        tx.execute(sql(CONNECTION, vec![uuid(Uuid::from_u128(1))])).await?;
+                    }
+                    let lane = Some(LaneReport {
+                        key: LaneKey::of_connection("vies"),
+                        outcome: LaneOutcome::Failed,
+                        counted: false,
+                        unused: None,
+                        quota: None,
+                    });
+                    let report = report(&run, ended(RunStatus::Failed, None));
+                    let report = Arc::new(Closing { lane, ..Closing::clone(&report) });
+                    let rng: SharedRng = Arc::new(Zero);
+                    assert_eq!(close(tx, &[report], LIMITS, &rng).await?, [Closed::Recorded]);
+                    tx.number(sql("SELECT count(*) FROM lane", Vec::new())).await
+                })
+            });
+            assert_eq!(written.await.unwrap(), lanes);
+        }
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn report(
         })
         .map(|(closing, report)| ((closing.seen.case.workspace, report.key.clone()), *closing, report))
         .collect();
-    let changed = changed(tx, &reports).await?;
+    let changed = of_somebody(tx, changed(tx, &reports).await?).await?;
     let Some(now) = closings.iter().map(|closing| closing.at).max() else { return Ok(HashSet::new()) };
     let mut counted = HashSet::new();
     let mut lanes =
@@ -86,6 +86,21 @@ async fn changed(tx: &Tx, reports: &[Report<'_>]) -> Result<BTreeSet<LanePlace>,
         }
     }
     Ok(changed)
+}
+
+/// Those whose connection is there: one that was deleted leaves no lane, so nothing is told of it.
+async fn of_somebody(tx: &Tx, places: BTreeSet<LanePlace>) -> Result<BTreeSet<LanePlace>, StoreError> {
+    let mut known = BTreeSet::new();
+    for place in places {
+        let there = match place.1.connection() {
+            Some(connection) => tx.keep_connection(place.0, connection).await?,
+            None => true,
+        };
+        if there {
+            known.insert(place);
+        }
+    }
+    Ok(known)
 }
 
 fn apply(lane: &mut Lane, closing: &Closing, report: &LaneReport) -> bool {

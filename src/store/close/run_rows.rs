@@ -5,7 +5,7 @@ use sea_orm::Value;
 use super::closing::{Ending, Verdict};
 use super::merge::Settled;
 use crate::domain::clock::Instant;
-use crate::domain::failure::RunError;
+use crate::domain::failure::{FailureCode, RunError};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Reason, RunStatus, WaitingFor};
 use crate::store::error::StoreError;
@@ -100,6 +100,8 @@ fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
                 missing: &ending.missing,
                 // Nobody was asked and nothing went wrong: there was no attempt.
                 uncount: attempt.is_none() && ending.status != RunStatus::Failed,
+                // A 429 uses up no retry, also the one after which nobody waits any longer.
+                free: ending.error.as_ref().is_some_and(is_limited),
                 limited: ending.error.as_ref().is_some_and(|error| error.http_status == Some(429)),
                 error: ending.error.as_ref(),
                 cached_from: ending.cached_from,
@@ -107,6 +109,10 @@ fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
             }
         }
     }
+}
+
+fn is_limited(error: &RunError) -> bool {
+    error.code == FailureCode::RateLimited && error.http_status == Some(429)
 }
 
 const COLUMNS: usize = 22;

@@ -77,6 +77,14 @@ impl Dialect {
         }
     }
 
+    /// What a SELECT ends with whose rows may be changed, but not deleted, before the commit.
+    pub(crate) const fn for_keys(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR KEY SHARE",
+        }
+    }
+
     /// How a sub-select takes runs (`due`) and their cases into hand: what it joins, and its end.
     /// What another process holds is passed over.
     pub(crate) const fn claiming(self) -> (&'static str, &'static str) {

@@ -76,10 +76,12 @@ pub(crate) fn connect_info(url: &str) -> Option<PgConnectOptions> {
 }
 
 /// What SQLite has other words for.
-const WORDS: [(&str, &str); 3] = [
+const WORDS: [(&str, &str); 5] = [
     ("json_extract(state.error, '$.code')", "(state.error::json ->> 'code')"),
     ("json_extract(error, '$.code')", "(error::json ->> 'code')"),
     ("json_each(inputs)", "json_each_text(inputs::json)"),
+    ("json_each($5)", "json_array_elements_text($5::json)"),
+    ("hex(workspace_id)", "upper(replace(workspace_id::text, '-', ''))"),
 ];
 
 pub(super) fn translate(mut statement: Statement) -> Statement {

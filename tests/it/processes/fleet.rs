@@ -11,7 +11,7 @@ use crate::process::{Answer, Launch, Process, TOKEN};
 use crate::upstream::client;
 
 /// What all processes on one PostgreSQL share; never the key of a real installation.
-const MASTER_KEY: &str = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=";
+pub const MASTER_KEY: &str = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=";
 
 /// Lets some real time pass: for moments at random, and before a closed door is tried again.
 #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]

@@ -12,13 +12,13 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait as _, Database};
 use tokio::sync::watch;
 
-use super::crowd;
-use super::fleet::{Doors, Fleet, assert_unavailable, count, pause};
+use super::fleet::{Doors, Fleet, MASTER_KEY, assert_unavailable, count, pause};
 use super::hanging::the_good_one_is_served;
 use super::kills::{Plan, kill_and_check};
 use super::ledger::Ledger;
 use super::replicas;
 use super::stopped::stopped_past_its_lease;
+use super::{copying, crowd};
 use crate::mixture::Dice;
 
 /// A PostgreSQL of one test's own; gone when dropped, and when the test is killed.
@@ -102,6 +102,12 @@ async fn prepared(name: &str) -> Option<String> {
 async fn processes_on_postgres_three_replicas_killed_at_random_lose_nothing() {
     let Some(url) = prepared("kills").await else { return };
     kill_and_check(Plan::of(3, 5, 300), Some(&url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_on_postgres_go_on_with_what_was_in_a_file() {
+    let Some(url) = prepared("copy").await else { return };
+    copying::everything_comes_along(&url, MASTER_KEY).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
