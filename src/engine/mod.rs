@@ -58,5 +58,9 @@ mod verdict;
 /// 14. One commit: data, provenance, state, run, attempt.
 mod record;
 
+/// The same steps for a field that is only tried out.
+mod console;
+
+pub use console::{Console, MappingTested, TargetTested, TargetVerdict, Tested};
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;
