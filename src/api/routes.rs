@@ -15,8 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs, schedules, secrets,
-    tokens,
+    cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs, schedules,
+    secrets, tokens,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.

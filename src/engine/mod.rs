@@ -61,6 +61,6 @@ mod record;
 /// The same steps for a field that is only tried out.
 mod console;
 
-pub use console::{Console, MappingTested, TargetTested, TargetVerdict, Tested};
+pub use console::{CallBeside, CalledFor, Console, MappingTested, TargetTested, TargetVerdict, Tested};
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;

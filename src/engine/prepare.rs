@@ -289,13 +289,7 @@ fn data(case: &ClaimedCase, outputs: &[Output]) -> Arc<Value> {
     data
 }
 
-fn scope(
-    run: &Occasion<'_>,
-    plan: &Plan,
-    data: &Arc<Value>,
-    outputs: &[Output],
-    secrets: &Opened,
-) -> Scope {
+fn scope(run: &Occasion<'_>, plan: &Plan, data: &Arc<Value>, outputs: &[Output], secrets: &Opened) -> Scope {
     let now = run.sealed_at;
     let secrets = Arc::new(Value::Object(secrets.values.clone()));
     let mut scope = Scope::new()

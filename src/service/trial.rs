@@ -72,7 +72,8 @@ fn body(
     definition: &Map<String, Value>,
 ) -> Result<(Value, usize), ServiceError> {
     if definition.get("key").is_some_and(|key| !key.is_null() && key != field.as_str()) {
-        let message = format!("is not the key in the path, `{field}`: leave it out, or test it under its own");
+        let message =
+            format!("is not the key in the path, `{field}`: leave it out, or test it under its own");
         return Err(ServiceError::invalid(&format!("{AT}/key"), code::INVALID, message));
     }
     let mut with_key = definition.clone();
@@ -101,7 +102,8 @@ fn at_field(problems: Vec<Problem>, index: usize) -> Vec<Problem> {
         }
         _ => {
             let Problem { pointer, message, .. } = problem;
-            let message = format!("with this field the case type does not hold together, at `{pointer}`: {message}");
+            let message =
+                format!("with this field the case type does not hold together, at `{pointer}`: {message}");
             Problem { pointer: AT.to_owned(), message, ..problem }
         }
     };

@@ -45,6 +45,8 @@ pub struct RecordedResponse {
     headers: Option<std::collections::BTreeMap<String, String>>,
     /// A text as it came, or JSON.
     body: Option<Value>,
+    bytes: Option<u64>,
+    truncated: Option<bool>,
 }
 
 /// The test console.

@@ -8,7 +8,7 @@ use super::run::{PhasesView, RequestView, ResponseView};
 use super::run_error::RunErrorView;
 use super::words;
 use crate::domain::run::Reason;
-use crate::engine::{MappingTested, TargetTested, TargetVerdict, Tested};
+use crate::engine::{CallBeside, CalledFor, MappingTested, TargetTested, TargetVerdict, Tested};
 
 /// What a test of a field came to, as far as it came. Nothing of it is recorded.
 #[derive(Serialize, ToSchema)]
@@ -17,8 +17,7 @@ pub struct TestedView {
     /// The request as it would be sent, or was; null when it could not be put together.
     request: Option<RequestView>,
     /// What was called on the way: for a token, after a redirect.
-    #[schema(value_type = Vec<Object>)]
-    calls: Vec<Value>,
+    calls: Vec<CallView>,
     /// The provider's answer, or the recorded one.
     response: Option<ResponseView>,
     phases: Option<PhasesView>,
@@ -28,6 +27,18 @@ pub struct TestedView {
     error: Option<RunErrorView>,
     /// What the answer would do to the case; null without a success.
     mapping: Option<MappingView>,
+}
+
+/// A call beside the exchange that the field is about.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuxiliaryCall)]
+pub struct CallView {
+    #[schema(value_type = words::CalledFor)]
+    kind: CalledFor,
+    request: RequestView,
+    response: Option<ResponseView>,
+    phases: Option<PhasesView>,
+    error: Option<RunErrorView>,
 }
 
 /// Why a run would be skipped.
@@ -73,12 +84,24 @@ impl From<Tested> for TestedView {
     fn from(tested: Tested) -> Self {
         Self {
             request: tested.request.map(RequestView::from),
-            calls: Vec::new(),
+            calls: tested.calls.into_iter().map(CallView::from).collect(),
             response: tested.response.map(ResponseView::from),
             phases: tested.phases.map(PhasesView::from),
             skipped: tested.skipped.map(|(reason, missing)| SkippedView { reason, missing }),
             error: tested.error.as_ref().map(RunErrorView::from),
             mapping: tested.mapping.map(MappingView::from),
+        }
+    }
+}
+
+impl From<CallBeside> for CallView {
+    fn from(call: CallBeside) -> Self {
+        Self {
+            kind: call.kind,
+            request: call.request.into(),
+            response: call.response.map(ResponseView::from),
+            phases: call.phases.map(PhasesView::from),
+            error: call.error.as_ref().map(RunErrorView::from),
         }
     }
 }

@@ -77,6 +77,7 @@ words! {
     CaseStatus = case::CaseStatus::ALL, case::CaseStatus::as_str;
     Source = case::Source::ALL, case::Source::as_str;
     ConnectionStatus = connection::ConnectionStatus::ALL, connection::ConnectionStatus::as_str;
+    CalledFor = engine::CalledFor::ALL, engine::CalledFor::as_str;
     TargetVerdict = engine::TargetVerdict::ALL, engine::TargetVerdict::as_str;
     Role = token::Role::ALL, token::Role::as_str;
 }

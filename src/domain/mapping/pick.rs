@@ -120,7 +120,12 @@ impl<'a> Reading<'a> {
 }
 
 /// A target that did not get its value.
-pub(super) fn failed(target: &Target, expected: &str, found: &str, message: impl Into<String>) -> MappingError {
+pub(super) fn failed(
+    target: &Target,
+    expected: &str,
+    found: &str,
+    message: impl Into<String>,
+) -> MappingError {
     MappingError::Mapping {
         target: target.path.to_string(),
         path: target.origin().to_owned(),

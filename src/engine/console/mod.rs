@@ -24,5 +24,5 @@ mod targets;
 mod desk;
 
 pub use desk::Console;
-pub use steps::Tested;
+pub use steps::{CallBeside, CalledFor, Tested};
 pub use targets::{MappingTested, TargetTested, TargetVerdict};

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
+use crate::domain::run::ReceivedResponse;
 use crate::outbound::{Exchange, Headers, Phases};
 
 /// The statuses of a complete answer.
@@ -20,6 +21,10 @@ pub(super) struct Recorded {
     status: u16,
     headers: Headers,
     body: String,
+    /// As many as the provider sent, where that is known.
+    bytes: Option<u64>,
+    /// The body is only the beginning.
+    truncated: bool,
 }
 
 impl Recorded {
@@ -32,14 +37,16 @@ impl Recorded {
             Some(Value::String(text)) => text.clone(),
             Some(json) => json.to_string(),
         };
-        reader.ignore(&["bytes", "truncated"]);
+        let (bytes, truncated) = (reader.whole("bytes", 0..=u64::MAX), reader.flag("truncated"));
         reader.finish(|_| None);
-        Some(Self { status: u16::try_from(status).ok()?, headers, body })
+        let (status, truncated) = (u16::try_from(status).ok()?, truncated.unwrap_or(false));
+        Some(Self { status, headers, body, bytes, truncated })
     }
 
-    /// How long its body is.
-    pub(super) fn bytes(&self) -> u64 {
-        self.body.len() as u64
+    /// Says of what was received what only the attempt can know.
+    pub(super) fn complete(&self, response: &mut ReceivedResponse) {
+        response.bytes = self.bytes.unwrap_or(self.body.len() as u64);
+        response.truncated = self.truncated;
     }
 
     /// As it would have come in. The text is decoded already, whatever charset its headers speak

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::recorded::Recorded;
 use super::request::Wanted;
 use super::subject::Subject;
@@ -10,18 +12,45 @@ use crate::domain::api_call::Method;
 use crate::domain::failure::{Failure, Follow, RunError};
 use crate::domain::problem::code;
 use crate::domain::redact::Redactor;
-use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest, words};
 use crate::engine::context::{Engine, EngineError, Stop, Trace};
 use crate::engine::send::Received;
 use crate::engine::{authorize, judge, prepare, render, send};
 use crate::service::ServiceError;
 use crate::store::{CommitLimits, StoreError};
 
+words! {
+    /// What a call beside the exchange was for.
+    CalledFor {
+        /// A token of the provider.
+        Token = "token",
+        /// The place to which the provider sent us.
+        Redirect = "redirect",
+    }
+}
+
+/// A call beside the exchange that the field is about; redacted.
+#[derive(Debug)]
+pub struct CallBeside {
+    /// What it was for.
+    pub kind: CalledFor,
+    /// What was sent.
+    pub request: SentRequest,
+    /// What came back.
+    pub response: Option<ReceivedResponse>,
+    /// Where the time went.
+    pub phases: Option<PhaseTimes>,
+    /// What went wrong.
+    pub error: Option<RunError>,
+}
+
 /// What came of a test, as far as it came; redacted.
 #[derive(Debug, Default)]
 pub struct Tested {
     /// The request as it would be sent, or was.
     pub request: Option<SentRequest>,
+    /// Calls on the way, in their order.
+    pub calls: Vec<CallBeside>,
     /// The provider's answer, or the recorded one.
     pub response: Option<ReceivedResponse>,
     /// Where the time of the exchange went.
@@ -103,7 +132,7 @@ fn given(engine: &Engine, recorded: &Recorded, redactor: &Redactor, trace: &mut 
     let received = send::receive(engine, &recorded.exchange(), redactor, trace);
     trace.phases = None;
     if let Some(response) = &mut trace.response {
-        response.bytes = recorded.bytes();
+        recorded.complete(response);
     }
     received
 }

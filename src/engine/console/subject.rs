@@ -40,12 +40,10 @@ impl Subject {
     ) -> Result<Self, Stop> {
         let workspace = actor.workspace;
         let plan = match &wanted.field {
-            Some(definition) => engine.plans.with_field(workspace, case_type, field, definition).await?,
-            None => {
-                let plan = engine.plans.current(workspace, case_type).await?;
-                plan.ok_or(ServiceError::NotFound("case type"))?
-            }
+            Some(definition) => Some(engine.plans.with_field(workspace, case_type, field, definition).await?),
+            None => engine.plans.current(workspace, case_type).await?,
         };
+        let plan = plan.ok_or(ServiceError::NotFound("case type"))?;
         let call = prepare::called(&plan, field).map_err(|_| ServiceError::NotFound("field"))?;
         let (case, outputs) = match &wanted.sample {
             Sample::Case(id) => {
@@ -97,7 +95,10 @@ async fn stored(
     let found = engine.store.read().await?.find_case(workspace, id).await?;
     let CaseRow { case, data, overrides, .. } = found.ok_or(ServiceError::NotFound("case"))?;
     if case.case_type_id != plan.id {
-        let message = format!("the case is of the type `{}`, not `{}`: give one of this type", case.case_type, plan.key);
+        let message = format!(
+            "the case is of the type `{}`, not `{}`: give one of this type",
+            case.case_type, plan.key
+        );
         return Err(ServiceError::invalid("/case_id", code::INVALID, message));
     }
     Ok(ClaimedCase { case, data: Arc::new(Value::Object(data)), overrides })
@@ -127,7 +128,8 @@ fn made_up(
         updated_at: at,
     };
     let names = plan.case_type.outputs();
-    let (outputs, data): (Map<_, _>, Map<_, _>) = data.clone().into_iter().partition(|(name, _)| names.contains(name));
+    let (outputs, data): (Map<_, _>, Map<_, _>) =
+        data.clone().into_iter().partition(|(name, _)| names.contains(name));
     let outputs = outputs.into_iter().map(|(name, value)| (name, value, false)).collect();
     (ClaimedCase { case, data: Arc::new(Value::Object(data)), overrides: Overrides::default() }, outputs)
 }

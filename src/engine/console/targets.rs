@@ -14,6 +14,7 @@ use crate::domain::data;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::mapping::Offer;
 use crate::domain::run::words;
+use crate::domain::template::equal;
 use crate::engine::judge::excerpt;
 use crate::engine::map::{aside, fits, without_value};
 use crate::engine::prepare::Prepared;
@@ -116,7 +117,7 @@ fn one(prepared: &Prepared, offer: Offer<'_>) -> (TargetTested, Option<Failure>)
         Err(_) => TargetVerdict::Failed,
         Ok(None) => TargetVerdict::Keep,
         Ok(Some(_)) if full => TargetVerdict::Keep,
-        Ok(Some(value)) if *value == *old.unwrap_or(&Value::Null) => TargetVerdict::Unchanged,
+        Ok(Some(value)) if equal(value, old.unwrap_or(&Value::Null)) => TargetVerdict::Unchanged,
         Ok(Some(_)) => TargetVerdict::Set,
     };
     let (value, failure) = match value {
