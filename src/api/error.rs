@@ -45,7 +45,6 @@ fn code_of(error: &ServiceError) -> Code {
         ServiceError::KeyReused => Code::IdempotencyMismatch,
         ServiceError::RunEnded(_) => Code::RunEnded,
         ServiceError::TooLarge(_) => Code::TooLarge,
-        ServiceError::TooManyRequests(_) => Code::TooManyRequests,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
         ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
@@ -207,7 +206,6 @@ impl From<ServiceError> for ApiError {
             | ServiceError::InProgress(detail)
             | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
-            | ServiceError::TooManyRequests(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),
             ServiceError::BadCursor => Self::new(
@@ -329,7 +327,6 @@ mod tests {
             (ServiceError::AlreadyExists("x".into()), 409, "already_exists"),
             (ServiceError::FieldDisabled("x".into()), 409, "field_disabled"),
             (ServiceError::InProgress("x".into()), 409, "in_progress"),
-            (ServiceError::TooManyRequests("x".into()), 429, "too_many_requests"),
             (ServiceError::TooLarge("x".into()), 413, "too_large"),
             (ServiceError::KeyReused, 422, "idempotency_mismatch"),
             (ServiceError::Repeated(Box::new(Kept::created("/x".into()))), 409, "already_exists"),

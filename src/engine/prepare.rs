@@ -7,18 +7,18 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::context::{Engine, Stop};
+use super::occasion::{Occasion, root_run};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::Auth;
-use crate::domain::clock::{Instant, rfc3339};
+use crate::domain::clock::rfc3339;
 use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
-use crate::domain::ids::{CaseId, FieldKey, RunId, WorkspaceId};
+use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
-use crate::domain::trigger::Trigger;
 use crate::domain::watch::WatchRoot;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
@@ -100,40 +100,6 @@ impl Prepared {
     pub(super) fn timeout_ms(&self) -> u64 {
         let inherited = || self.connection().and_then(|connection| connection.timeout_ms);
         self.call().and_then(|call| call.timeout_ms).or_else(inherited).unwrap_or(DEFAULT_TIMEOUT_MS)
-    }
-}
-
-/// What an attempt reads of its run; who tries a field out has it without one.
-#[derive(Clone, Copy)]
-pub(super) struct Occasion<'r> {
-    pub(super) id: RunId,
-    pub(super) workspace: WorkspaceId,
-    pub(super) field: &'r FieldKey,
-    pub(super) trigger: Trigger,
-    pub(super) attempt: u32,
-    pub(super) idempotency_key: &'r str,
-    pub(super) input: Option<&'r Value>,
-    pub(super) overwrite: bool,
-    pub(super) old: Option<&'r Arc<Value>>,
-    pub(super) sealed_at: Instant,
-    pub(super) case: &'r ClaimedCase,
-}
-
-impl<'r> From<&'r ClaimedRun> for Occasion<'r> {
-    fn from(run: &'r ClaimedRun) -> Self {
-        Self {
-            id: run.id,
-            workspace: run.workspace,
-            field: &run.field,
-            trigger: run.trigger,
-            attempt: run.attempt,
-            idempotency_key: &run.idempotency_key,
-            input: run.input.as_ref(),
-            overwrite: run.overwrite,
-            old: run.old.as_ref(),
-            sealed_at: run.sealed_at,
-            case: &run.case,
-        }
     }
 }
 
@@ -311,9 +277,4 @@ fn scope(run: &Occasion<'_>, plan: &Plan, data: &Arc<Value>, outputs: &[Output],
         scope.set(name, Arc::new(value));
     }
     scope
-}
-
-/// The root `run` at this attempt.
-pub(super) fn root_run(run: &Occasion<'_>, attempt: u32) -> Arc<Value> {
-    Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": attempt}))
 }

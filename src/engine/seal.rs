@@ -14,7 +14,8 @@ use ring::digest;
 use serde_json::{Map, Value};
 
 use super::context::{Engine, Stop, Trace};
-use super::prepare::{Prepared, root_run};
+use super::occasion::root_run;
+use super::prepare::Prepared;
 use super::render::{self, IDEMPOTENCY_KEYS, Rendered};
 use crate::domain::ids::RunId;
 use crate::domain::redact::Redactor;

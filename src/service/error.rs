@@ -52,9 +52,6 @@ pub enum ServiceError {
     /// More than may be kept.
     #[error("{0}")]
     TooLarge(String),
-    /// As much of it is under way as may be at once; nothing was done.
-    #[error("{0}")]
-    TooManyRequests(String),
     /// The role does not reach.
     #[error("this needs a token with the role {}", needed.as_str())]
     Forbidden {

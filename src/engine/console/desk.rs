@@ -17,6 +17,17 @@ use crate::store::CommitLimits;
 /// Tests at once.
 const AT_ONCE: usize = 16;
 
+/// Why there was no test.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTested {
+    /// As many are under way as may be at once.
+    #[error("{AT_ONCE} tests are under way already: send this one again when one of them has ended")]
+    Busy,
+    /// What was sent does not hold together or names nothing; or trouble of ours.
+    #[error(transparent)]
+    Refused(#[from] ServiceError),
+}
+
 /// The test console. Whoever drops the future of a test ends its call.
 pub struct Console {
     engine: Arc<Engine>,
@@ -37,14 +48,11 @@ impl Console {
         case_type: &CaseTypeKey,
         field: &FieldKey,
         body: &Value,
-    ) -> Result<Tested, ServiceError> {
+    ) -> Result<Tested, NotTested> {
         let wanted = Wanted::read(body)?;
-        let Ok(_place) = self.places.try_acquire() else {
-            let detail = format!("{AT_ONCE} tests are under way already; wait until one of them has ended.");
-            return Err(ServiceError::TooManyRequests(detail));
-        };
+        let _place = self.places.try_acquire().map_err(|_| NotTested::Busy)?;
         let found = Subject::find(&self.engine, actor, (case_type, field), &wanted).await;
         let subject = found.map_err(steps::refused)?;
-        steps::take(&self.engine, self.limits, &subject, &wanted).await
+        Ok(steps::take(&self.engine, self.limits, &subject, &wanted).await?)
     }
 }

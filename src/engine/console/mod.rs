@@ -23,6 +23,6 @@ mod targets;
 /// The door's way in, and how many at once.
 mod desk;
 
-pub use desk::Console;
+pub use desk::{Console, NotTested};
 pub use steps::{CallBeside, CalledFor, Tested};
 pub use targets::{MappingTested, TargetTested, TargetVerdict};

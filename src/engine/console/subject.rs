@@ -13,7 +13,8 @@ use crate::domain::overrides::Overrides;
 use crate::domain::problem::code;
 use crate::domain::trigger::Trigger;
 use crate::engine::context::{Engine, Stop};
-use crate::engine::prepare::{self, Occasion, Output};
+use crate::engine::occasion::Occasion;
+use crate::engine::prepare::{self, Output};
 use crate::service::{Actor, Plan, ServiceError};
 use crate::store::{CaseRow, ClaimedCase};
 
