@@ -288,11 +288,8 @@ async fn each_target_has_its_verdict_whatever_the_others_have() {
         "full": {"path": "$.full", "overwrite": "if_empty"}, "empty": {"path": "$.full", "overwrite": "if_empty"},
         "stays": {"path": "$.absent", "on_missing": "keep"}, "stand_in": {"path": "$.absent", "default": "d"},
         "nothing": "$.absent", "needed": {"path": "$.absent", "required": true},
-        "typed": {"path": "$.text", "type": "integer"}, "age": "$.text", "same.below": "$.new",
+        "typed": {"path": "$.text", "type": "integer"}, "age": "$.text", "text.below": "$.new",
     });
-    let mut mapping = mapping;
-    mapping.as_object_mut().unwrap().remove("same.below");
-    mapping["text.below"] = json!("$.new");
     let field = app.field("/check", json!({"trigger": "manual"}), json!({"response_mapping": mapping}));
     app.define(json!([{"key": "age", "type": "integer"}, field])).await;
     let id = app.create(json!({"same": {"a": 1}, "full": "x", "empty": "", "stays": 5, "text": "t"})).await;
