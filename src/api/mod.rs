@@ -38,6 +38,7 @@ mod case_list;
 mod case_types;
 mod cases;
 mod connections;
+mod console;
 mod fields;
 mod runs;
 mod schedules;

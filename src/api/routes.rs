@@ -15,8 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, connections, docs, fields, health, metrics, openapi, runs, schedules, secrets,
-    tokens,
+    cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs, schedules,
+    secrets, tokens,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -26,6 +26,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/case-types").get(case_types::list).post(case_types::create))
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
         .service(at("/case-types/{key}/versions").get(case_types::versions))
+        .service(at("/case-types/{key}/fields/{field}/test").post(console::test))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))

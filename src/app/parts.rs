@@ -16,7 +16,7 @@ use super::presence::Presence;
 use crate::config::{self, LoadedKey, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
-use crate::engine::{Engine, EngineSettings, Worker};
+use crate::engine::{Console, Engine, EngineSettings, Worker};
 use crate::outbound::{Outbound, OutboundSettings};
 use crate::schedule::{Cron, Retention, RetentionDays, Sweeper, ticks};
 use crate::service::{Services, Vault, master_keys_in_use};
@@ -65,8 +65,7 @@ pub async fn open_services(
     if !settings.database.is_shared() {
         make_folder(&settings.database.url)?;
     }
-    let limits =
-        CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
+    let limits = commit_limits(settings);
     let store_settings = StoreSettings {
         url: settings.database.url.clone(),
         wait_for_disk: settings.database.synchronous == Synchronous::Full,
@@ -81,6 +80,10 @@ pub async fn open_services(
     let learner = log.clone();
     let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
     Ok(Services::new(store, clock.clone(), rng.clone(), vault, limits))
+}
+
+fn commit_limits(settings: &Settings) -> CommitLimits {
+    CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes }
 }
 
 /// A database that was sealed with other keys only is not for this one: its own is missing.
@@ -134,6 +137,7 @@ impl App {
             cache_bytes: settings.cache.max_bytes,
         };
         let engine = Engine::new(&services, outbound, rng, engine_settings);
+        let console = Console::new(engine.clone(), commit_limits(settings));
         let worker = Worker::new(engine, tasks.clone());
         let sweeper = sweeper(settings, &services, worker.clone());
         let presence = Presence::begin(&settings.database.url, || sweeper.take_over()).await?;
@@ -144,7 +148,7 @@ impl App {
             tasks.spawn(worker.clone().keep_leases());
         }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
-        let door = options.serves.then(|| serve(settings, &services, &tasks)).transpose()?;
+        let door = options.serves.then(|| serve(settings, &services, console, &tasks)).transpose()?;
         let (address, server) = door.unzip();
         Ok(Self {
             services,
@@ -188,10 +192,11 @@ impl App {
 fn serve(
     settings: &Settings,
     services: &Services,
+    console: Console,
     tasks: &TaskTracker,
 ) -> anyhow::Result<(SocketAddr, ServerHandle)> {
     let listen_on = settings.server.listen;
-    let (address, server) = listen(listen_on, services.clone(), settings.limits.request_bytes)
+    let (address, server) = listen(listen_on, services.clone(), console, settings.limits.request_bytes)
         .with_context(|| format!("{listen_on} could not be listened on"))?;
     let handle = server.handle();
     tasks.spawn(async move {

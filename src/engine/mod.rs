@@ -18,6 +18,9 @@ mod worker;
 /// 2. Calls the steps below in order.
 mod pipeline;
 
+/// What its templates read of the run.
+mod occasion;
+
 /// 3. What the attempt needs: plan, secrets, the roots of its templates.
 mod prepare;
 
@@ -58,5 +61,11 @@ mod verdict;
 /// 14. One commit: data, provenance, state, run, attempt.
 mod record;
 
+/// The same steps for a field that is only tried out.
+mod console;
+
+pub use console::{
+    CallBeside, CalledFor, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested,
+};
 pub use context::{Engine, EngineSettings};
 pub use worker::Worker;

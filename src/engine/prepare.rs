@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::context::{Engine, Stop};
+use super::occasion::{Occasion, root_run};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::Auth;
 use crate::domain::clock::rfc3339;
 use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
-use crate::domain::ids::FieldKey;
+use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
@@ -102,6 +103,9 @@ impl Prepared {
     }
 }
 
+/// An output variable: its name, its value, and whether the run that should have renewed it failed.
+pub(super) type Output = (String, Value, bool);
+
 /// Gathers it, or says why there is nothing to do.
 pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepared, Stop> {
     if run.depth > MAX_DEPTH {
@@ -113,20 +117,34 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     }
     let plan = engine.plans.version(run.case_type_id, run.case_type_version).await?;
     let plan = plan.ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let field = run.field.to_string();
-    let Some(call) = plan.case_type.field(&field).and_then(|field| field.api_call()) else {
-        return Err(Stop::Cancelled(Reason::FieldRemoved));
-    };
+    let call = called(&plan, &run.field)?;
     if !call.enabled && run.attempt == 1 {
         return Err(Stop::Cancelled(Reason::Disabled));
     }
+    let outputs = outputs(engine, run.case.case.id, call, &plan).await?;
+    gather(engine, &run.into(), plan, &outputs).await
+}
+
+/// The field's configuration in this version.
+pub(super) fn called<'p>(plan: &'p Plan, field: &FieldKey) -> Result<&'p ApiCall, Stop> {
+    let field = plan.case_type.field(field.as_str());
+    field.and_then(|field| field.api_call()).ok_or(Stop::Cancelled(Reason::FieldRemoved))
+}
+
+/// Puts it together under this plan.
+pub(super) async fn gather(
+    engine: &Engine,
+    run: &Occasion<'_>,
+    plan: Arc<Plan>,
+    outputs: &[Output],
+) -> Result<Prepared, Stop> {
+    let call = called(&plan, run.field)?;
     let connection = connection(engine, run, call).await?;
     let secrets = open(engine, run, call, connection.as_ref()).await?;
-    let redactor = redactor(&plan, &run.field, connection.as_ref(), &secrets);
-    let outputs = outputs(engine, run, call, &plan).await?;
-    let data = data(&run.case, &outputs);
-    let scope = scope(run, &plan, &data, &outputs, &secrets);
-    let idempotency_key = run.idempotency_key.clone();
+    let redactor = redactor(&plan, run.field, connection.as_ref(), &secrets);
+    let data = data(run.case, outputs);
+    let scope = scope(run, &plan, &data, outputs, &secrets);
+    let (field, idempotency_key) = (run.field.to_string(), run.idempotency_key.to_owned());
     let overrides = if run.overwrite { Overrides::default() } else { run.case.overrides.clone() };
     Ok(Prepared { plan, field, connection, scope, data, secrets, redactor, overrides, idempotency_key })
 }
@@ -134,7 +152,7 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
 /// The field's connection as it is now.
 async fn connection(
     engine: &Engine,
-    run: &ClaimedRun,
+    run: &Occasion<'_>,
     call: &ApiCall,
 ) -> Result<Option<ConnectionPlan>, Stop> {
     let Some(key) = &call.connection else { return Ok(None) };
@@ -155,7 +173,7 @@ async fn connection(
 /// The secrets of the field and those of its connection that the request can need.
 async fn open(
     engine: &Engine,
-    run: &ClaimedRun,
+    run: &Occasion<'_>,
     call: &ApiCall,
     connection: Option<&ConnectionPlan>,
 ) -> Result<Opened, Stop> {
@@ -189,12 +207,12 @@ fn redactor(
 }
 
 /// The output variables that the field may read or watches; after a failed run of theirs they read null.
-async fn outputs(
+pub(super) async fn outputs(
     engine: &Engine,
-    run: &ClaimedRun,
+    case: CaseId,
     call: &ApiCall,
     plan: &Plan,
-) -> Result<Vec<(String, Value, bool)>, Stop> {
+) -> Result<Vec<Output>, Stop> {
     let names = plan.case_type.outputs();
     let reads = |path: &String| {
         let mut words = path.split('.');
@@ -209,8 +227,8 @@ async fn outputs(
         return Ok(Vec::new());
     }
     let tx = engine.store.read().await?;
-    let kept = tx.outputs(run.case.case.id).await?;
-    let states = tx.field_rows(run.case.case.id).await?;
+    let kept = tx.outputs(case).await?;
+    let states = tx.field_rows(case).await?;
     let failed = |name: &str| {
         let maker =
             plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
@@ -227,7 +245,7 @@ async fn outputs(
         .collect())
 }
 
-fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Arc<Value> {
+fn data(case: &ClaimedCase, outputs: &[Output]) -> Arc<Value> {
     let mut data = case.data.clone();
     if !outputs.is_empty()
         && let Value::Object(members) = Arc::make_mut(&mut data)
@@ -237,27 +255,21 @@ fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Arc<Value> {
     data
 }
 
-fn scope(
-    run: &ClaimedRun,
-    plan: &Plan,
-    data: &Arc<Value>,
-    outputs: &[(String, Value, bool)],
-    secrets: &Opened,
-) -> Scope {
+fn scope(run: &Occasion<'_>, plan: &Plan, data: &Arc<Value>, outputs: &[Output], secrets: &Opened) -> Scope {
     let now = run.sealed_at;
     let secrets = Arc::new(Value::Object(secrets.values.clone()));
     let mut scope = Scope::new()
         .with("data", data.clone())
         .with("case", Arc::new(run.case.case.root()))
-        .with("input", Arc::new(run.input.clone().unwrap_or_else(|| Value::Object(Map::new()))))
+        .with("input", Arc::new(run.input.cloned().unwrap_or_else(|| Value::Object(Map::new()))))
         .with("params", plan.params.clone())
         .with("secret", secrets.clone())
         .with("secrets", secrets)
         .with("run", root_run(run, run.attempt))
-        .with("workflow_run_id", Arc::new(Value::String(run.idempotency_key.clone())))
+        .with("workflow_run_id", Arc::new(Value::from(run.idempotency_key)))
         .with("now", Arc::new(Value::String(rfc3339(now))))
         .with("now_unix", Arc::new(json!(now.timestamp())));
-    if let Some(old) = &run.old {
+    if let Some(old) = run.old {
         scope.set("old", old.clone());
     }
     for (name, value, failed) in outputs {
@@ -265,9 +277,4 @@ fn scope(
         scope.set(name, Arc::new(value));
     }
     scope
-}
-
-/// The root `run` at this attempt.
-pub(super) fn root_run(run: &ClaimedRun, attempt: u32) -> Arc<Value> {
-    Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": attempt}))
 }

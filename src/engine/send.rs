@@ -63,7 +63,13 @@ fn was_stopped(engine: &Engine, failed: &ExchangeFailed) -> bool {
     matches!(failed.kind, ExchangeFailure::Timeout { .. }) && engine.time_is_up.is_cancelled()
 }
 
-fn receive(engine: &Engine, exchange: &Exchange, redactor: &Redactor, trace: &mut Trace) -> Received {
+/// Reads an answer that has come, and keeps it for the history.
+pub(super) fn receive(
+    engine: &Engine,
+    exchange: &Exchange,
+    redactor: &Redactor,
+    trace: &mut Trace,
+) -> Received {
     let asked = retry_after(&exchange.headers, engine.clock.now());
     let headers = shown_headers(&exchange.headers, redactor);
     let bytes = exchange.body.len() as u64;

@@ -44,6 +44,9 @@ mod connections;
 /// Case types, compiled once per version.
 mod plans;
 
+/// … and as they would be with another field.
+mod trial;
+
 /// Case types, saved.
 mod case_type_edit;
 mod case_type_views;

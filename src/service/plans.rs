@@ -37,7 +37,7 @@ pub struct Plan {
     pub case_type: Arc<CaseType>,
     /// What templates read as `params`: the case type's over the workspace's.
     pub params: Arc<Value>,
-    typed: BTreeMap<FieldKey, Vec<SecretText>>,
+    pub(super) typed: BTreeMap<FieldKey, Vec<SecretText>>,
 }
 
 impl Plan {
@@ -74,8 +74,8 @@ impl Plan {
 /// All plans. Cheap to clone.
 #[derive(Clone)]
 pub struct Plans {
-    store: Store,
-    vault: Vault,
+    pub(super) store: Store,
+    pub(super) vault: Vault,
     versions: Cache<(CaseTypeId, i64), Arc<Plan>>,
     current: Cache<(WorkspaceId, CaseTypeKey), (CaseTypeId, i64)>,
     latest: Cache<CaseTypeId, i64>,

@@ -16,6 +16,9 @@ mod case_types;
 mod connections;
 
 #[cfg(test)]
+mod console;
+
+#[cfg(test)]
 mod contract;
 
 #[cfg(test)]

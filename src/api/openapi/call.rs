@@ -196,7 +196,7 @@ impl Call {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal"))).build();
             let headers: &[&str] = match status {
                 401 => &["WWW-Authenticate"],
-                503 => &["Retry-After"],
+                429 | 503 => &["Retry-After"],
                 _ => &[],
             };
             let response = response(meaning(*status), headers).content(PROBLEM_JSON, content);
@@ -230,6 +230,7 @@ fn meaning(status: u16) -> &'static str {
         413 => "The body, or what it would make, is too large.",
         415 => "The body is of another media type.",
         422 => "What was sent does not hold together, or is not supported yet.",
+        429 => "As many are under way as may be at once.",
         503 => "The database cannot serve now.",
         _ => "Something in Dossier itself went wrong.",
     }

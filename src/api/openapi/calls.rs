@@ -7,6 +7,7 @@ use utoipa::openapi::{HttpMethod, Required};
 use super::bodies;
 use super::call::{Call, call, text};
 use super::connection::connections;
+use super::console::console;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -23,7 +24,7 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 /// All calls.
 pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
-    let types = [cache(), case_types(), one_case_type()].into_iter().flatten();
+    let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
     let others = [connections(), runs(), schedules(), secrets(), tokens(), service()].into_iter().flatten();
     types.chain(cases).chain(others).collect()
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, connection, links};
+use super::{bodies, calls, connection, console, links};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -27,7 +27,7 @@ const SOMETIMES: [(&str, &[&str]); 5] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 18] = [
+const SENT: [&str; 20] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -46,6 +46,8 @@ const SENT: [&str; 18] = [
     "NoMembers",
     "PutSecret",
     "TokenRequest",
+    "FieldTestRequest",
+    "RecordedResponse",
 ];
 
 /// The document as JSON text.
@@ -104,6 +106,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<connection::Connection>(&mut schemas);
     add::<connection::ConnectionDefinition>(&mut schemas);
     add::<present::connection_health::HealthView>(&mut schemas);
+    add::<present::console::TestedView>(&mut schemas);
+    add::<console::FieldTestRequest>(&mut schemas);
     add::<bodies::NewCase>(&mut schemas);
     add::<bodies::CasePatch>(&mut schemas);
     add::<bodies::Refresh>(&mut schemas);

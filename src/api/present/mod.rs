@@ -13,6 +13,9 @@ pub mod field_state;
 /// Runs and their attempts.
 pub mod run;
 
+/// What a test of a field came to.
+pub mod console;
+
 /// What went wrong with a run.
 pub mod run_error;
 

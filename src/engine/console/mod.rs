@@ -1,0 +1,28 @@
+//! The test console: a field tried out on a case, or on sample data, with nothing recorded.
+//!
+//! A test takes the steps of a run (`prepare` → `render` → `authorize` → `send` → `judge`) under the
+//! same guard, rules for secrets, redaction, timeout and sizes. It leaves out what makes a run one:
+//! there is no row, no permit of a lane and no word to it, no cache, no count and no change of
+//! the case. So an open circuit does not stop it, nor does a connection that is switched off.
+
+/// What somebody asks for.
+mod request;
+
+/// An answer that somebody has, in place of the provider's.
+mod recorded;
+
+/// What is tried, and on which case.
+mod subject;
+
+/// The steps, in order.
+mod steps;
+
+/// What each target of the mapping would get.
+mod targets;
+
+/// The door's way in, and how many at once.
+mod desk;
+
+pub use desk::{Console, NotTested};
+pub use steps::{CallBeside, CalledFor, Tested};
+pub use targets::{MappingTested, TargetTested, TargetVerdict};
