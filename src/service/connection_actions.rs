@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::actor::Actor;
 use super::connection_lanes;
-use super::connections::{ConnectionView, Connections, find, lane, place, view};
+use super::connection_views::{ConnectionView, view};
+use super::connections::{Connections, find, lane, place};
 use super::error::ServiceError;
 use super::once;
 use super::plans::Plans;
@@ -16,7 +17,7 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::expected::Expected;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
-use crate::store::Tx;
+use crate::store::{Edited, Tx};
 
 /// What somebody does to a connection by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl Connections {
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
         let (workspace, key, now) = (actor.workspace, key.clone(), self.clock.now());
-        let row = self.store.write(move |tx| {
+        let plans = self.plans.clone();
+        let shown = self.store.write(move |tx| {
             Box::pin(async move {
                 once::first(tx, once.as_ref()).await?;
                 let row = find(tx, workspace, &key).await?;
@@ -63,12 +65,12 @@ impl Connections {
                     ConnectionAction::CloseBreaker => connection_lanes::closed(tx, &lane, now).await?,
                 }
                 once::keep(tx, once.as_ref(), Kept::done(place(&key))).await?;
-                find(tx, workspace, &key).await
+                view(tx, &plans, find(tx, workspace, &key).await?, Vec::new()).await
             })
         });
-        let row = row.await?;
+        let shown = shown.await?;
         self.store.signals().wake();
-        Ok(view(row, Vec::new()))
+        Ok(shown)
     }
 
     /// Deletes a connection that nobody uses, if it is as expected.
@@ -82,6 +84,7 @@ impl Connections {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.hold(Edited::Definitions(workspace)).await?;
                     let row = find(tx, workspace, &key).await?;
                     precondition::check_connection(Some(&row), &expected)?;
                     refuse_in_use(tx, &plans, workspace, &key).await?;

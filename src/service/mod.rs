@@ -10,6 +10,7 @@
 mod actor;
 
 /// Why something was refused.
+mod endpoint_uses;
 mod error;
 
 /// Parts of lists.
@@ -39,6 +40,7 @@ mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
 mod connection_plans;
+mod connection_views;
 mod connections;
 
 /// Case types, compiled once per version.
@@ -92,7 +94,9 @@ pub use connection_actions::ConnectionAction;
 pub use connection_health::ConnectionHealth;
 pub use connection_lanes::LaneHealth;
 pub use connection_plans::{ConnectionPlan, ConnectionPlans};
-pub use connections::{ConnectionView, Connections};
+pub use connection_views::ConnectionView;
+pub use connections::Connections;
+pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;

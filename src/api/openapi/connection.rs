@@ -8,6 +8,7 @@ use utoipa::{ToSchema, openapi::RefOr, openapi::schema::Schema};
 use uuid::Uuid;
 
 use super::call::{Call, call};
+use super::field::{BodyType, Method};
 use super::shapes::{is, key, list};
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::connection_health::HealthView;
@@ -46,8 +47,62 @@ pub struct ConnectionDefinition {
     timeout: Option<u32>,
     rate_limit: Option<RateLimitDefinition>,
     breaker: Option<BreakerDefinition>,
+    /// Requests that fields take over, by key.
+    endpoints: Option<BTreeMap<String, EndpointDefinition>>,
+    /// How far redirects are followed; `same_host`, unless given.
+    redirects: Option<Redirects>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
+}
+
+/// A request that fields take over: what a field leaves out comes from here.
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "path": "/companies/{data.number}",
+    "params": {"lang": "en"},
+    "response_mapping": {"company_name": "$.name"},
+}))]
+#[expect(dead_code, reason = "it only describes")]
+pub struct EndpointDefinition {
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// `GET`, unless given.
+    method: Option<Method>,
+    /// What follows the connection's `base_url`.
+    #[schema(min_length = 1, max_length = 8192)]
+    path: String,
+    /// A field's own header of that name goes first.
+    headers: Option<BTreeMap<String, Value>>,
+    /// The query; a field's own of that name goes first.
+    params: Option<Map<String, Value>>,
+    /// As in a field.
+    body: Option<Value>,
+    body_type: Option<BodyType>,
+    response_mapping: Option<Map<String, Value>>,
+    error_mapping: Option<Map<String, Value>>,
+    success_when: Option<String>,
+    retry_when: Option<String>,
+}
+
+/// How far redirects are followed.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes")]
+pub enum Redirects {
+    SameHost,
+    Any,
+}
+
+/// A field that uses a connection.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct ConnectionUser {
+    /// Key of the case type.
+    case_type: String,
+    /// Key of the field.
+    field: String,
+    /// The endpoint that it takes over.
+    endpoint: Option<String>,
 }
 
 /// What a provider bears at most; one window may be written as `limit` and `period`.
@@ -118,8 +173,12 @@ pub struct Connection {
     /// Only when given.
     rate_limit: Option<RateLimitDefinition>,
     breaker: BreakerDefinition,
+    endpoints: BTreeMap<String, EndpointDefinition>,
+    redirects: Redirects,
     metadata: Map<String, Value>,
     status: ConnectionStatus,
+    /// The fields that use it.
+    used_by: Vec<ConnectionUser>,
     /// Counts up with each change of the definition.
     version: i64,
     created_at: Time,
