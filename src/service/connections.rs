@@ -10,6 +10,7 @@ use super::actor::Actor;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
+use super::connection_tls;
 use super::connection_views::{ConnectionView, shown, used_by, view, views};
 use super::endpoint_uses;
 use super::error::ServiceError;
@@ -149,7 +150,9 @@ impl Connections {
         let mut definition = connection.normal_form();
         let stored = before.as_ref().map(|row| Stored { definition: &row.definition, moved });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };
+        connection_tls::check(tx, &connection.tls, stored, owner, self.clock.now()).await?;
         warnings.extend(connection_credentials::seal(&mut definition, stored, &save.body, owner)?);
+        warnings.extend(connection_tls::seal(&mut definition, stored, owner)?);
         let used_by = used_by(tx, &self.plans, save.workspace, &connection.key).await?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
             return Ok(Saved { shown: shown(row.clone(), used_by, warnings), created: false });

@@ -40,6 +40,7 @@ mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
 mod connection_plans;
+mod connection_tls;
 mod connection_views;
 mod connections;
 

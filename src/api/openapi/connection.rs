@@ -51,6 +51,7 @@ pub struct ConnectionDefinition {
     endpoints: Option<BTreeMap<String, EndpointDefinition>>,
     /// How far redirects are followed; `same_host`, unless given.
     redirects: Option<Redirects>,
+    tls: Option<TlsDefinition>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
 }
@@ -82,6 +83,25 @@ pub struct EndpointDefinition {
     error_mapping: Option<Map<String, Value>>,
     success_when: Option<String>,
     retry_when: Option<String>,
+}
+
+/// Whom calls trust and how they prove who they are. Certificates are always verified.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct TlsDefinition {
+    /// One or more certificates of authorities, in PEM; only they are trusted then.
+    ca: Option<String>,
+    client_certificate: Option<ClientCertificateDefinition>,
+}
+
+/// What is shown to a provider that asks for a certificate.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct ClientCertificateDefinition {
+    /// The certificate with its chain, in PEM.
+    certificate: String,
+    /// Its key in PEM, or a placeholder of a secret; a typed one reads as `[hidden]`.
+    key: String,
 }
 
 /// How far redirects are followed.
@@ -175,6 +195,8 @@ pub struct Connection {
     breaker: BreakerDefinition,
     endpoints: BTreeMap<String, EndpointDefinition>,
     redirects: Redirects,
+    /// Only when given; a typed key reads as `[hidden]`.
+    tls: Option<TlsDefinition>,
     metadata: Map<String, Value>,
     status: ConnectionStatus,
     /// The fields that use it.

@@ -744,7 +744,7 @@ mod tests {
             (json!({"connection": "vies", "url": "{data.x}/check"}), "/url", INVALID_TEMPLATE),
             (
                 json!({"endpoint": "check", "url": null, "response_mapping": null}),
-                "/endpoint",
+                "/connection",
                 NOT_SUPPORTED_YET,
             ),
         ]);

@@ -19,12 +19,13 @@ use super::base_url;
 use super::endpoints::Endpoints;
 use super::limits::{BreakerSettings, RateLimit, Redirects};
 use super::read_limits::{form, read_breaker, read_rate_limit};
+use super::tls::Tls;
 
 /// Members that answers give and that mean nothing in a body.
 const READ_ONLY: [&str; 8] =
     ["id", "version", "revision", "status", "used_by", "created_at", "updated_at", "warnings"];
 /// Members of the contract that a later version brings.
-const LATER: [&str; 3] = ["tls", "price_per_call", "budget"];
+const LATER: [&str; 2] = ["price_per_call", "budget"];
 const LONGEST_NAME: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
 /// Milliseconds for one attempt.
@@ -52,6 +53,8 @@ pub struct Connection {
     pub endpoints: Endpoints,
     /// How far redirects are followed.
     pub redirects: Redirects,
+    /// How provider and we prove who we are.
+    pub tls: Tls,
     /// Secrets that its headers use.
     pub header_secrets: BTreeSet<String>,
     /// Secrets that its `auth` uses.
@@ -91,9 +94,8 @@ impl Connection {
 
     /// All secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &String> {
-        let own = self.header_secrets.union(&self.auth_secrets);
-        let more = self.endpoints.secrets.iter();
-        own.chain(more.filter(|name| !self.header_secrets.contains(*name) && !self.auth_secrets.contains(*name)))
+        let all = [&self.header_secrets, &self.auth_secrets, &self.endpoints.secrets, &self.tls.secrets];
+        all.into_iter().flatten().collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Whether a request of this URL stays with the provider, so that headers and credentials of
@@ -122,7 +124,9 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     let headers = read_headers(&mut reader, &mut compiler, &mut written);
     let header_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
     let auth = read_auth(&mut reader, &mut compiler, &mut written);
-    let auth_secrets = compiler.secrets.into_keys().collect();
+    let auth_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
+    let (tls, tls_form) = Tls::read(&mut reader, &mut compiler);
+    written.extend(tls_form.map(|form| ("tls".to_owned(), form)));
     let endpoints = Endpoints::read(&mut reader, &context);
     let timeout_ms = reader.whole("timeout", 1..=LONGEST_TIMEOUT);
     let rate_limit = read_rate_limit(&mut reader);
@@ -146,6 +150,7 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
         breaker,
         endpoints,
         redirects,
+        tls,
         header_secrets,
         auth_secrets,
         normal: Map::new(),
