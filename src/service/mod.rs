@@ -45,6 +45,7 @@ mod connection_views;
 mod connections;
 
 /// Case types, compiled once per version.
+mod compiled;
 mod plans;
 
 /// Case types, saved.

@@ -37,6 +37,9 @@ mod docs;
 mod edges;
 
 #[cfg(test)]
+mod endpoints;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]
@@ -107,6 +110,9 @@ mod schemathesis;
 
 #[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod tls;
 
 #[cfg(test)]
 mod tutorial;

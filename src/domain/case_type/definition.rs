@@ -293,7 +293,7 @@ impl fmt::Display for CaseType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::case_type::KnownConnection;
+    use crate::domain::case_type::context::KnownConnection;
 
     fn known() -> Known {
         let secrets = [("vies_token", vec!["vies.example"]), ("other", vec![])];
@@ -704,7 +704,7 @@ mod tests {
     #[test]
     fn a_request_that_does_not_hold_together_is_refused_where_it_breaks() {
         use code::{
-            DUPLICATE, INVALID, INVALID_TEMPLATE, NOT_SUPPORTED_YET, OUT_OF_RANGE, REQUIRED,
+            DUPLICATE, INVALID, INVALID_TEMPLATE, OUT_OF_RANGE, REQUIRED,
             UNKNOWN_REFERENCE, UNKNOWN_ROOT, WRONG_TYPE,
         };
         let mut deep = json!(1);
@@ -745,7 +745,7 @@ mod tests {
             (
                 json!({"endpoint": "check", "url": null, "response_mapping": null}),
                 "/connection",
-                NOT_SUPPORTED_YET,
+                REQUIRED,
             ),
         ]);
     }
