@@ -203,7 +203,7 @@ impl Connections {
             breaker: connection.breaker,
             disabled: status == ConnectionStatus::Disabled,
         };
-        connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
+        connection_lanes::saved(tx, &lane(&row), &settings, connection.endpoints.by_key.keys(), now).await?;
         Ok(row)
     }
 }

@@ -94,7 +94,7 @@ pub use case_types::CaseTypes;
 pub use cases::Cases;
 pub use connection_actions::ConnectionAction;
 pub use connection_health::ConnectionHealth;
-pub use connection_lanes::LaneHealth;
+pub use connection_lanes::{CircuitHealth, LaneHealth};
 pub use connection_plans::{ConnectionPlan, ConnectionPlans};
 pub use connection_views::ConnectionView;
 pub use connections::Connections;

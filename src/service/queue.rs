@@ -5,7 +5,8 @@
 
 use super::error::ServiceError;
 use super::services::Services;
-use crate::domain::lane::CircuitState;
+use crate::domain::clock::Instant;
+use crate::domain::lane::{CircuitState, Lane};
 use crate::metrics::Waiting;
 
 impl Services {
@@ -26,7 +27,13 @@ impl Services {
         let lanes = self.store.read().await?.known_lanes().await?;
         let circuits = lanes
             .into_iter()
-            .map(|(key, lane)| (key.connection().map(str::to_owned), lane.circuit.state(now)));
+            .map(|(key, lane)| (key.connection().map(str::to_owned), worst(&lane, now)));
         Ok(circuits.collect())
     }
+}
+
+/// How the worst circuit of a lane stands.
+fn worst(lane: &Lane, now: Instant) -> CircuitState {
+    let apart = lane.apart().map(|(_, circuit)| circuit.state(now));
+    apart.chain([lane.circuit.state(now)]).max().unwrap_or(CircuitState::Closed)
 }

@@ -355,7 +355,7 @@ impl TestApp {
         let open = self
             .services()
             .store
-            .write(move |tx| Box::pin(async move { tx.open_circuit(workspace, &key, now).await }));
+            .write(move |tx| Box::pin(async move { tx.set_circuits(workspace, &key, (&[None], true), now).await }));
         open.await.unwrap();
     }
 

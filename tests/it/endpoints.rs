@@ -230,3 +230,117 @@ async fn a_secret_of_an_endpoint_is_sent_and_counts_as_used() {
     let users = app.get("/v1/secrets").await.expect(200)["items"][0]["used_by"].clone();
     assert_eq!(users, json!(["test", "connection:registry"]));
 }
+
+/// Two fields over two endpoints with a circuit each, which opens at the first failure.
+async fn two_circuits(app: &TestApp, more: Value) {
+    let mut body = json!({
+        "base_url": app.upstream.url(""), "breaker": {"failures": 1, "scope": "endpoint"},
+        "endpoints": {
+            "bad": {"path": "/bad", "response_mapping": {"bad": "$.v"}},
+            "good": {"path": "/good", "response_mapping": {"good": "$.v"}},
+        },
+    });
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let saved = app.put("/v1/connections/registry", &body).await;
+    assert!(matches!(saved.status, 200 | 201), "{}", saved.body);
+    let field = |key: &str| {
+        json!({"key": key, "type": "api_call", "retry": 5, "api_config": {"connection": "registry", "endpoint": key}})
+    };
+    app.define(json!([field("bad"), field("good")])).await;
+}
+
+fn waits(case: &Value, field: &str) -> Value {
+    case["fields"][field]["waiting_for"].clone()
+}
+
+async fn breaker(app: &TestApp) -> Value {
+    app.get("/v1/connections/registry/health").await.expect(200)["breaker"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_endpoint_has_a_circuit_of_its_own() {
+    let app = TestApp::spawn().await;
+    two_circuits(&app, json!({})).await;
+    app.upstream.on("GET", "/bad", crate::upstream::status(500));
+    app.upstream.on("GET", "/good", ok(json!({"v": 1})));
+    let first = app.filled(json!({})).await;
+    assert_eq!(first["data"], json!({"good": 1}));
+    let second = app.filled(json!({})).await;
+    assert_eq!((second["data"].clone(), waits(&second, "bad")), (json!({"good": 1}), json!("circuit")), "{second}");
+    let next = second["fields"]["bad"]["next_attempt_at"].clone();
+    let shown = breaker(&app).await;
+    assert_eq!((&shown["state"], &shown["endpoints"]["bad"]["state"]), (&json!("open"), &json!("open")), "{shown}");
+    assert_eq!(shown["endpoints"]["good"], json!({"state": "closed", "failures": 0, "open_until": null}));
+    assert_eq!(shown["endpoints"]["bad"]["open_until"], next);
+    let calls = app.upstream.calls_so_far();
+    // Four more wait; after its time one probes, fails, and all go on waiting.
+    for _ in 0..4 {
+        app.filled(json!({})).await;
+    }
+    assert_eq!(app.upstream.calls_so_far(), calls + 4, "only the good ones");
+    app.advance(secs(31)).await;
+    assert_eq!(app.upstream.calls_so_far(), calls + 5, "one probe");
+    // The provider mends it: the probe closes the circuit and everybody goes.
+    app.upstream.on("GET", "/bad", ok(json!({"v": 2})));
+    app.advance(secs(31)).await;
+    app.advance(secs(31)).await;
+    for case in [&first, &second] {
+        let case = app.case(case["id"].as_str().unwrap()).await;
+        assert_eq!(case["data"], json!({"good": 1, "bad": 2}), "{case}");
+    }
+    assert_eq!(breaker(&app).await["state"], "closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_and_waiting_in_turn_are_the_lane_s_in_either_case() {
+    let app = TestApp::spawn().await;
+    two_circuits(&app, json!({"rate_limit": {"limit": 2, "period": 10}})).await;
+    app.upstream.on("GET", "/bad", crate::upstream::status(500));
+    app.upstream.on("GET", "/good", ok(json!({"v": 1})));
+    let mut cases = Vec::new();
+    for _ in 0..3 {
+        cases.push(app.filled(json!({})).await["id"].as_str().unwrap().to_owned());
+    }
+    // Both calls of the window are used; the circuit of `bad` is open, `good` waits for the limit.
+    assert_eq!(app.upstream.calls_so_far(), 2);
+    for case in &cases[1..] {
+        assert_eq!(waits(&app.case(case).await, "good"), "rate_limit");
+    }
+    app.advance(secs(11)).await;
+    for case in &cases {
+        let case = app.case(case).await;
+        assert_eq!((&case["data"], waits(&case, "bad")), (&json!({"good": 1}), json!("circuit")), "{case}");
+    }
+    assert_eq!(app.upstream.calls_so_far(), 4, "runs of the open circuit take nothing of the limit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn circuits_are_opened_and_closed_by_hand_alone_or_together() {
+    let app = TestApp::spawn().await;
+    two_circuits(&app, json!({})).await;
+    app.upstream.otherwise(ok(json!({"v": 1})));
+    let at = |what: &str| format!("/v1/connections/registry/breaker/{what}");
+    app.post(&at("open?endpoint=bad"), &json!(null)).await.expect(200);
+    let case = app.filled(json!({})).await;
+    assert_eq!((&case["data"], waits(&case, "bad")), (&json!({"good": 1}), json!("circuit")), "{case}");
+    app.post(&at("close?endpoint=bad"), &json!(null)).await.expect(200);
+    app.drain().await;
+    let case = app.case(case["id"].as_str().unwrap()).await;
+    assert_eq!(case["data"], json!({"good": 1, "bad": 1}));
+    app.post(&at("open"), &json!(null)).await.expect(200);
+    let case = app.filled(json!({})).await;
+    assert_eq!((waits(&case, "bad"), waits(&case, "good")), (json!("circuit"), json!("circuit")));
+    app.post(&at("close"), &json!(null)).await.expect(200);
+    app.drain().await;
+    assert_eq!(app.case(case["id"].as_str().unwrap()).await["settled"], true);
+    let unknown = app.post(&at("open?endpoint=goood"), &json!(null)).await.expect(422);
+    assert!(unknown["errors"][0]["message"].as_str().unwrap().contains("did you mean `good`?"), "{unknown}");
+    assert_eq!(app.post(&at("open?endpoints=good"), &json!(null)).await.code(), "malformed_request");
+    // One circuit for all again: what was open for an endpoint is forgotten.
+    app.post(&at("open?endpoint=bad"), &json!(null)).await.expect(200);
+    two_circuits(&app, json!({"breaker": {"failures": 1}})).await;
+    assert_eq!(breaker(&app).await, json!({"state": "closed", "failures": 0, "open_until": null}));
+    assert_eq!(app.post(&at("open?endpoint=bad"), &json!(null)).await.status, 422);
+}

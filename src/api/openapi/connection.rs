@@ -8,7 +8,7 @@ use utoipa::{ToSchema, openapi::RefOr, openapi::schema::Schema};
 use uuid::Uuid;
 
 use super::call::{Call, call};
-use super::field::{BodyType, Method};
+use super::connection_parts::{ConnectionUser, EndpointDefinition, Redirects, TlsDefinition};
 use super::shapes::{is, key, list};
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::connection_health::HealthView;
@@ -54,75 +54,6 @@ pub struct ConnectionDefinition {
     tls: Option<TlsDefinition>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
-}
-
-/// A request that fields take over: what a field leaves out comes from here.
-#[derive(ToSchema)]
-#[schema(example = json!({
-    "path": "/companies/{data.number}",
-    "params": {"lang": "en"},
-    "response_mapping": {"company_name": "$.name"},
-}))]
-#[expect(dead_code, reason = "it only describes")]
-pub struct EndpointDefinition {
-    #[schema(max_length = 2000)]
-    description: Option<String>,
-    /// `GET`, unless given.
-    method: Option<Method>,
-    /// What follows the connection's `base_url`.
-    #[schema(min_length = 1, max_length = 8192)]
-    path: String,
-    /// A field's own header of that name goes first.
-    headers: Option<BTreeMap<String, Value>>,
-    /// The query; a field's own of that name goes first.
-    params: Option<Map<String, Value>>,
-    /// As in a field.
-    body: Option<Value>,
-    body_type: Option<BodyType>,
-    response_mapping: Option<Map<String, Value>>,
-    error_mapping: Option<Map<String, Value>>,
-    success_when: Option<String>,
-    retry_when: Option<String>,
-}
-
-/// Whom calls trust and how they prove who they are. Certificates are always verified.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct TlsDefinition {
-    /// One or more certificates of authorities, in PEM; only they are trusted then.
-    ca: Option<String>,
-    client_certificate: Option<ClientCertificateDefinition>,
-}
-
-/// What is shown to a provider that asks for a certificate.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct ClientCertificateDefinition {
-    /// The certificate with its chain, in PEM.
-    certificate: String,
-    /// Its key in PEM, or a placeholder of a secret; a typed one reads as `[hidden]`.
-    key: String,
-}
-
-/// How far redirects are followed.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it only describes")]
-pub enum Redirects {
-    SameHost,
-    Any,
-}
-
-/// A field that uses a connection.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
-pub struct ConnectionUser {
-    /// Key of the case type.
-    case_type: String,
-    /// Key of the field.
-    field: String,
-    /// The endpoint that it takes over.
-    endpoint: Option<String>,
 }
 
 /// What a provider bears at most; one window may be written as `limit` and `period`.
@@ -215,6 +146,8 @@ fn shown() -> RefOr<Schema> {
 
 /// Connections.
 pub fn connections() -> Vec<Call> {
+    const ONE_CIRCUIT: &str =
+        "Only that of this endpoint, where each has its own (`breaker.scope` is `endpoint`); else all.";
     const JSON: &[&str] = &["application/json"];
     let one = |method, url, id, summary| {
         call(method, url, id, summary).path("key", "Key of the connection.", key())
@@ -274,13 +207,15 @@ pub fn connections() -> Vec<Call> {
             "open_breaker",
             "Opens the circuit by hand: no call goes out for a while.",
             "It is open.",
-        ),
+        )
+        .query("endpoint", ONE_CIRCUIT, key()),
         act(
             "/v1/connections/{key}/breaker/close",
             "close_breaker",
             "Closes the circuit by hand: calls go out again.",
             "It is closed.",
-        ),
+        )
+        .query("endpoint", ONE_CIRCUIT, key()),
         one(
             HttpMethod::Get,
             "/v1/connections/{key}/health",

@@ -6,6 +6,7 @@ mod call;
 /// All calls.
 mod calls;
 mod connection;
+mod connection_parts;
 mod run_calls;
 
 /// Shapes that calls have in common.
