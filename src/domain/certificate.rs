@@ -38,7 +38,8 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (length, rest) = if first < 0x80 {
         (usize::from(first), rest)
     } else {
-        let (count, rest) = rest.split_at_checked(usize::from(first & 0x7f)).filter(|(count, _)| count.len() <= 4)?;
+        let (count, rest) =
+            rest.split_at_checked(usize::from(first & 0x7f)).filter(|(count, _)| count.len() <= 4)?;
         (count.iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte)), rest)
     };
     let (content, rest) = rest.split_at_checked(length)?;
@@ -69,7 +70,12 @@ mod tests {
         };
         let date = |(tag, text): (u8, &str)| wrap(tag, text.as_bytes().to_vec());
         let dates = wrap(SEQUENCE, [date(from), date(until)].concat());
-        let skipped = [wrap(VERSION, vec![2, 1, 2]), wrap(2, vec![7]), wrap(SEQUENCE, vec![]), wrap(SEQUENCE, vec![0; 120])];
+        let skipped = [
+            wrap(VERSION, vec![2, 1, 2]),
+            wrap(2, vec![7]),
+            wrap(SEQUENCE, vec![]),
+            wrap(SEQUENCE, vec![0; 120]),
+        ];
         wrap(SEQUENCE, wrap(SEQUENCE, [skipped.concat(), dates].concat()))
     }
 

@@ -56,21 +56,34 @@ fn in_words(error: &rustls::Error, host: &str) -> Option<String> {
             format!("the certificate of `{host}` has expired: its operator must renew it")
         }
         E::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
-            format!("the certificate of `{host}` is not valid yet: see that the clocks of both sides are right")
+            format!(
+                "the certificate of `{host}` is not valid yet: see that the clocks of both sides are right"
+            )
         }
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
-            format!("the certificate is not for `{host}`: see that the address is the one that the provider names")
+            format!(
+                "the certificate is not for `{host}`: see that the address is the one that the provider names"
+            )
         }
         E::InvalidCertificate(C::UnknownIssuer) => format!(
             "the certificate of `{host}` was not issued by an authority that is trusted here: for one of your own, give \
              its certificate in `tls.ca` of the connection"
         ),
         E::InvalidCertificate(C::Revoked) => format!("the certificate of `{host}` was revoked"),
+        E::InvalidCertificate(why) => format!("the certificate of `{host}` cannot be trusted: {why}"),
         E::AlertReceived(A::CertificateRequired) => format!(
             "`{host}` wants a client certificate: give one in `tls.client_certificate` of the connection"
         ),
-        E::AlertReceived(A::HandshakeFailure | A::BadCertificate | A::UnknownCA | A::CertificateUnknown
-            | A::AccessDenied | A::CertificateExpired | A::CertificateRevoked | A::UnsupportedCertificate) => format!(
+        E::AlertReceived(
+            A::HandshakeFailure
+            | A::BadCertificate
+            | A::UnknownCA
+            | A::CertificateUnknown
+            | A::AccessDenied
+            | A::CertificateExpired
+            | A::CertificateRevoked
+            | A::UnsupportedCertificate,
+        ) => format!(
             "`{host}` broke off ({error}): see whether it wants another client certificate than the \
              `tls.client_certificate` of the connection, if any"
         ),

@@ -94,7 +94,9 @@ fn check_authorities(ca: &str, now: Instant) -> Result<(), BadPolicy> {
     let mut store = RootCertStore::empty();
     for certificate in in_time(CA, ca, now)? {
         let added = store.add(certificate);
-        added.map_err(|error| BadPolicy::new(CA, format!("holds a certificate that cannot be used: {error}")))?;
+        added.map_err(|error| {
+            BadPolicy::new(CA, format!("holds a certificate that cannot be used: {error}"))
+        })?;
     }
     Ok(())
 }
@@ -119,7 +121,11 @@ fn in_time(part: &'static str, pem: &str, now: Instant) -> Result<Vec<Certificat
         return Err(BadPolicy::new(part, "holds no certificate"));
     }
     for (at, certificate) in certificates.iter().enumerate() {
-        let which = if count == 1 { "the certificate".to_owned() } else { format!("certificate {} of {count}", at + 1) };
+        let which = if count == 1 {
+            "the certificate".to_owned()
+        } else {
+            format!("certificate {} of {count}", at + 1)
+        };
         let Some((_, until)) = validity(certificate) else {
             return Err(BadPolicy::new(part, format!("{which} in it cannot be read")));
         };

@@ -106,7 +106,10 @@ impl Connections {
 }
 
 /// The circuits that are meant: that of the endpoint, else all there are.
-fn circuits(row: &ConnectionRow, endpoint: Option<&EndpointKey>) -> Result<Vec<Option<String>>, ServiceError> {
+fn circuits(
+    row: &ConnectionRow,
+    endpoint: Option<&EndpointKey>,
+) -> Result<Vec<Option<String>>, ServiceError> {
     let names = row.definition["endpoints"].as_object().into_iter().flat_map(serde_json::Map::keys);
     let names: Vec<&str> = names.map(String::as_str).collect();
     let has_circuits = row.definition["breaker"]["scope"] == "endpoint";

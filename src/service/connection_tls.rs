@@ -50,11 +50,14 @@ pub(super) fn seal(
     stored: Option<Stored<'_>>,
     owner: Owner<'_>,
 ) -> Result<Option<Problem>, ServiceError> {
-    let Some(text) = definition.pointer(KEY).and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
+    let Some(text) = definition.pointer(KEY).and_then(Value::as_str).map(str::to_owned) else {
+        return Ok(None);
+    };
     if text != HIDDEN && !is_literal(&text) {
         return Ok(None);
     }
-    let kept = stored.and_then(|stored| stored.definition.pointer(KEY)).filter(|value| sealed_text(value).is_some());
+    let kept =
+        stored.and_then(|stored| stored.definition.pointer(KEY)).filter(|value| sealed_text(value).is_some());
     match (text == HIDDEN, kept) {
         (true, None) => {
             let why = "stands for a stored key, but there is none here: type it in";
@@ -111,7 +114,8 @@ pub(super) async fn check(
     if bad.is_empty() {
         return Ok(());
     }
-    let problem = |bad: crate::outbound::BadPolicy| Problem::new(format!("/tls/{}", bad.part), code::INVALID, bad.why);
+    let problem =
+        |bad: crate::outbound::BadPolicy| Problem::new(format!("/tls/{}", bad.part), code::INVALID, bad.why);
     Err(ServiceError::Invalid(bad.into_iter().map(problem).collect()))
 }
 

@@ -61,7 +61,11 @@ pub(super) async fn views(
 }
 
 /// With its users.
-pub(super) fn shown(row: ConnectionRow, used_by: Vec<ConnectionUse>, warnings: Vec<Problem>) -> ConnectionView {
+pub(super) fn shown(
+    row: ConnectionRow,
+    used_by: Vec<ConnectionUse>,
+    warnings: Vec<Problem>,
+) -> ConnectionView {
     let mut definition = row.definition.clone();
     connection_credentials::hide(&mut definition);
     ConnectionView { row, definition, used_by, warnings }

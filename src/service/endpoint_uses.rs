@@ -162,7 +162,9 @@ pub(super) async fn refuse_to_break(
         let uses = of_plan(&plan).filter(|(used, _)| *used == key).map(|(_, found)| found);
         let uses = uses.filter(|found| found.endpoint.as_deref().is_some_and(|name| changed.contains(name)));
         let uses: Vec<ConnectionUse> = uses.collect();
-        let gone = |found: &ConnectionUse| after["endpoints"].get(found.endpoint.as_deref()?).is_none().then_some(());
+        let gone = |found: &ConnectionUse| {
+            after["endpoints"].get(found.endpoint.as_deref()?).is_none().then_some(())
+        };
         lost.extend(uses.iter().filter(|found| gone(found).is_some()).map(ConnectionUse::name));
         if let Some(found) = uses.first().filter(|_| lost.is_empty())
             && let Some(problem) = plans.problem_with(tx, &plan, (key, after)).await?

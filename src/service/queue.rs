@@ -25,9 +25,8 @@ impl Services {
     pub async fn circuits(&self) -> Result<Vec<(Option<String>, CircuitState)>, ServiceError> {
         let now = self.clock.now();
         let lanes = self.store.read().await?.known_lanes().await?;
-        let circuits = lanes
-            .into_iter()
-            .map(|(key, lane)| (key.connection().map(str::to_owned), worst(&lane, now)));
+        let circuits =
+            lanes.into_iter().map(|(key, lane)| (key.connection().map(str::to_owned), worst(&lane, now)));
         Ok(circuits.collect())
     }
 }

@@ -158,7 +158,12 @@ impl Parked {
 
 /// Who waits in a lane. Where some circuits of endpoints are not closed: who waits for the same one,
 /// or with it for none.
-async fn parked(tx: &Tx, place: &LanePlace, lane: &Lane, endpoint: Option<&str>) -> Result<Parked, StoreError> {
+async fn parked(
+    tx: &Tx,
+    place: &LanePlace,
+    lane: &Lane,
+    endpoint: Option<&str>,
+) -> Result<Parked, StoreError> {
     let circuit = lane.circuit_of(endpoint);
     let barred: Vec<&str> = lane.apart().map(|(endpoint, _)| endpoint.unwrap_or_default()).collect();
     let (word, endpoints) = match (barred.is_empty(), circuit.is_closed()) {

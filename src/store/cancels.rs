@@ -111,7 +111,14 @@ impl Tx {
              parked = parked AND lane = $1 WHERE {UNBEGUN} AND case_type_id = $4 AND field = $5"
         );
         let connection = maybe_text(connection.map(ConnectionKey::as_str));
-        let values = vec![text(lane.as_str()), connection, ms(now), uuid(case_type.0), text(field.as_str()), maybe_text(endpoint.map(EndpointKey::as_str))];
+        let values = vec![
+            text(lane.as_str()),
+            connection,
+            ms(now),
+            uuid(case_type.0),
+            text(field.as_str()),
+            maybe_text(endpoint.map(EndpointKey::as_str)),
+        ];
         self.execute(sql(statement, values)).await?;
         Ok(())
     }

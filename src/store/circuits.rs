@@ -19,7 +19,7 @@ use crate::domain::lane::{Circuit, Lane, LaneKey};
 /// Reads into these lanes the circuits of their endpoints.
 pub(super) async fn read(tx: &Tx, lanes: &mut HashMap<LanePlace, Lane>) -> Result<(), StoreError> {
     for (place, lane) in lanes.iter_mut().filter(|(_, lane)| lane.has_circuits()) {
-        let statement = "SELECT endpoint, failures, open_until, probe_run, last_failed_run FROM circuit \
+        let statement = "SELECT workspace_id, endpoint, failures, open_until, probe_run, last_failed_run FROM circuit \
              WHERE workspace_id = $1 AND lane = $2";
         let rows = tx.all(sql(statement, vec![uuid(place.0.0), text(place.1.as_str())])).await?;
         lane.circuits = rows.iter().map(circuit).collect::<Result<_, _>>()?;

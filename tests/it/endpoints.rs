@@ -47,11 +47,18 @@ async fn a_field_needs_only_connection_and_endpoint() {
     assert_eq!(saved["endpoints"]["ping"], json!({"method": "GET", "path": "/ping"}));
     assert_eq!(saved["endpoints"]["lookup"]["body_type"], "json");
     assert_eq!(saved["used_by"], json!([]));
-    let made = define(&app, json!({"trigger": ["on_create", "on_update"]}), json!({"endpoint": "lookup"})).await;
+    let made =
+        define(&app, json!({"trigger": ["on_create", "on_update"]}), json!({"endpoint": "lookup"})).await;
     let made = made.expect(201);
     let shown = &made["fields"][0]["api_config"];
-    assert_eq!(*shown, json!({"connection": "registry", "endpoint": "lookup"}), "what is inherited stays absent");
-    app.upstream.answers([ok(json!({"ok": true, "name": "Acme"})), ok(json!({"ok": true, "name": "Acme 2"}))]).await;
+    assert_eq!(
+        *shown,
+        json!({"connection": "registry", "endpoint": "lookup"}),
+        "what is inherited stays absent"
+    );
+    app.upstream
+        .answers([ok(json!({"ok": true, "name": "Acme"})), ok(json!({"ok": true, "name": "Acme 2"}))])
+        .await;
     // `data.wanted` is missing, and the field waits for it although only the endpoint reads it.
     let case = app.filled(json!({"number": 7})).await;
     assert_eq!(case["fields"]["check"]["reason"], "missing_input", "{case}");
@@ -65,7 +72,10 @@ async fn a_field_needs_only_connection_and_endpoint() {
     app.patch(&format!("/v1/cases/{id}"), &json!({"data": {"number": 8}})).await.expect(200);
     app.drain().await;
     let calls = app.upstream.calls();
-    assert_eq!((calls.len(), calls[0].method.as_str(), calls[0].path.as_str()), (2, "POST", "/api/companies/7"));
+    assert_eq!(
+        (calls.len(), calls[0].method.as_str(), calls[0].path.as_str()),
+        (2, "POST", "/api/companies/7")
+    );
     assert_eq!(calls[1].path, "/api/companies/8");
     assert_eq!((calls[0].header("x-kind"), calls[0].header("x-env")), (Some("endpoint"), Some("live")));
     assert_eq!(calls[0].json(), json!({"want": ["name"]}));
@@ -112,19 +122,53 @@ async fn what_does_not_hold_together_is_refused_where_the_builder_wrote_it() {
     connect(&app, json!({"lookup": lookup(), "bare": {"path": "/bare"}})).await;
     let at = |member: &str| format!("/fields/0/api_config/{member}");
     for (field, config, pointer, code, part) in [
-        (json!({}), json!({"endpoint": "lokup"}), at("endpoint"), "unknown_reference", "did you mean `lookup`?"),
-        (json!({}), json!({"endpoint": "zzz"}), at("endpoint"), "unknown_reference", "PUT /v1/connections/registry"),
+        (
+            json!({}),
+            json!({"endpoint": "lokup"}),
+            at("endpoint"),
+            "unknown_reference",
+            "did you mean `lookup`?",
+        ),
+        (
+            json!({}),
+            json!({"endpoint": "zzz"}),
+            at("endpoint"),
+            "unknown_reference",
+            "PUT /v1/connections/registry",
+        ),
         (json!({}), json!({"endpoint": 5}), at("endpoint"), "wrong_type", "a text"),
-        (json!({}), json!({"endpoint": "lookup", "connection": null}), at("connection"), "required", "an endpoint"),
+        (
+            json!({}),
+            json!({"endpoint": "lookup", "connection": null}),
+            at("connection"),
+            "required",
+            "an endpoint",
+        ),
         (json!({}), json!({"endpoint": "bare"}), at("response_mapping"), "required", "`bare`"),
-        (json!({}), json!({"endpoint": "bare", "response_mapping": {}}), at("response_mapping"), "required", "`bare`"),
-        (json!({}), json!({"endpoint": "lookup", "output_variable": "company"}), at("output_variable"), "duplicate", ""),
+        (
+            json!({}),
+            json!({"endpoint": "bare", "response_mapping": {}}),
+            at("response_mapping"),
+            "required",
+            "`bare`",
+        ),
+        (
+            json!({}),
+            json!({"endpoint": "lookup", "output_variable": "company"}),
+            at("output_variable"),
+            "duplicate",
+            "",
+        ),
         (json!({}), json!({"endpoint": "lookup", "headers": 5}), at("headers"), "wrong_type", "an object"),
     ] {
         let refused = define(&app, field, config.clone()).await.expect(422);
         let errors = refused["errors"].as_array().unwrap();
         assert_eq!(errors.len(), 1, "{config}: {refused}");
-        assert_eq!((&errors[0]["pointer"], &errors[0]["code"]), (&json!(pointer), &json!(code)), "{config}: {refused}");
+        assert_eq!(
+            (&errors[0]["pointer"], &errors[0]["code"]),
+            (&json!(pointer), &json!(code)),
+            "{config}: {refused}"
+        );
         assert!(errors[0]["message"].as_str().unwrap().contains(part), "{refused}");
     }
     for (endpoint, pointer, code) in [
@@ -133,17 +177,32 @@ async fn what_does_not_hold_together_is_refused_where_the_builder_wrote_it() {
         (json!({"path": "/{dta.x}"}), "/endpoints/x/path", "unknown_root"),
         (json!({"path": "/", "method": "GTE"}), "/endpoints/x/method", "invalid"),
         (json!({"path": "/", "headers": {"Host": "x"}}), "/endpoints/x/headers/Host", "invalid"),
-        (json!({"path": "/", "headers": {"A": "{secret.nope}"}}), "/endpoints/x/headers/A", "unknown_reference"),
-        (json!({"path": "/", "response_mapping": {"a": "$["}}), "/endpoints/x/response_mapping/a", "invalid_path"),
+        (
+            json!({"path": "/", "headers": {"A": "{secret.nope}"}}),
+            "/endpoints/x/headers/A",
+            "unknown_reference",
+        ),
+        (
+            json!({"path": "/", "response_mapping": {"a": "$["}}),
+            "/endpoints/x/response_mapping/a",
+            "invalid_path",
+        ),
         (json!({"path": "/", "url": "/x"}), "/endpoints/x/url", "unknown_member"),
         (json!({"path": "/", "auth": {}}), "/endpoints/x/auth", "unknown_member"),
         (json!("/x"), "/endpoints/x", "wrong_type"),
     ] {
         let refused = try_connect(&app, json!({"x": endpoint, "lookup": lookup()})).await.expect(422);
         let found = &refused["errors"][0];
-        assert_eq!((&found["pointer"], &found["code"]), (&json!(pointer), &json!(code)), "{endpoint}: {refused}");
+        assert_eq!(
+            (&found["pointer"], &found["code"]),
+            (&json!(pointer), &json!(code)),
+            "{endpoint}: {refused}"
+        );
     }
-    assert_eq!(try_connect(&app, json!({"X": {"path": "/"}})).await.body["errors"][0]["pointer"], "/endpoints/X");
+    assert_eq!(
+        try_connect(&app, json!({"X": {"path": "/"}})).await.body["errors"][0]["pointer"],
+        "/endpoints/X"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +217,11 @@ async fn a_changed_endpoint_counts_at_once_and_everywhere() {
     let saved = connect(&app, json!({"lookup": {"path": "/two", "response_mapping": {"b": "$.w"}}})).await;
     assert_eq!(saved["version"], 2);
     assert_eq!(app.filled(json!({})).await["data"], json!({"b": 2}));
-    assert_eq!(app.get("/v1/case-types/test").await.expect(200)["version"], version, "the case type is as it was");
+    assert_eq!(
+        app.get("/v1/case-types/test").await.expect(200)["version"],
+        version,
+        "the case type is as it was"
+    );
     let key = "test".parse().unwrap();
     let workspace = app.services().store.read().await.unwrap();
     let workspace = workspace.find_workspace(&"default".parse().unwrap()).await.unwrap().unwrap().id;
@@ -189,7 +252,8 @@ async fn a_change_that_would_break_a_field_is_refused_with_its_users() {
     {
         let mut changed = lookup();
         changed[member] = value;
-        let refused = try_connect(&app, json!({"lookup": changed, "spare": {"path": "/spare"}})).await.expect(422);
+        let refused =
+            try_connect(&app, json!({"lookup": changed, "spare": {"path": "/spare"}})).await.expect(422);
         let found = &refused["errors"][0];
         assert_eq!(found["pointer"], "/endpoints/lookup", "{refused}");
         assert!(found["message"].as_str().unwrap().contains("`test`"), "{refused}");
@@ -210,7 +274,11 @@ async fn a_run_under_way_keeps_its_endpoint_from_being_deleted() {
     let case = app.filled(json!({})).await;
     assert_eq!(case["fields"]["check"]["waiting_for"], "retry", "{case}");
     define(&app, json!({}), json!({"url": "/y", "response_mapping": {"a": "$.v"}})).await.expect(200);
-    assert_eq!(try_connect(&app, json!({})).await.code(), "in_use", "the retry keeps the version that it began with");
+    assert_eq!(
+        try_connect(&app, json!({})).await.code(),
+        "in_use",
+        "the retry keeps the version that it began with"
+    );
     app.upstream.answers([ok(json!({"v": 1}))]).await;
     app.advance(secs(2)).await;
     connect(&app, json!({})).await;
@@ -220,9 +288,14 @@ async fn a_run_under_way_keeps_its_endpoint_from_being_deleted() {
 async fn a_secret_of_an_endpoint_is_sent_and_counts_as_used() {
     let app = TestApp::spawn().await;
     app.put("/v1/secrets/marker", &json!({"value": crate::app::MARKER, "hosts": []})).await.expect(201);
-    let endpoint = json!({"path": "/x", "headers": {"X-Key": "{secret.marker}"}, "response_mapping": {"a": "$.v"}});
+    let endpoint =
+        json!({"path": "/x", "headers": {"X-Key": "{secret.marker}"}, "response_mapping": {"a": "$.v"}});
     connect(&app, json!({"lookup": endpoint})).await;
-    assert_eq!(app.delete("/v1/secrets/marker").await.code(), "in_use", "an endpoint that nobody uses names it");
+    assert_eq!(
+        app.delete("/v1/secrets/marker").await.code(),
+        "in_use",
+        "an endpoint that nobody uses names it"
+    );
     define(&app, json!({}), json!({"endpoint": "lookup"})).await.expect(201);
     app.upstream.answers([ok(json!({"v": 1}))]).await;
     assert_eq!(app.filled(json!({})).await["data"], json!({"a": 1}));
@@ -245,9 +318,7 @@ async fn two_circuits(app: &TestApp, more: Value) {
     }
     let saved = app.put("/v1/connections/registry", &body).await;
     assert!(matches!(saved.status, 200 | 201), "{}", saved.body);
-    let field = |key: &str| {
-        json!({"key": key, "type": "api_call", "retry": 5, "api_config": {"connection": "registry", "endpoint": key}})
-    };
+    let field = |key: &str| json!({"key": key, "type": "api_call", "retry": 5, "api_config": {"connection": "registry", "endpoint": key}});
     app.define(json!([field("bad"), field("good")])).await;
 }
 
@@ -268,10 +339,18 @@ async fn each_endpoint_has_a_circuit_of_its_own() {
     let first = app.filled(json!({})).await;
     assert_eq!(first["data"], json!({"good": 1}));
     let second = app.filled(json!({})).await;
-    assert_eq!((second["data"].clone(), waits(&second, "bad")), (json!({"good": 1}), json!("circuit")), "{second}");
+    assert_eq!(
+        (second["data"].clone(), waits(&second, "bad")),
+        (json!({"good": 1}), json!("circuit")),
+        "{second}"
+    );
     let next = second["fields"]["bad"]["next_attempt_at"].clone();
     let shown = breaker(&app).await;
-    assert_eq!((&shown["state"], &shown["endpoints"]["bad"]["state"]), (&json!("open"), &json!("open")), "{shown}");
+    assert_eq!(
+        (&shown["state"], &shown["endpoints"]["bad"]["state"]),
+        (&json!("open"), &json!("open")),
+        "{shown}"
+    );
     assert_eq!(shown["endpoints"]["good"], json!({"state": "closed", "failures": 0, "open_until": null}));
     assert_eq!(shown["endpoints"]["bad"]["open_until"], next);
     let calls = app.upstream.calls_so_far();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -72,7 +73,9 @@ impl Provider {
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(authority.der().clone()).unwrap();
-                builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap())
+                builder.with_client_cert_verifier(
+                    WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap(),
+                )
             }
         };
         let chain = CertificateDer::pem_slice_iter(own.certificate.as_bytes()).map(Result::unwrap).collect();
@@ -151,7 +154,11 @@ async fn call(app: &TestApp) -> (Value, Value) {
 /// One call that cannot come about, with what the builder is told.
 async fn fails(app: &TestApp, part: &str) {
     let (data, error) = call(app).await;
-    assert_eq!((&data, &error["code"], &error["retryable"]), (&json!({}), &json!("tls_failed"), &json!(false)), "{error}");
+    assert_eq!(
+        (&data, &error["code"], &error["retryable"]),
+        (&json!({}), &json!("tls_failed"), &json!(false)),
+        "{error}"
+    );
     assert!(error["detail"].as_str().unwrap().contains(part), "{error}");
     assert!(error["message"].as_str().unwrap().contains("secure connection"), "{error}");
 }
@@ -196,7 +203,8 @@ async fn a_client_certificate_is_shown_to_who_asks_for_it() {
     fails(&app, "`localhost` wants a client certificate").await;
     let own = issued(&ours, "dossier", 2100);
     let client = json!({"certificate": own.certificate, "key": own.key});
-    let saved = connect(&app, &provider, json!({"ca": theirs.pem(), "client_certificate": client})).await.expect(200);
+    let saved =
+        connect(&app, &provider, json!({"ca": theirs.pem(), "client_certificate": client})).await.expect(200);
     assert_eq!(saved["tls"]["client_certificate"]["key"], "[hidden]");
     assert_eq!(call(&app).await.1, Value::Null);
     // Written back as it was read it stays, also over a restart; in the rows it cannot be read.
@@ -213,7 +221,8 @@ async fn a_client_certificate_is_shown_to_who_asks_for_it() {
     // As a secret.
     app.put("/v1/secrets/bank_key", &json!({"value": own.key, "hosts": []})).await.expect(201);
     let client = json!({"certificate": own.certificate, "key": "{secret.bank_key}"});
-    let saved = connect(&app, &provider, json!({"ca": theirs.pem(), "client_certificate": client})).await.expect(200);
+    let saved =
+        connect(&app, &provider, json!({"ca": theirs.pem(), "client_certificate": client})).await.expect(200);
     assert_eq!(saved["tls"]["client_certificate"]["key"], "{secret.bank_key}");
     assert_eq!(call(&app).await.1, Value::Null);
     assert_eq!(app.delete("/v1/secrets/bank_key").await.code(), "in_use");
@@ -237,11 +246,19 @@ async fn what_cannot_work_is_refused_at_the_save() {
         (json!({"ca": 5}), "/tls/ca", "a text"),
         (client(&own.certificate, &other.key), "/tls/client_certificate/key", "does not fit the certificate"),
         (client(&own.certificate, "{secret.other_key}"), "/tls/client_certificate/key", "does not fit"),
-        (client(&own.certificate, "{secret.othr_key}"), "/tls/client_certificate/key", "did you mean `other_key`?"),
+        (
+            client(&own.certificate, "{secret.othr_key}"),
+            "/tls/client_certificate/key",
+            "did you mean `other_key`?",
+        ),
         (client(&own.certificate, MARKER), "/tls/client_certificate/key", "no private key in PEM"),
         (client(&own.certificate, "[hidden]"), "/tls/client_certificate/key", "type it in"),
         (client(&old.certificate, &old.key), "/tls/client_certificate/certificate", "has expired"),
-        (json!({"client_certificate": {"key": own.key}}), "/tls/client_certificate/certificate", "is missing"),
+        (
+            json!({"client_certificate": {"key": own.key}}),
+            "/tls/client_certificate/certificate",
+            "is missing",
+        ),
         (json!({"verify": false}), "/tls/verify", "certificates are always verified"),
     ] {
         let refused = app.put("/v1/connections/bank", &json!({"tls": tls})).await.expect(422);

@@ -94,7 +94,8 @@ impl From<&ConnectionHealth> for HealthView {
         let lane = &health.lane;
         let CircuitView { state, failures, open_until } = CircuitView::from(&lane.circuit);
         let endpoints = lane.endpoints.as_ref();
-        let endpoints = endpoints.map(|all| all.iter().map(|(key, circuit)| (key.clone(), circuit.into())).collect());
+        let endpoints =
+            endpoints.map(|all| all.iter().map(|(key, circuit)| (key.clone(), circuit.into())).collect());
         Self {
             status: health.status,
             breaker: BreakerView { state, failures, open_until, endpoints },

@@ -182,7 +182,10 @@ pub(super) fn read_mapping(
     Some(mapping)
 }
 
-pub(super) fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Value>) -> Option<ErrorMapping> {
+pub(super) fn read_error_mapping(
+    config: &mut Reader<'_, '_>,
+    normal: &mut Map<String, Value>,
+) -> Option<ErrorMapping> {
     let at = config.at("error_mapping");
     let value = config.get("error_mapping");
     let mapping = config.findings.keep(ErrorMapping::parse(value, &at))?;

@@ -54,14 +54,18 @@ pub fn read_endpoint(
 /// Reads `path`: what follows the connection's base URL, never another address.
 fn read_path(endpoint: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, normal: &mut Map<String, Value>) {
     if endpoint.get("path").is_none() {
-        endpoint.missing("path", "give what follows the connection's `base_url`, such as `/companies/{data.number}`");
+        endpoint.missing(
+            "path",
+            "give what follows the connection's `base_url`, such as `/companies/{data.number}`",
+        );
         return;
     }
     let Some(source) = endpoint.text("path", LONGEST_TEMPLATE) else { return };
     let at = endpoint.at("path");
     let Some(path) = compiler.url(source, &at, endpoint.findings) else { return };
     if !path.is_relative() {
-        let message = "is a whole address: give only what follows the connection's `base_url`, beginning with `/`";
+        let message =
+            "is a whole address: give only what follows the connection's `base_url`, beginning with `/`";
         endpoint.problem("path", code::INVALID, message);
         return;
     }

@@ -31,7 +31,8 @@ impl KnownConnection {
     pub fn of(definition: &Value) -> Self {
         let base_url = definition.get("base_url").and_then(Value::as_str).and_then(|url| url.parse().ok());
         let endpoints = definition.get("endpoints").and_then(Value::as_object).into_iter().flatten();
-        let endpoints = endpoints.filter_map(|(key, endpoint)| Some((key.clone(), endpoint.as_object()?.clone())));
+        let endpoints =
+            endpoints.filter_map(|(key, endpoint)| Some((key.clone(), endpoint.as_object()?.clone())));
         Self { base_url, endpoints: endpoints.collect() }
     }
 }

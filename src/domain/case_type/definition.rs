@@ -704,8 +704,8 @@ mod tests {
     #[test]
     fn a_request_that_does_not_hold_together_is_refused_where_it_breaks() {
         use code::{
-            DUPLICATE, INVALID, INVALID_TEMPLATE, OUT_OF_RANGE, REQUIRED,
-            UNKNOWN_REFERENCE, UNKNOWN_ROOT, WRONG_TYPE,
+            DUPLICATE, INVALID, INVALID_TEMPLATE, OUT_OF_RANGE, REQUIRED, UNKNOWN_REFERENCE, UNKNOWN_ROOT,
+            WRONG_TYPE,
         };
         let mut deep = json!(1);
         for _ in 0..100 {
@@ -742,11 +742,7 @@ mod tests {
             (json!({"connection": 5, "url": "/check"}), "/connection", WRONG_TYPE),
             (json!({"connection": "vies", "url": null}), "/url", REQUIRED),
             (json!({"connection": "vies", "url": "{data.x}/check"}), "/url", INVALID_TEMPLATE),
-            (
-                json!({"endpoint": "check", "url": null, "response_mapping": null}),
-                "/connection",
-                REQUIRED,
-            ),
+            (json!({"endpoint": "check", "url": null, "response_mapping": null}), "/connection", REQUIRED),
         ]);
     }
 

@@ -39,7 +39,10 @@ pub struct ClientCertificate {
 
 impl Tls {
     /// Reads the member `tls`; answers with it its normal form, if it is there.
-    pub(super) fn read(connection: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>) -> (Self, Option<Value>) {
+    pub(super) fn read(
+        connection: &mut Reader<'_, '_>,
+        compiler: &mut Compiler<'_>,
+    ) -> (Self, Option<Value>) {
         let mut read = Self::default();
         let Some(value) = connection.get("tls") else { return (read, None) };
         let at = connection.at("tls");
@@ -55,7 +58,9 @@ impl Tls {
         }
         tls.finish(|name| {
             let verifies = name.contains("verify") || name.contains("insecure");
-            verifies.then_some("certificates are always verified; to trust an authority of your own, give it in `ca`")
+            verifies.then_some(
+                "certificates are always verified; to trust an authority of your own, give it in `ca`",
+            )
         });
         read.secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
         (read, (!normal.is_empty()).then(|| normal.into()))
@@ -91,7 +96,11 @@ fn read_client(tls: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>) -> Option<
 fn certificates<'v>(name: &'static str, reader: &mut Reader<'v, '_>) -> Option<&'v str> {
     let text = reader.text(name, LONGEST_CERTIFICATES)?.trim();
     if text.contains("PRIVATE KEY-----") {
-        reader.problem(name, code::INVALID, "holds a private key: only certificates belong here, the key into `key`");
+        reader.problem(
+            name,
+            code::INVALID,
+            "holds a private key: only certificates belong here, the key into `key`",
+        );
         return None;
     }
     if !text.contains("-----BEGIN CERTIFICATE-----") {
@@ -108,12 +117,14 @@ fn read_key<'v>(client: &mut Reader<'v, '_>, compiler: &mut Compiler<'_>) -> Opt
     let key = compiler.template(source, &at, client.findings)?;
     let is_pem = source.starts_with("-----BEGIN ") && source.contains("PRIVATE KEY-----");
     if source.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
-        let message = "is protected by a password, which cannot be asked for: give it without one, best as a secret";
+        let message =
+            "is protected by a password, which cannot be asked for: give it without one, best as a secret";
         client.problem("key", code::INVALID, message);
         return None;
     }
     if key.literal().is_some() && source != HIDDEN && !is_pem {
-        let message = "is no private key in PEM: it begins with `-----BEGIN PRIVATE KEY-----`, or is `{secret.…}`";
+        let message =
+            "is no private key in PEM: it begins with `-----BEGIN PRIVATE KEY-----`, or is `{secret.…}`";
         client.problem("key", code::INVALID, message);
         return None;
     }

@@ -63,7 +63,10 @@ mod tests {
     }
 
     fn lane(scope: BreakerScope) -> Lane {
-        Lane { breaker: BreakerSettings { failures: 1, scope, ..BreakerSettings::default() }, ..Lane::default() }
+        Lane {
+            breaker: BreakerSettings { failures: 1, scope, ..BreakerSettings::default() },
+            ..Lane::default()
+        }
     }
 
     fn fail(lane: &mut Lane, endpoint: Option<&str>) {
