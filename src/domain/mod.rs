@@ -12,6 +12,9 @@ pub mod clock;
 /// What is wrong with something that was sent.
 pub mod problem;
 
+/// When a certificate is valid.
+pub mod certificate;
+
 /// Why a field runs.
 pub mod trigger;
 

@@ -27,7 +27,7 @@ pub(super) async fn admit(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) 
         None => None,
     };
     // What the claim saw may be out of date by now; then the run is let go at the next one.
-    if let (None, Some(refused)) = (replaces, lane.barrier(now)) {
+    if let (None, Some(refused)) = (replaces, lane.barrier(now, run.endpoint.as_deref())) {
         return Err(Stop::Refused(refused));
     }
     for _ in 0..TRIES {
@@ -51,7 +51,8 @@ async fn ask(
     let place = (run.workspace, run.lane.clone());
     let (run_id, token, priority) = (run.id, run.token, run.priority);
     let clock = engine.clock.clone();
-    match engine.store.admit(Admit { run_id, token, place, priority, replaces, clock }).await? {
+    let endpoint = run.endpoint.clone();
+    match engine.store.admit(Admit { run_id, token, place, endpoint, priority, replaces, clock }).await? {
         Admitted::Granted { at } => {
             trace.permit = Some(at);
             Ok(at)
@@ -104,6 +105,7 @@ pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
     }
     Some(LaneReport {
         key: run.lane.clone(),
+        endpoint: run.endpoint.clone(),
         outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
         counted: run.counted,
         unused: trace.permit.filter(|_| trace.lane.is_none()),

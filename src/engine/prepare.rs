@@ -18,8 +18,10 @@ use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
+use crate::domain::secret::SecretText;
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
+use crate::outbound::TlsPolicy;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
@@ -83,6 +85,21 @@ impl Prepared {
             Some(Auth::Inherited) => self.connection_for(url).map_or(&Auth::None, |it| &it.auth),
             Some(own) => own,
         }
+    }
+
+    /// Whom a call to this URL trusts and how it proves who it is; none: as everybody.
+    pub(super) fn tls_for(&self, url: &Url) -> Result<Option<TlsPolicy>, Stop> {
+        let Some(tls) = self.connection_for(url).map(|it| &it.tls).filter(|tls| !tls.is_empty()) else {
+            return Ok(None);
+        };
+        let client = match &tls.client {
+            Some(client) => {
+                let key = client.key.render_text(&self.scope)?;
+                Some((client.certificate.clone(), SecretText::from(key)))
+            }
+            None => None,
+        };
+        Ok(Some(TlsPolicy { ca: tls.ca.clone(), client }))
     }
 
     /// Whether the request may differ from attempt to attempt by what it reads outside `auth`.
@@ -179,7 +196,7 @@ async fn open(
 ) -> Result<Opened, Stop> {
     let mut names = call.secrets.clone();
     if let Some(connection) = connection.map(ConnectionPlan::connection) {
-        names.extend(connection.header_secrets.iter().cloned());
+        names.extend(connection.header_secrets.union(&connection.tls.secrets).cloned());
         if matches!(call.request.auth, Auth::Inherited) {
             names.extend(connection.auth_secrets.iter().cloned());
         }

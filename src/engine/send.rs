@@ -2,6 +2,7 @@
 //! before anybody looks at it.
 
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::authorize::Signed;
 use super::context::{Engine, Stop, Trace};
@@ -10,7 +11,9 @@ use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
-use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
+use crate::outbound::{
+    Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, retry_after,
+};
 
 /// A complete answer, redacted, and what the provider asked for with it.
 pub(super) struct Received {
@@ -32,6 +35,7 @@ pub(super) async fn send(
         return Err(Stop::Stopped);
     }
     let Signed { request, redactor } = signed;
+    let outbound = way_out(engine, prepared, &request.url).await?;
     let outgoing = Outgoing {
         method: request.method.as_str().parse().map_err(|_| {
             Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
@@ -48,7 +52,7 @@ pub(super) async fn send(
             () = engine.time_is_up.cancelled() => {}
         }
     };
-    match engine.outbound.exchange(outgoing, deadline, timeout_ms).await {
+    match outbound.exchange(outgoing, deadline, timeout_ms).await {
         Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
         Err(failed) if was_stopped(engine, &failed) => {
             refuse(&failed, &redactor, trace);
@@ -56,6 +60,18 @@ pub(super) async fn send(
         }
         Err(failed) => Err(refuse(&failed, &redactor, trace).into()),
     }
+}
+
+/// The way out, under the TLS policy of the connection where the call stays with it.
+async fn way_out(engine: &Engine, prepared: &Prepared, url: &Url) -> Result<Outbound, Stop> {
+    let Some(policy) = prepared.tls_for(url)? else { return Ok(engine.outbound.clone()) };
+    engine.outbound.under(&policy).await.map_err(|failed| {
+        let detail = format!(
+            "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
+            prepared.redactor.redact(&failed.detail)
+        );
+        Failure::new(FailureCode::TlsFailed, detail).into()
+    })
 }
 
 /// The exchange was ended because this process stops, not by the provider.

@@ -1,6 +1,6 @@
 //! The client: the only place that sends anything out of this process.
 //!
-//! One pool of connections for everybody, HTTP/1.1 and HTTP/2 (by ALPN), TLS against the system's
+//! One pool of connections for everybody without a TLS policy of their own (`tls.rs`), HTTP/1.1 and HTTP/2 (by ALPN), TLS against the system's
 //! authorities. It guarantees that no address is connected to that the guard refuses, that nothing
 //! is followed, sent twice, remembered (cookies) or sent through a proxy, and that an exchange ends
 //! with the caller's deadline, whatever the provider does. (A request that found its kept connection
@@ -22,6 +22,7 @@ use super::allow::Guard;
 use super::connect::{Call, DialLayer};
 use super::exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 use super::resolve::{GuardedResolver, LookUp, System};
+use super::tls::{Clients, clients};
 use super::{body, classify, redirect};
 use crate::domain::allow::AllowRule;
 use crate::domain::clock::SharedClock;
@@ -65,7 +66,11 @@ pub struct OutboundSettings {
 /// HTTP to the world. Cheap to clone; all clones share their connections.
 #[derive(Clone)]
 pub struct Outbound {
-    client: Client,
+    /// Of the policy that it is under.
+    pub(super) client: Client,
+    /// Those of all policies.
+    pub(super) clients: Clients,
+    pub(super) resolver: Arc<GuardedResolver>,
     guard: Guard,
     response_bytes: usize,
     clock: SharedClock,
@@ -110,7 +115,8 @@ impl Outbound {
             builder(&resolver).tls_certs_only([]).build()
         });
         let client = client.map_err(|error| SetUpFailed { detail: classify::describe(&error) })?;
-        Ok(Self { client, guard, response_bytes: settings.response_bytes, clock })
+        let response_bytes = settings.response_bytes;
+        Ok(Self { client, clients: clients(), resolver, guard, response_bytes, clock })
     }
 
     /// Sends one request and reads the whole answer.
@@ -207,7 +213,7 @@ impl Outbound {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes a client")]
-fn builder(resolver: &Arc<GuardedResolver>) -> reqwest::ClientBuilder {
+pub(super) fn builder(resolver: &Arc<GuardedResolver>) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())

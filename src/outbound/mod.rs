@@ -34,6 +34,9 @@ mod connect;
 /// The client: one request, one answer.
 mod client;
 
+/// TLS as connections want it.
+mod tls;
+
 /// Redirects are refused by name.
 mod redirect;
 
@@ -50,3 +53,4 @@ pub use client::{Outbound, OutboundSettings};
 pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 pub use guard::{Verdict, judge};
 pub use retry_after::retry_after;
+pub use tls::{BadPolicy, TlsPolicy};

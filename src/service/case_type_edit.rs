@@ -13,7 +13,7 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, ConnectionKey, FieldKey};
+use crate::domain::ids::{CaseId, ConnectionKey, EndpointKey, FieldKey};
 use crate::domain::run::Reason;
 use crate::domain::watch::{Sight, WatchRoot};
 use crate::store::{CaseTypeRow, Tx};
@@ -76,7 +76,11 @@ fn has_moved(before: &Value, after: &ApiCall) -> bool {
     let mut now = Map::new();
     after.request.write(&mut now);
     let connection = after.connection.as_ref().map(ConnectionKey::as_str);
-    before.get("url") != now.get("url") || before.get("connection").and_then(Value::as_str) != connection
+    let endpoint = after.endpoint.as_ref().map(EndpointKey::as_str);
+    let was = |name: &str| before.get(name).and_then(Value::as_str);
+    // What an endpoint gives stands in no definition; that one is as good.
+    let url = before.get("url") != now.get("url") && (endpoint.is_none() || was("url").is_some());
+    url || was("connection") != connection || was("endpoint") != endpoint
 }
 
 /// Applies a new version to the runs that have not begun; answers the cases whose runs ended.
@@ -103,7 +107,8 @@ pub(super) async fn apply(
         let call = after.field(field.as_str()).and_then(|field| field.api_call());
         if let Some(call) = call {
             let lane = call.lane(&params, &before.key, field);
-            tx.move_unbegun(before.id, field, call.connection.as_ref(), &lane, now).await?;
+            let target = (call.connection.as_ref(), call.endpoint.as_ref());
+            tx.move_unbegun(before.id, field, target, &lane, now).await?;
         }
     }
     for (field, call) in after.api_calls().filter(|(_, call)| edit.params || call.brings_credentials()) {

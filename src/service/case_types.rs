@@ -8,14 +8,16 @@ use serde_json::{Map, Value};
 use super::actor::Actor;
 use super::case_type_edit;
 use super::case_type_views::{CaseTypeView, view};
+use super::compiled::compile;
 use super::credentials::{self, Described, Home};
+use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
 use super::once;
-use super::plans::{Plans, compile};
+use super::plans::Plans;
 use super::precondition;
 use super::schedules;
 use super::vault::Vault;
-use crate::domain::case_type::{CaseType, Known, Parsed};
+use crate::domain::case_type::{CaseType, Known, KnownConnection, Parsed};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
@@ -132,7 +134,7 @@ impl CaseTypes {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let definition = self.sealed(&case_type, before.as_ref(), &save)?;
+        let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
             return Ok(Saved { row: row.clone(), warnings, created: false, touched: Vec::new() });
         }
@@ -141,8 +143,9 @@ impl CaseTypes {
         Ok(saved)
     }
 
-    fn sealed(
+    async fn sealed(
         &self,
+        tx: &Tx,
         case_type: &CaseType,
         before: Option<&CaseTypeRow>,
         save: &Save,
@@ -151,7 +154,13 @@ impl CaseTypes {
         if !credentials::any(&mut form) {
             return Ok(form);
         }
-        let compiled = before.map(|row| compile(row, &self.vault)).transpose()?;
+        let compiled = match before {
+            Some(row) => {
+                let leaned = Leaned::load(tx, row.workspace, &row.definition).await?;
+                Some(compile(row, &leaned, &self.vault)?)
+            }
+            None => None,
+        };
         let before = before
             .zip(compiled.as_ref())
             .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
@@ -234,10 +243,10 @@ pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, Serv
     let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
     let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
     let connections = tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let base = |row: &ConnectionRow| row.definition["base_url"].as_str().and_then(|url| url.parse().ok());
+    let connection = |row: &ConnectionRow| (row.key.to_string(), KnownConnection::of(&row.definition));
     Ok(Known {
         secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(),
-        connections: connections.iter().map(|row| (row.key.to_string(), base(row))).collect(),
+        connections: connections.iter().map(connection).collect(),
         params,
     })
 }

@@ -1,10 +1,11 @@
 //! Credentials that were typed into the `auth` of a connection: sealed in rows, hidden in answers,
-//! open only in what is compiled.
+//! open only in what is compiled. The key in its `tls` goes the same way (`connection_tls.rs`).
 //!
 //! As for fields (`credentials.rs`): all of it works on the normal form, where an `auth` is flat.
 
 use serde_json::{Map, Value, json};
 
+use super::connection_tls;
 use super::credentials::{SEALED, members, sealed_text};
 use super::error::ServiceError;
 use super::vault::{Vault, place_of_connection_credential};
@@ -36,6 +37,7 @@ pub struct Stored<'a> {
 
 /// Puts `[hidden]` in place of what is sealed.
 pub fn hide(definition: &mut Value) {
+    connection_tls::hide(definition);
     for (_, member) in auth(definition).into_iter().flatten() {
         if sealed_text(member).is_some() {
             *member = HIDDEN.into();
@@ -46,7 +48,8 @@ pub fn hide(definition: &mut Value) {
 /// Ids of the master keys that the credentials of a definition are sealed with.
 pub fn key_ids(definition: &Value) -> Vec<String> {
     let members = definition.get("auth").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    members.filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id())).collect()
+    let sealed = members.filter_map(sealed_text).chain(connection_tls::sealed(definition));
+    sealed.filter_map(|sealed| Some(Sealed::from_text(sealed).ok()?.key_id())).collect()
 }
 
 /// Opens what is sealed, in its place; answers it, too.
@@ -58,6 +61,7 @@ pub fn open(definition: &mut Value, owner: Owner<'_>) -> Result<Vec<SecretText>,
         *member = text.expose().into();
         opened.push(text);
     }
+    opened.extend(connection_tls::open(definition, owner)?);
     Ok(opened)
 }
 

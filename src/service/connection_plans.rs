@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use moka::future::Cache;
 
+use super::compiled::possible_secrets;
 use super::connection_credentials::{self, Owner};
 use super::error::ServiceError;
-use super::plans::possible_secrets;
 use super::vault::Vault;
 use crate::domain::case_type::Known;
 use crate::domain::connection::{Connection, ConnectionStatus};

@@ -10,6 +10,9 @@ use super::actor::Actor;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
+use super::connection_tls;
+use super::connection_views::{ConnectionView, shown, used_by, view, views};
+use super::endpoint_uses;
 use super::error::ServiceError;
 use super::once;
 use super::page::{Page, PageRequest};
@@ -27,17 +30,6 @@ use crate::store::{ConnectionChange, ConnectionRow, Edited, LaneSettings, Store,
 
 /// Versions whose changes are remembered.
 const REMEMBERED_CHANGES: usize = 100;
-
-/// A connection as it is shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConnectionView {
-    /// What is kept of it; its definition is not for showing.
-    pub row: ConnectionRow,
-    /// The definition with credentials as `[hidden]`.
-    pub definition: Value,
-    /// What is doubtful in it; only a save looks.
-    pub warnings: Vec<Problem>,
-}
 
 /// The connections of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -63,8 +55,7 @@ struct Save {
 }
 
 struct Saved {
-    row: ConnectionRow,
-    warnings: Vec<Problem>,
+    shown: ConnectionView,
     created: bool,
 }
 
@@ -85,13 +76,14 @@ impl Connections {
             None
         };
         let next = page.cut(&mut rows, |row| row.key.clone());
-        Ok(Page::new(rows, next, counted).map(|row| view(row, Vec::new())))
+        Ok(Page::new(views(&tx, &self.plans, rows).await?, next, counted))
     }
 
     /// The connection with this key.
     pub async fn get(&self, actor: &Actor, key: &ConnectionKey) -> Result<ConnectionView, ServiceError> {
         let tx = self.store.read().await?;
-        find(&tx, actor.workspace, key).await.map(|row| view(row, Vec::new()))
+        let row = find(&tx, actor.workspace, key).await?;
+        view(&tx, &self.plans, row, Vec::new()).await
     }
 
     /// Makes a connection. With a key of the request it is made once.
@@ -103,7 +95,7 @@ impl Connections {
     ) -> Result<ConnectionView, ServiceError> {
         let (workspace, body) = (actor.workspace, body.clone());
         let saved = self.save(Save { workspace, body, key: None, expected: Expected::Anything, once });
-        saved.await.map(|saved| view(saved.row, saved.warnings))
+        saved.await.map(|saved| saved.shown)
     }
 
     /// Makes or replaces a connection, if it is as expected; `true`: it is new.
@@ -116,7 +108,7 @@ impl Connections {
     ) -> Result<(ConnectionView, bool), ServiceError> {
         let (workspace, body) = (actor.workspace, body.clone());
         let saved = self.save(Save { workspace, body, key: Some(key.clone()), expected, once: None }).await?;
-        Ok((view(saved.row, saved.warnings), saved.created))
+        Ok((saved.shown, saved.created))
     }
 
     async fn save(&self, save: Save) -> Result<Saved, ServiceError> {
@@ -132,7 +124,7 @@ impl Connections {
         let asked = save.once.clone();
         once::first(tx, asked.as_ref()).await?;
         let saved = self.write_first(tx, save).await?;
-        once::keep(tx, asked.as_ref(), Kept::created(place(&saved.row.key))).await?;
+        once::keep(tx, asked.as_ref(), Kept::created(place(&saved.shown.row.key))).await?;
         Ok(saved)
     }
 
@@ -158,13 +150,20 @@ impl Connections {
         let mut definition = connection.normal_form();
         let stored = before.as_ref().map(|row| Stored { definition: &row.definition, moved });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };
+        connection_tls::check(tx, &connection.tls, stored, owner, self.clock.now()).await?;
         warnings.extend(connection_credentials::seal(&mut definition, stored, &save.body, owner)?);
+        warnings.extend(connection_tls::seal(&mut definition, stored, owner)?);
+        let used_by = used_by(tx, &self.plans, save.workspace, &connection.key).await?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
-            return Ok(Saved { row: row.clone(), warnings, created: false });
+            return Ok(Saved { shown: shown(row.clone(), used_by, warnings), created: false });
+        }
+        if let Some(before) = &before {
+            let change = (&before.definition, &definition);
+            endpoint_uses::refuse_to_break(tx, &self.plans, save.workspace, &connection.key, change).await?;
         }
         let created = before.is_none();
         let row = self.keep(tx, save.workspace, before, &connection, definition, moved).await?;
-        Ok(Saved { row, warnings, created })
+        Ok(Saved { shown: shown(row, used_by, warnings), created })
     }
 
     /// Writes the next version and tells the lane.
@@ -204,7 +203,7 @@ impl Connections {
             breaker: connection.breaker,
             disabled: status == ConnectionStatus::Disabled,
         };
-        connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
+        connection_lanes::saved(tx, &lane(&row), &settings, connection.endpoints.by_key.keys(), now).await?;
         Ok(row)
     }
 }
@@ -265,12 +264,6 @@ pub(super) fn lane(row: &ConnectionRow) -> LaneName {
 /// Where a connection stands, for answers to a repeated request.
 pub(super) fn place(key: &ConnectionKey) -> String {
     format!("/v1/connections/{key}")
-}
-
-pub(super) fn view(row: ConnectionRow, warnings: Vec<Problem>) -> ConnectionView {
-    let mut definition = row.definition.clone();
-    connection_credentials::hide(&mut definition);
-    ConnectionView { row, definition, warnings }
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.

@@ -10,6 +10,7 @@
 mod actor;
 
 /// Why something was refused.
+mod endpoint_uses;
 mod error;
 
 /// Parts of lists.
@@ -39,9 +40,12 @@ mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
 mod connection_plans;
+mod connection_tls;
+mod connection_views;
 mod connections;
 
 /// Case types, compiled once per version.
+mod compiled;
 mod plans;
 
 /// … and as they would be with another field.
@@ -93,9 +97,11 @@ pub use case_types::CaseTypes;
 pub use cases::Cases;
 pub use connection_actions::ConnectionAction;
 pub use connection_health::ConnectionHealth;
-pub use connection_lanes::LaneHealth;
+pub use connection_lanes::{CircuitHealth, LaneHealth};
 pub use connection_plans::{ConnectionPlan, ConnectionPlans};
-pub use connections::{ConnectionView, Connections};
+pub use connection_views::ConnectionView;
+pub use connections::Connections;
+pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;

@@ -1,9 +1,10 @@
 //! Case types as they are run: compiled once per version and shared.
 //!
-//! A version never changes, so its plan is kept until memory is wanted for others. Which version
+//! A version never changes, so its plan is kept until memory is wanted for others, or a connection
+//! whose endpoints it takes over has changed. Which version
 //! is the current one is remembered for up to 5 s, and known at once where it was saved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -11,14 +12,16 @@ use moka::future::Cache;
 use serde_json::Value;
 
 use super::access::REMEMBERED;
-use super::credentials::{self, Home};
+use super::compiled::{Typed, compile, parse};
+use super::endpoint_uses::{Leaned, Version, are_current};
 use super::error::ServiceError;
 use super::vault::Vault;
-use crate::domain::case_type::{CaseType, Known};
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
+use crate::domain::case_type::CaseType;
+use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId};
+use crate::domain::problem::Problem;
 use crate::domain::run::Under;
 use crate::domain::secret::SecretText;
-use crate::store::{CaseTypeRow, Store, StoreError, Tx};
+use crate::store::{CaseTypeRow, Store, Tx};
 
 const PLANS: u64 = 1_000;
 const TYPES: u64 = 10_000;
@@ -37,7 +40,9 @@ pub struct Plan {
     pub case_type: Arc<CaseType>,
     /// What templates read as `params`: the case type's over the workspace's.
     pub params: Arc<Value>,
-    pub(super) typed: BTreeMap<FieldKey, Vec<SecretText>>,
+    pub(super) typed: Typed,
+    /// The connections whose endpoints are in it, in the versions that it was made from.
+    pub(super) leans_on: Vec<(ConnectionKey, Version)>,
 }
 
 impl Plan {
@@ -158,7 +163,9 @@ impl Plans {
 
     /// One version of a case type.
     pub async fn version(&self, id: CaseTypeId, version: i64) -> Result<Option<Arc<Plan>>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(id, version)).await {
+        if let Some(plan) = self.versions.get(&(id, version)).await
+            && plan.leans_on.is_empty()
+        {
             return Ok(Some(plan));
         }
         let tx = self.store.read().await?;
@@ -172,7 +179,7 @@ impl Plans {
         id: CaseTypeId,
         version: i64,
     ) -> Result<Option<Arc<Plan>>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(id, version)).await {
+        if let Some(plan) = self.kept(tx, (id, version)).await? {
             return Ok(Some(plan));
         }
         match tx.case_type_version(id, version).await? {
@@ -182,10 +189,11 @@ impl Plans {
     }
 
     async fn of_row(&self, tx: &Tx, row: CaseTypeRow) -> Result<Arc<Plan>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(row.id, row.version)).await {
+        if let Some(plan) = self.kept(tx, (row.id, row.version)).await? {
             return Ok(plan);
         }
-        let (case_type, typed) = compile(&row, &self.vault)?;
+        let leaned = Leaned::load(tx, row.workspace, &row.definition).await?;
+        let (case_type, typed) = compile(&row, &leaned, &self.vault)?;
         let mut params = tx.get_workspace(row.workspace).await?.map(|row| row.params).unwrap_or_default();
         params.extend(case_type.params.clone());
         let plan = Arc::new(Plan {
@@ -196,9 +204,30 @@ impl Plans {
             case_type: Arc::new(case_type),
             params: Arc::new(Value::Object(params)),
             typed,
+            leans_on: leaned.versions,
         });
         self.versions.insert((plan.id, plan.version), plan.clone()).await;
         Ok(plan)
+    }
+
+    /// The plan that is kept of a version, as long as the endpoints in it are the current ones.
+    async fn kept(&self, tx: &Tx, version: (CaseTypeId, i64)) -> Result<Option<Arc<Plan>>, ServiceError> {
+        let Some(plan) = self.versions.get(&version).await else { return Ok(None) };
+        Ok(are_current(tx, plan.workspace, &plan.leans_on).await?.then_some(plan))
+    }
+
+    /// The first reason why a version would not hold together if this connection had this
+    /// definition.
+    pub(super) async fn problem_with(
+        &self,
+        tx: &Tx,
+        plan: &Plan,
+        connection: (&ConnectionKey, &Value),
+    ) -> Result<Option<Problem>, ServiceError> {
+        let Some(row) = tx.case_type_version(plan.id, plan.version).await? else { return Ok(None) };
+        let leaned = Leaned::load_with(tx, row.workspace, &row.definition, connection).await?;
+        let (parsed, _) = parse(&row, &leaned, &self.vault)?;
+        Ok(parsed.err().and_then(|problems| problems.into_iter().next()))
     }
 
     /// Remembers which version is current. An older one never replaces a newer one, so that who
@@ -234,43 +263,4 @@ where
         std::future::ready(old.map_or(value.clone(), |old| old.max(value)))
     };
     cache.entry(key).and_upsert_with(greater).await;
-}
-
-/// Compiles a stored definition, and opens the credentials in it.
-pub fn compile(
-    row: &CaseTypeRow,
-    vault: &Vault,
-) -> Result<(CaseType, BTreeMap<FieldKey, Vec<SecretText>>), ServiceError> {
-    let home = Home { vault, workspace: row.workspace, case_type: &row.key };
-    let mut definition = row.definition.clone();
-    let typed = credentials::open(&mut definition, home)?;
-    // A version that was saved is compiled even when a secret of it is gone by now: the run
-    // then fails with `secret_missing`, instead of the whole case type. Likewise a connection.
-    let mut known = Known::default();
-    possible_secrets(&definition, &mut known.secrets);
-    let fields = definition["fields"].as_array().into_iter().flatten();
-    let named = fields.filter_map(|field| field["api_config"]["connection"].as_str());
-    known.connections = named.map(|key| (key.to_owned(), None)).collect();
-    let parsed = CaseType::parse(&definition, &known).map_err(|problems| StoreError::Corrupt {
-        table: "case_type_version",
-        id: row.id.0,
-        reason: format!("version {}: {}", row.version, ServiceError::Invalid(problems)),
-    })?;
-    Ok((parsed.case_type, typed))
-}
-
-/// Every word of every text that speaks of secrets.
-pub(super) fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<String>>) {
-    match value {
-        Value::String(text) if text.contains("secret") => {
-            let all = text.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-            words.extend(all.filter(|word| is_key(word)).map(|word| (word.to_owned(), Vec::new())));
-        }
-        Value::Array(items) => items.iter().for_each(|item| possible_secrets(item, words)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            possible_secrets(&Value::String(name.clone()), words);
-            possible_secrets(member, words);
-        }),
-        _ => {}
-    }
 }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::case_types::known;
+use super::compiled::compile;
 use super::credentials::{self, Described, Home};
+use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
-use super::plans::{Plan, Plans, compile};
+use super::plans::{Plan, Plans};
 use crate::domain::case_type::CaseType;
 use crate::domain::ids::{CaseTypeKey, FieldKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
@@ -33,7 +35,6 @@ impl Plans {
         let row = tx.find_case_type(workspace, case_type).await?;
         let row = row.ok_or(ServiceError::NotFound("case type"))?;
         let known = known(&tx, workspace).await?;
-        drop(tx);
         let (body, index) = body(&row, field, definition)?;
         let moved = |problems| ServiceError::Invalid(at_field(problems, index));
         let parsed = CaseType::parse(&body, &known).map_err(moved)?.case_type;
@@ -41,24 +42,32 @@ impl Plans {
             let message = "only fields of the type `api_call` can be tested";
             return Err(ServiceError::invalid(&format!("{AT}/type"), code::INVALID, message));
         }
-        let definition = self.sealed(&row, &parsed, &body).map_err(|error| match error {
+        let before = Leaned::load(&tx, workspace, &row.definition).await?;
+        let definition = self.sealed((&row, &before), &parsed, &body).map_err(|error| match error {
             ServiceError::Invalid(problems) => moved(problems),
             error => error,
         })?;
-        let (case_type, typed) = compile(&CaseTypeRow { definition, ..row.clone() }, &self.vault)?;
+        let leaned = Leaned::load(&tx, workspace, &definition).await?;
+        let (case_type, typed) = compile(&CaseTypeRow { definition, ..row.clone() }, &leaned, &self.vault)?;
         let mut params = known.params;
         params.extend(case_type.params.clone());
         let params = Arc::new(Value::Object(params));
         let CaseTypeRow { id, workspace, key, version, .. } = row;
-        Ok(Arc::new(Plan { id, workspace, key, version, case_type: Arc::new(case_type), params, typed }))
+        let (case_type, leans_on) = (Arc::new(case_type), leaned.versions);
+        Ok(Arc::new(Plan { id, workspace, key, version, case_type, params, typed, leans_on }))
     }
 
-    fn sealed(&self, row: &CaseTypeRow, parsed: &CaseType, body: &Value) -> Result<Value, ServiceError> {
+    fn sealed(
+        &self,
+        (row, leaned): (&CaseTypeRow, &Leaned),
+        parsed: &CaseType,
+        body: &Value,
+    ) -> Result<Value, ServiceError> {
         let mut form = parsed.normal_form();
         if !credentials::any(&mut form) {
             return Ok(form);
         }
-        let (before, _) = compile(row, &self.vault)?;
+        let (before, _) = compile(row, leaned, &self.vault)?;
         let before = Described { definition: &row.definition, case_type: &before };
         let home = Home { vault: &self.vault, workspace: row.workspace, case_type: &row.key };
         credentials::seal(Described { definition: &form, case_type: parsed }, Some(before), body, home)

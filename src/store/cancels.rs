@@ -12,7 +12,7 @@ use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, FieldKey, RunId};
+use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, EndpointKey, FieldKey, RunId};
 use crate::domain::lane::LaneKey;
 use crate::domain::run::Reason;
 
@@ -101,17 +101,24 @@ impl Tx {
         &self,
         case_type: CaseTypeId,
         field: &FieldKey,
-        connection: Option<&ConnectionKey>,
+        (connection, endpoint): (Option<&ConnectionKey>, Option<&EndpointKey>),
         lane: &LaneKey,
         now: Instant,
     ) -> Result<(), StoreError> {
         let statement = format!(
-            "UPDATE run SET lane = $1, connection = $2, due_at = CASE WHEN parked AND lane <> $1 THEN $3 ELSE due_at END, \
+            "UPDATE run SET lane = $1, connection = $2, endpoint = $6, due_at = CASE WHEN parked AND lane <> $1 THEN $3 ELSE due_at END, \
              waiting_for = CASE WHEN parked AND lane <> $1 THEN 'worker' ELSE waiting_for END, \
              parked = parked AND lane = $1 WHERE {UNBEGUN} AND case_type_id = $4 AND field = $5"
         );
         let connection = maybe_text(connection.map(ConnectionKey::as_str));
-        let values = vec![text(lane.as_str()), connection, ms(now), uuid(case_type.0), text(field.as_str())];
+        let values = vec![
+            text(lane.as_str()),
+            connection,
+            ms(now),
+            uuid(case_type.0),
+            text(field.as_str()),
+            maybe_text(endpoint.map(EndpointKey::as_str)),
+        ];
         self.execute(sql(statement, values)).await?;
         Ok(())
     }

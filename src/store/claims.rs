@@ -14,12 +14,12 @@ use std::sync::Arc;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::claimed::{CLAIMED, ClaimedRun, LANE, PERMIT, claimed_runs};
+use super::claimed::{CLAIMED, ClaimedRun, ENDPOINT, LANE, PERMIT, claimed_runs};
 use super::dialect::Dialect;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
 use super::statement::{CHUNK, int, list, ms, sql, text, uuid};
-use super::survey::{self, Found, Survey};
+use super::survey::{self, Apart, Found, Survey};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{LeaseToken, RunId, WorkerId, WorkspaceId};
@@ -113,14 +113,40 @@ impl Picks {
     fn of(&mut self, found: &Found) {
         let due = "NOT due.parked AND due.priority IN (0, 1, 2) AND due.due_at <= $4";
         self.add(&found.place, due, "due.priority, due.due_at", found.dealt_due());
+        if let Some(apart) = &found.apart {
+            return self.of_circuits(found, apart);
+        }
         if !found.probe {
             return self.add(&found.place, "due.parked", "due.priority, due.id", found.dealt_parked());
         }
-        // The oldest; the one that failed last only when no other waits.
         let failed = found.lane.as_ref().and_then(|lane| lane.circuit.last_failed);
+        self.probe(found, "due.parked", failed, found.dealt_parked());
+    }
+
+    /// The oldest; the one that failed last only when no other waits.
+    fn probe(&mut self, found: &Found, condition: &str, failed: Option<RunId>, count: u32) {
         self.values.push(uuid(failed.map_or(Uuid::nil(), |run| run.0)));
         let order = format!("due.id = ${}, due.id", self.values.len());
-        self.add(&found.place, "due.parked", &order, found.dealt_parked());
+        self.add(&found.place, condition, &order, count);
+    }
+
+    /// Of a lane in which some circuits are not closed: their probes, then runs of the others.
+    fn of_circuits(&mut self, found: &Found, apart: &Apart) {
+        let mut left = found.dealt_parked();
+        for endpoint in &apart.probes {
+            let Some(lane) = found.lane.as_ref().filter(|_| left > 0) else { break };
+            let condition = self.one_of("IN", std::slice::from_ref(endpoint));
+            self.probe(found, &condition, lane.circuit_of(endpoint.as_deref()).last_failed, 1);
+            left -= 1;
+        }
+        let condition = self.one_of("NOT IN", &apart.barred);
+        self.add(&found.place, &condition, "due.priority, due.id", left);
+    }
+
+    fn one_of(&mut self, word: &str, endpoints: &[Option<String>]) -> String {
+        let first = self.values.len() + 1;
+        self.values.extend(endpoints.iter().map(|endpoint| text(endpoint.as_deref().unwrap_or_default())));
+        format!("due.parked AND COALESCE(due.endpoint, '') {word} ({})", list(endpoints.len(), first))
     }
 }
 
@@ -152,23 +178,28 @@ async fn settle_lanes(
     lanes: Vec<Found>,
     rows: &[QueryResult],
 ) -> Result<HashMap<LanePlace, Arc<Lane>>, StoreError> {
-    let mut permits: HashMap<LanePlace, Vec<RunId>> = HashMap::new();
+    let mut permits: HashMap<LanePlace, Vec<(RunId, Option<String>)>> = HashMap::new();
     for row in rows {
         if row.try_get_by_index::<bool>(PERMIT)? {
             let place = (
                 WorkspaceId(row.try_get_by_index(1)?),
                 LaneKey::parse(&row.try_get_by_index::<String>(LANE)?),
             );
-            permits.entry(place).or_default().push(RunId(row.try_get_by_index(0)?));
+            let run = (RunId(row.try_get_by_index(0)?), row.try_get_by_index(ENDPOINT)?);
+            permits.entry(place).or_default().push(run);
         }
     }
     let mut states = HashMap::with_capacity(lanes.len());
-    for Found { place, lane, probe, .. } in lanes {
+    for Found { place, lane, probe, apart, .. } in lanes {
         let Some(mut lane) = lane else { continue };
         if let Some(runs) = permits.get(&place) {
             lane.take(claim.now, u32::try_from(runs.len()).unwrap_or(u32::MAX));
             if probe {
-                lane.circuit.probe = runs.first().copied();
+                lane.circuit.probe = runs.first().map(|(run, _)| *run);
+            }
+            let probes = apart.map(|apart| apart.probes).unwrap_or_default();
+            for (run, endpoint) in runs.iter().filter(|(_, endpoint)| probes.contains(endpoint)) {
+                lane.circuit_of_mut(endpoint.as_deref()).probe = Some(*run);
             }
             lanes::save(tx, &place, &lane, claim.now).await?;
         }

@@ -13,6 +13,7 @@ use super::statement::{instant, int, sql, text, uuid as id};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
+use crate::domain::lane::LaneKey;
 use crate::domain::run::{Outcome, PhaseTimes};
 
 /// Runs of all connections that are looked through.
@@ -46,9 +47,20 @@ impl Tx {
         workspace: WorkspaceId,
         key: &ConnectionKey,
     ) -> Result<ConnectionQueue, StoreError> {
-        let statement = "SELECT COUNT(*), MIN(created_at) FROM run \
-             WHERE status = 'queued' AND workspace_id = $1 AND connection = $2";
-        let row = self.one(sql(statement, vec![id(workspace.0), text(key.as_str())])).await?;
+        // By lane and in two halves, each of which an index knows.
+        let half = |condition: &str| {
+            format!(
+                "SELECT COUNT(*) AS runs, MIN(created_at) AS oldest FROM run \
+                 WHERE status = 'queued' AND {condition} AND workspace_id = $1 AND lane = $2"
+            )
+        };
+        let statement = format!(
+            "SELECT CAST(SUM(runs) AS BIGINT), MIN(oldest) FROM ({} UNION ALL {}) AS halves",
+            half("NOT parked"),
+            half("parked")
+        );
+        let lane = LaneKey::of_connection(key.as_str());
+        let row = self.one(sql(statement, vec![id(workspace.0), text(lane.as_str())])).await?;
         let Some(row) = row else { return Ok(ConnectionQueue { depth: 0, oldest: None }) };
         let (depth, oldest): (i64, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let oldest = oldest.and_then(instant);

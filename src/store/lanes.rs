@@ -4,11 +4,12 @@
 //! said what is left of its quota. Who changes a lane holds its row until the commit ([`hold`]); who
 //! must hold rows of cases as well takes those first.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
+use super::circuits;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_json, maybe_ms, maybe_uuid, ms, sql, text, uuid};
@@ -112,30 +113,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Opens the circuit as so many failures would.
-    pub async fn open_circuit(
-        &self,
-        workspace: WorkspaceId,
-        key: &LaneKey,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, |lane| {
-            let breaker = lane.breaker;
-            lane.circuit.open(now, &breaker);
-        })
-        .await
-    }
-
-    /// Closes the circuit; what waits for it may go.
-    pub async fn close_circuit(
-        &self,
-        workspace: WorkspaceId,
-        key: &LaneKey,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, |lane| lane.circuit.close()).await
-    }
-
     /// Forgets a lane whose connection is deleted.
     pub async fn remove_lane(&self, workspace: WorkspaceId, key: &LaneKey) -> Result<(), StoreError> {
         let statement = "DELETE FROM lane WHERE workspace_id = $1 AND key = $2";
@@ -160,8 +137,9 @@ impl Tx {
     /// The lanes that have a row, of all workspaces.
     pub async fn known_lanes(&self) -> Result<Vec<(LaneKey, Lane)>, StoreError> {
         let rows = self.all(sql(format!("SELECT {COLUMNS} FROM lane"), Vec::new())).await?;
-        let lanes = rows.iter().map(|row| from_row(row).map(|((_, key), lane)| (key, lane)));
-        lanes.collect()
+        let mut lanes = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+        circuits::read(self, &mut lanes).await?;
+        Ok(lanes.into_iter().map(|((_, key), lane)| (key, lane)).collect())
     }
 }
 
@@ -191,7 +169,9 @@ pub(super) async fn read<'p>(
         conditions.join(" OR ")
     );
     let rows = tx.all(sql(statement, values)).await?;
-    rows.iter().map(from_row).collect()
+    let mut lanes = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+    circuits::read(tx, &mut lanes).await?;
+    Ok(lanes)
 }
 
 /// These lanes, held until the commit; a row is made where there is none.
@@ -241,7 +221,7 @@ pub(super) async fn save(tx: &Tx, place: &LanePlace, lane: &Lane, now: Instant) 
         ms(now),
     ];
     tx.execute(sql(statement, values)).await?;
-    Ok(())
+    circuits::save(tx, place, lane).await
 }
 
 fn from_row(row: &QueryResult) -> Result<(LanePlace, Lane), StoreError> {
@@ -262,6 +242,7 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Lane, StoreError
             probe: columns.get::<Option<Uuid>>()?.map(RunId),
             last_failed: columns.get::<Option<Uuid>>()?.map(RunId),
         },
+        circuits: BTreeMap::new(),
         refusals: columns.count()?,
         held: columns.get()?,
         paused_until: columns.maybe_at()?,
@@ -282,8 +263,8 @@ pub(super) async fn in_flight(tx: &Tx, place: &LanePlace, lane: &Lane) -> Result
 }
 
 /// Whether the run that probes is at work: one whose worker was lost is not.
-pub(super) async fn probing(tx: &Tx, lane: &Lane) -> Result<bool, StoreError> {
-    let Some(probe) = lane.circuit.probe else { return Ok(false) };
+pub(super) async fn probing(tx: &Tx, circuit: &Circuit) -> Result<bool, StoreError> {
+    let Some(probe) = circuit.probe else { return Ok(false) };
     let statement = "SELECT 1 FROM run WHERE id = $1 AND status = 'running'";
     Ok(tx.one(sql(statement, vec![uuid(probe.0)])).await?.is_some())
 }

@@ -31,6 +31,9 @@ mod error;
 mod field_inputs;
 mod firings;
 mod lanes;
+
+/// Circuits of endpoints.
+mod circuits;
 mod listen;
 mod locks;
 mod once;

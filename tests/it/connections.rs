@@ -61,9 +61,7 @@ async fn what_does_not_hold_together_is_refused_with_all_its_places() {
         assert_eq!((&found["pointer"], &found["code"]), (&json!(pointer), &json!(code)), "{members}");
         assert!(found["message"].as_str().unwrap().contains(part), "{found}");
     }
-    for later in
-        [json!({"endpoints": {}}), json!({"redirects": "any"}), json!({"tls": {}}), json!({"budget": 1})]
-    {
+    for later in [json!({"price_per_call": 1}), json!({"budget": 1})] {
         let refused = app.put("/v1/connections/vies", &later).await;
         assert_eq!((refused.status, refused.code()), (422, "not_supported_yet"), "{later}");
     }

@@ -40,6 +40,9 @@ mod docs;
 mod edges;
 
 #[cfg(test)]
+mod endpoints;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]
@@ -110,6 +113,9 @@ mod schemathesis;
 
 #[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod tls;
 
 #[cfg(test)]
 mod tutorial;

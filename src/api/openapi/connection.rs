@@ -8,6 +8,7 @@ use utoipa::{ToSchema, openapi::RefOr, openapi::schema::Schema};
 use uuid::Uuid;
 
 use super::call::{Call, call};
+use super::connection_parts::{ConnectionUser, EndpointDefinition, Redirects, TlsDefinition};
 use super::shapes::{is, key, list};
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::connection_health::HealthView;
@@ -46,6 +47,11 @@ pub struct ConnectionDefinition {
     timeout: Option<u32>,
     rate_limit: Option<RateLimitDefinition>,
     breaker: Option<BreakerDefinition>,
+    /// Requests that fields take over, by key.
+    endpoints: Option<BTreeMap<String, EndpointDefinition>>,
+    /// How far redirects are followed; `same_host`, unless given.
+    redirects: Option<Redirects>,
+    tls: Option<TlsDefinition>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
 }
@@ -118,8 +124,14 @@ pub struct Connection {
     /// Only when given.
     rate_limit: Option<RateLimitDefinition>,
     breaker: BreakerDefinition,
+    endpoints: BTreeMap<String, EndpointDefinition>,
+    redirects: Redirects,
+    /// Only when given; a typed key reads as `[hidden]`.
+    tls: Option<TlsDefinition>,
     metadata: Map<String, Value>,
     status: ConnectionStatus,
+    /// The fields that use it.
+    used_by: Vec<ConnectionUser>,
     /// Counts up with each change of the definition.
     version: i64,
     created_at: Time,
@@ -134,6 +146,8 @@ fn shown() -> RefOr<Schema> {
 
 /// Connections.
 pub fn connections() -> Vec<Call> {
+    const ONE_CIRCUIT: &str =
+        "Only that of this endpoint, where each has its own (`breaker.scope` is `endpoint`); else all.";
     const JSON: &[&str] = &["application/json"];
     let one = |method, url, id, summary| {
         call(method, url, id, summary).path("key", "Key of the connection.", key())
@@ -198,13 +212,15 @@ pub fn connections() -> Vec<Call> {
             "open_breaker",
             "Opens the circuit by hand: no call goes out for a while.",
             "It is open.",
-        ),
+        )
+        .query("endpoint", ONE_CIRCUIT, key()),
         act(
             "/v1/connections/{key}/breaker/close",
             "close_breaker",
             "Closes the circuit by hand: calls go out again.",
             "It is closed.",
-        ),
+        )
+        .query("endpoint", ONE_CIRCUIT, key()),
         one(
             HttpMethod::Get,
             "/v1/connections/{key}/health",

@@ -6,6 +6,7 @@ mod call;
 /// All calls.
 mod calls;
 mod connection;
+mod connection_parts;
 mod console;
 mod run_calls;
 

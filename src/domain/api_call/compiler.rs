@@ -55,6 +55,12 @@ impl<'c> Compiler<'c> {
         Self { request: roots.clone(), when: roots, params_known: false, ..Self::new(context, &[]) }
     }
 
+    /// For an endpoint of a connection: it may read whatever every case type has, so no output
+    /// variables; each case type brings params of its own.
+    pub fn for_endpoint(context: &'c Context<'c>) -> Self {
+        Self { params_known: false, ..Self::new(context, &[]) }
+    }
+
     /// What exists in the workspace.
     pub fn known(&self) -> &'c Known {
         self.context.known

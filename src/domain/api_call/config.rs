@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::domain::case_type::Known;
 use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
-use crate::domain::ids::{ConnectionKey, KEY_RULE, is_key};
+use crate::domain::ids::{ConnectionKey, EndpointKey, KEY_RULE, is_key};
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::code;
 use crate::domain::template::{Expression, Roots};
@@ -69,6 +69,8 @@ pub const RESERVED_NAMES: [&str; 27] = [
 pub struct Config {
     /// The provider that it goes to, where that is set up once.
     pub connection: Option<ConnectionKey>,
+    /// The endpoint of it that gives what the field leaves out.
+    pub endpoint: Option<EndpointKey>,
     pub request: Request,
     pub mapping: Mapping,
     pub error_mapping: ErrorMapping,
@@ -88,7 +90,8 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     };
     let mut config = Reader::open(value, at, field.findings)?;
     let connection = read_connection(&mut config, compiler.known());
-    let endpoint = config.later("endpoint");
+    let endpoint = config.get("endpoint").is_some();
+    let named = config.text("endpoint", 1000).and_then(|name| name.parse().ok());
     let mut normal = Map::new();
     let base = if config.get("connection").is_some() { Base::Connection } else { Base::None };
     let request = Request::read(&mut config, compiler, if endpoint { Base::Endpoint } else { base });
@@ -105,6 +108,7 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     });
     Some(Config {
         connection: connection?,
+        endpoint: named,
         request: request?,
         mapping: mapping?,
         error_mapping: error_mapping?,
@@ -153,7 +157,7 @@ fn read_output_variable(config: &mut Reader<'_, '_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn read_mapping(
+pub(super) fn read_mapping(
     config: &mut Reader<'_, '_>,
     outputs: &[String],
     endpoint: bool,
@@ -178,7 +182,10 @@ fn read_mapping(
     Some(mapping)
 }
 
-fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Value>) -> Option<ErrorMapping> {
+pub(super) fn read_error_mapping(
+    config: &mut Reader<'_, '_>,
+    normal: &mut Map<String, Value>,
+) -> Option<ErrorMapping> {
     let at = config.at("error_mapping");
     let value = config.get("error_mapping");
     let mapping = config.findings.keep(ErrorMapping::parse(value, &at))?;
@@ -188,7 +195,7 @@ fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Valu
     Some(mapping)
 }
 
-fn read_expression(
+pub(super) fn read_expression(
     config: &mut Reader<'_, '_>,
     name: &'static str,
     normal: &mut Map<String, Value>,

@@ -11,7 +11,7 @@ use crate::domain::case_type::Context;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
-use crate::domain::ids::{CaseTypeKey, ConnectionKey, FieldKey};
+use crate::domain::ids::{CaseTypeKey, ConnectionKey, EndpointKey, FieldKey};
 use crate::domain::lane::LaneKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::schedule::Schedule;
@@ -52,6 +52,8 @@ pub struct ApiCall {
     pub cache_duration: u64,
     /// The provider that it goes to, where that is set up once.
     pub connection: Option<ConnectionKey>,
+    /// The endpoint of it that gives what the field leaves out.
+    pub endpoint: Option<EndpointKey>,
     /// What it sends.
     pub request: Request,
     /// Which values of the answer go where.
@@ -123,6 +125,7 @@ impl ApiCall {
             timeout_ms,
             cache_duration,
             connection: config.connection,
+            endpoint: config.endpoint,
             request: config.request,
             mapping: config.mapping,
             error_mapping: config.error_mapping,
@@ -172,6 +175,9 @@ impl ApiCall {
         let mut config = Map::new();
         if let Some(connection) = &self.connection {
             config.insert("connection".into(), connection.as_str().into());
+        }
+        if let Some(endpoint) = &self.endpoint {
+            config.insert("endpoint".into(), endpoint.as_str().into());
         }
         self.request.write(&mut config);
         config.extend(self.normal.clone());

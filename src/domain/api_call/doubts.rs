@@ -123,7 +123,7 @@ fn doubt_connection(call: &ApiCall, at: &str, context: &Context<'_>, findings: &
 #[expect(clippy::option_option, reason = "outer: is there a connection; inner: has it a base url")]
 fn base_url<'c>(call: &ApiCall, context: &'c Context<'_>) -> Option<Option<&'c Url>> {
     let known = context.known.connections.get(call.connection.as_ref()?.as_str())?;
-    Some(known.as_ref())
+    Some(known.base_url.as_ref())
 }
 
 /// Secrets on their way to a host that they do not list: the run will refuse to send them. To the

@@ -103,7 +103,7 @@ fn is_variable(path: &str) -> bool {
     }
 }
 
-fn read_method(config: &mut Reader<'_, '_>) -> Option<Method> {
+pub(super) fn read_method(config: &mut Reader<'_, '_>) -> Option<Method> {
     let Some(value) = config.get("method") else { return Some(Method::Get) };
     let Value::String(text) = value else {
         config.wrong_type("method", "a text", value);
@@ -148,7 +148,7 @@ fn read_url(
 }
 
 #[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
-fn read_params(
+pub(super) fn read_params(
     config: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,
     normal: &mut Map<String, Value>,

@@ -14,6 +14,7 @@ use crate::domain::problem::{Problem, code, join};
 use super::context::{Context, Known};
 use super::cycles;
 use super::findings::{Findings, short};
+use super::inherit::{self, Inherited};
 use super::names;
 use super::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 
@@ -48,6 +49,8 @@ pub struct CaseType {
     pub(super) mapped: BTreeSet<String>,
     /// Members of `data` that keep whole answers.
     pub(super) outputs: BTreeSet<String>,
+    /// What its fields take over from endpoints.
+    inherited: Inherited,
 }
 
 /// A part of a page.
@@ -97,6 +100,7 @@ impl CaseType {
         form.insert("params".into(), self.params.clone().into());
         form.insert("fields".into(), self.fields.iter().map(Field::normal_form).collect());
         form.insert("additional_data".into(), self.additional_data.into());
+        self.inherited.take_out(&mut form);
         Value::Object(form)
     }
 
@@ -132,12 +136,15 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
     let at = reader.at("fields");
     reader.finish(|_| None);
 
+    let (filled, inherited) = inherit::fill(definitions, &at, known, findings);
+    let definitions = &*filled;
     let context = Context {
         named: (!additional_data).then(|| names::named(definitions)),
         ..context(known, &sections, &params, definitions)
     };
     let fields = read_fields(definitions, &at, &context, findings);
     names::compare(definitions, &at, findings);
+    inherited.point_at_endpoints(findings);
     let key = key?;
     let mut case_type = CaseType {
         name: name.unwrap_or(key.as_str()).to_owned(),
@@ -149,6 +156,7 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
         fields,
         mapped: BTreeSet::new(),
         outputs: BTreeSet::new(),
+        inherited,
     };
     case_type.mapped = mapped(&case_type);
     case_type.outputs = case_type.api_calls().filter_map(|(_, call)| call.output_variable.clone()).collect();
@@ -285,6 +293,7 @@ impl fmt::Display for CaseType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::case_type::context::KnownConnection;
 
     fn known() -> Known {
         let secrets = [("vies_token", vec!["vies.example"]), ("other", vec![])];
@@ -293,8 +302,8 @@ mod tests {
         Known {
             secrets: secrets.into(),
             connections: [
-                ("vies".to_owned(), "https://vies.example/rest".parse().ok()),
-                ("empty".to_owned(), None),
+                ("vies".to_owned(), KnownConnection::of(&json!({"base_url": "https://vies.example/rest"}))),
+                ("empty".to_owned(), KnownConnection::default()),
             ]
             .into(),
             params: json!({"base": "https://vies.example"}).as_object().unwrap().clone(),
@@ -695,8 +704,8 @@ mod tests {
     #[test]
     fn a_request_that_does_not_hold_together_is_refused_where_it_breaks() {
         use code::{
-            DUPLICATE, INVALID, INVALID_TEMPLATE, NOT_SUPPORTED_YET, OUT_OF_RANGE, REQUIRED,
-            UNKNOWN_REFERENCE, UNKNOWN_ROOT, WRONG_TYPE,
+            DUPLICATE, INVALID, INVALID_TEMPLATE, OUT_OF_RANGE, REQUIRED, UNKNOWN_REFERENCE, UNKNOWN_ROOT,
+            WRONG_TYPE,
         };
         let mut deep = json!(1);
         for _ in 0..100 {
@@ -733,11 +742,7 @@ mod tests {
             (json!({"connection": 5, "url": "/check"}), "/connection", WRONG_TYPE),
             (json!({"connection": "vies", "url": null}), "/url", REQUIRED),
             (json!({"connection": "vies", "url": "{data.x}/check"}), "/url", INVALID_TEMPLATE),
-            (
-                json!({"endpoint": "check", "url": null, "response_mapping": null}),
-                "/endpoint",
-                NOT_SUPPORTED_YET,
-            ),
+            (json!({"endpoint": "check", "url": null, "response_mapping": null}), "/connection", REQUIRED),
         ]);
     }
 

@@ -16,13 +16,16 @@ use crate::domain::problem::{Problem, code, join};
 use crate::domain::template::Template;
 
 use super::base_url;
-use super::limits::{BreakerSettings, RateLimit};
+use super::endpoints::Endpoints;
+use super::limits::{BreakerSettings, RateLimit, Redirects};
 use super::read_limits::{form, read_breaker, read_rate_limit};
+use super::tls::Tls;
 
 /// Members that answers give and that mean nothing in a body.
-const READ_ONLY: [&str; 7] = ["id", "version", "revision", "status", "created_at", "updated_at", "warnings"];
+const READ_ONLY: [&str; 8] =
+    ["id", "version", "revision", "status", "used_by", "created_at", "updated_at", "warnings"];
 /// Members of the contract that a later version brings.
-const LATER: [&str; 5] = ["endpoints", "redirects", "tls", "price_per_call", "budget"];
+const LATER: [&str; 2] = ["price_per_call", "budget"];
 const LONGEST_NAME: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
 /// Milliseconds for one attempt.
@@ -46,6 +49,12 @@ pub struct Connection {
     pub rate_limit: Option<RateLimit>,
     /// When it counts as down.
     pub breaker: BreakerSettings,
+    /// Requests that fields take over.
+    pub endpoints: Endpoints,
+    /// How far redirects are followed.
+    pub redirects: Redirects,
+    /// How provider and we prove who we are.
+    pub tls: Tls,
     /// Secrets that its headers use.
     pub header_secrets: BTreeSet<String>,
     /// Secrets that its `auth` uses.
@@ -85,7 +94,8 @@ impl Connection {
 
     /// All secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &String> {
-        self.header_secrets.union(&self.auth_secrets)
+        let all = [&self.header_secrets, &self.auth_secrets, &self.endpoints.secrets, &self.tls.secrets];
+        all.into_iter().flatten().collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Whether a request of this URL stays with the provider, so that headers and credentials of
@@ -114,10 +124,14 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     let headers = read_headers(&mut reader, &mut compiler, &mut written);
     let header_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
     let auth = read_auth(&mut reader, &mut compiler, &mut written);
-    let auth_secrets = compiler.secrets.into_keys().collect();
+    let auth_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
+    let (tls, tls_form) = Tls::read(&mut reader, &mut compiler);
+    written.extend(tls_form.map(|form| ("tls".to_owned(), form)));
+    let endpoints = Endpoints::read(&mut reader, &context);
     let timeout_ms = reader.whole("timeout", 1..=LONGEST_TIMEOUT);
     let rate_limit = read_rate_limit(&mut reader);
     let breaker = read_breaker(&mut reader);
+    let redirects = reader.word("redirects", &Redirects::WORDS).unwrap_or_default();
     let metadata = read_metadata(&mut reader);
     for name in LATER {
         reader.later(name);
@@ -134,6 +148,9 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
         timeout_ms,
         rate_limit,
         breaker,
+        endpoints,
+        redirects,
+        tls,
         header_secrets,
         auth_secrets,
         normal: Map::new(),
@@ -162,9 +179,11 @@ fn normal(
     for (name, value) in written {
         add(&name, Some(value));
     }
+    add("endpoints", Some(connection.endpoints.normal_form()));
     add("timeout", connection.timeout_ms.map(Value::from));
     add("rate_limit", connection.rate_limit.as_ref().map(form));
     add("breaker", Some(form(&connection.breaker)));
+    add("redirects", Some(form(&connection.redirects)));
     add("metadata", Some(metadata.into()));
     normal
 }
@@ -281,8 +300,8 @@ mod tests {
                 "headers": {"Accept": "application/json", "X-Key": "{secret.vies_token}", "X-Env": "{params.env}"},
                 "auth": {"type": "bearer", "token": "{secret.vies_token}"}, "timeout": 5000,
                 "rate_limit": {"windows": [{"limit": 20, "period": 1}], "concurrency": 4},
-                "breaker": {"failures": 3, "open_seconds": 30, "scope": "endpoint"},
-                "metadata": {"owner": {"team": "kyb"}},
+                "breaker": {"failures": 3, "open_seconds": 30, "scope": "endpoint"}, "endpoints": {},
+                "redirects": "same_host", "metadata": {"owner": {"team": "kyb"}},
             })
         );
         let again = Connection::parse(&form, &known()).unwrap().connection;
@@ -293,8 +312,10 @@ mod tests {
     fn a_key_is_enough() {
         let form = parse(&json!({})).unwrap().connection.normal_form();
         let breaker = json!({"failures": 5, "open_seconds": 30, "scope": "connection"});
-        let expected =
-            json!({"key": "vies", "name": "vies", "headers": {}, "breaker": breaker, "metadata": {}});
+        let expected = json!({
+            "key": "vies", "name": "vies", "headers": {}, "endpoints": {}, "breaker": breaker,
+            "redirects": "same_host", "metadata": {},
+        });
         assert_eq!(form, expected);
     }
 
@@ -345,9 +366,7 @@ mod tests {
             (json!({"breaker": {"failure": 1}}), "/breaker/failure", UNKNOWN_MEMBER),
             (json!({"metadata": "x"}), "/metadata", WRONG_TYPE),
             (json!({"metadata": {"a": "\0"}}), "/metadata/a", INVALID),
-            (json!({"endpoints": {}}), "/endpoints", NOT_SUPPORTED_YET),
-            (json!({"redirects": "any"}), "/redirects", NOT_SUPPORTED_YET),
-            (json!({"tls": {}}), "/tls", NOT_SUPPORTED_YET),
+            (json!({"redirects": "all"}), "/redirects", INVALID),
             (json!({"price_per_call": 1}), "/price_per_call", NOT_SUPPORTED_YET),
             (json!({"budget": {}}), "/budget", NOT_SUPPORTED_YET),
         ] {

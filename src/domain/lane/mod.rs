@@ -17,8 +17,11 @@ mod quota;
 /// A lane as a whole.
 mod state;
 
+/// Which circuit a call belongs to.
+mod circuits;
+
 pub use breaker::{Circuit, CircuitState};
 pub use key::LaneKey;
 pub use limiter::{Grants, slack};
 pub use quota::Quota;
-pub use state::{Admission, Ask, Because, Lane, LaneOutcome, Refused, Release};
+pub use state::{Admission, Ask, Because, Lane, LaneOutcome, Of, Refused, Release};

@@ -85,6 +85,8 @@ pub struct Closing {
 pub struct LaneReport {
     /// The lane.
     pub key: LaneKey,
+    /// The endpoint of the call, if it has one.
+    pub endpoint: Option<String>,
     /// What came of the exchange.
     pub outcome: LaneOutcome,
     /// A failure of the run has counted before.
