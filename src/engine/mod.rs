@@ -43,6 +43,12 @@ mod admit;
 /// 9. Credentials onto the request.
 mod authorize;
 
+/// Tokens among them: their life, the call for one, and what comes of it.
+mod credentials;
+mod token_call;
+mod token_fetch;
+mod tokens;
+
 /// 10. One exchange; what went wrong with it, as a failure.
 mod send;
 

@@ -84,6 +84,11 @@ impl Prepared {
         }
     }
 
+    /// The field says nothing of its own about how it proves who it is.
+    pub(super) fn inherits_auth(&self) -> bool {
+        self.call().is_some_and(|call| matches!(call.request.auth, Auth::Inherited))
+    }
+
     /// Whether the request may differ from attempt to attempt by what it reads outside `auth`.
     pub(super) fn varies(&self) -> bool {
         self.call().is_some_and(|call| call.request.varies)

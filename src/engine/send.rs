@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::authorize::Signed;
-use super::context::{Engine, Stop, Trace};
+use super::context::{Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
@@ -20,14 +20,15 @@ pub(super) struct Received {
     pub(super) asked: Option<std::time::Duration>,
 }
 
-/// Sends the request and reads the answer.
+/// Sends the request and reads the answer. Without a deadline the attempt's time begins here.
 pub(super) async fn send(
     engine: &Engine,
     prepared: &Prepared,
     signed: Signed,
+    deadline: Option<Deadline>,
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
-    let timeout_ms = prepared.timeout_ms();
+    let deadline = deadline.unwrap_or_else(|| Deadline::start(engine, prepared.timeout_ms()));
     if engine.time_is_up.is_cancelled() {
         return Err(Stop::Stopped);
     }
@@ -40,15 +41,7 @@ pub(super) async fn send(
         headers: request.headers,
         body: request.body,
     };
-    let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
-    let timeout = engine.clock.sleep_until(engine.clock.now() + wait);
-    let deadline = async {
-        tokio::select! {
-            () = timeout => {}
-            () = engine.time_is_up.cancelled() => {}
-        }
-    };
-    match engine.outbound.exchange(outgoing, deadline, timeout_ms).await {
+    match engine.outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms()).await {
         Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
         Err(failed) if was_stopped(engine, &failed) => {
             refuse(&failed, &redactor, trace);
@@ -109,7 +102,8 @@ fn redact_answer(answer: &mut Answer, redactor: &Redactor) {
 /// Most bytes of answer headers that are kept.
 const KEPT_HEADERS: usize = 32 * 1024;
 
-fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
+/// Headers of an answer as they are kept.
+pub(super) fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
     let mut shown: Map<String, Value> = Map::new();
     let mut size = 0;
     for (name, value) in headers {
@@ -152,7 +146,8 @@ fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Fa
     Failure { http_status: failed.status, retryable, ..Failure::new(code, detail) }
 }
 
-fn phases(phases: Phases) -> PhaseTimes {
+/// Where the time of an exchange went, as it is kept.
+pub(super) fn phases(phases: Phases) -> PhaseTimes {
     PhaseTimes {
         dns_ms: phases.dns_ms,
         connect_ms: phases.connect_ms,

@@ -32,6 +32,15 @@ impl BodyTemplate {
         }
     }
 
+    /// Names of the secrets it reads.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        match self {
+            Self::Json(tree) | Self::Form(tree) => tree.secrets(),
+            Self::JsonText(text) => text.secrets(),
+            Self::Text(text) => text.secrets(),
+        }
+    }
+
     /// The `body_type` in definitions.
     pub const fn kind(&self) -> &'static str {
         match self {
