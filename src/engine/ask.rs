@@ -40,8 +40,11 @@ pub(super) async fn ask(
     admit::admit(engine, run, trace).await?;
     let mut received = exchange(engine, run, prepared, &request, &credentials, trace).await?;
     if credentials.are_refused(&received) {
-        match renew(engine, run, &mut credentials, trace).await {
-            Ok(()) => received = exchange(engine, run, prepared, &request, &credentials, trace).await?,
+        match Box::pin(renew(engine, run, &mut credentials, trace)).await {
+            Ok(()) => {
+                let again = exchange(engine, run, prepared, &request, &credentials, trace);
+                received = Box::pin(again).await?;
+            }
             Err(Stop::Refused(_)) => return Err(later(&received, trace)),
             Err(stop) => return Err(stop),
         }

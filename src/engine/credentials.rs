@@ -36,7 +36,7 @@ impl<'p> Credentials<'p> {
         // What could not be sent for want of a token.
         trace.request = Some(shown(request, &prepared.redactor));
         let deadline = Deadline::start(engine, prepared.timeout_ms());
-        let token = tokens::token(engine, run, &wanted, &deadline, trace).await?;
+        let token = Box::pin(tokens::token(engine, run, &wanted, &deadline, trace)).await?;
         Ok(Self(Some(WithToken { wanted, token, deadline })))
     }
 

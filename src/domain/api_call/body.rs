@@ -59,7 +59,6 @@ enum BodyType {
 }
 
 /// Reads `body` and `body_type`.
-#[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
 pub fn read_body(
     config: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,

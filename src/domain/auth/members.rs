@@ -1,5 +1,7 @@
 //! What the types of auth share: credentials, addresses, members with two spellings.
 
+use url::Url;
+
 use crate::domain::api_call::Compiler;
 use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
@@ -108,5 +110,9 @@ fn wrong_address(source: &str) -> Option<String> {
     if authority.contains('@') {
         return Some("holds credentials: take them out and give them as members of `auth`".to_owned());
     }
-    rest.contains('#').then(|| "has a part behind `#`, which is never sent: leave it out".to_owned())
+    if rest.contains('#') {
+        return Some("has a part behind `#`, which is never sent: leave it out".to_owned());
+    }
+    let written = !source.contains('{');
+    Url::parse(source).err().filter(|_| written).map(|error| format!("cannot be read: {error}"))
 }

@@ -83,8 +83,8 @@ fn with_body_type(request: &Value) -> Value {
         return typed;
     };
     let headers = members.get("headers").and_then(Value::as_object).into_iter().flatten();
-    let content = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let content = content.filter_map(|(_, value)| value.as_str()).next().map(str::to_ascii_lowercase);
+    let mut content = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content = content.find_map(|(_, value)| value.as_str()).map(str::to_ascii_lowercase);
     let kind = match (content.as_deref(), body) {
         (Some(content), Value::Object(_)) if content.contains("form-urlencoded") => "form",
         (Some(content), Value::String(_)) if !content.contains("json") => "text",
