@@ -19,7 +19,7 @@ use super::admit;
 use super::context::{Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
 use super::token_call::TokenCall;
-use super::token_fetch;
+use super::{render, token_fetch};
 use crate::domain::auth::{Auth, Lifetime, TokenAnswer, TokenAuth};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode};
@@ -137,7 +137,7 @@ impl<'p> Wanted<'p> {
 
     /// The endpoint as sentences name it.
     pub(super) fn endpoint(&self) -> String {
-        super::render::provider(&self.call.request.url)
+        render::provider(&self.call.request.url)
     }
 }
 

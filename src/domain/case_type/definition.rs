@@ -772,7 +772,7 @@ mod tests {
             ),
             (json!({"auth": {"type": "api_key", "keys": []}}), "/auth/keys", OUT_OF_RANGE),
             (
-                json!({"auth": {"type": "api_key", "keys": [], "key": "k", "value": "v"}}),
+                json!({"auth": {"type": "api_key", "keys": [{"key": "k", "value": "v"}], "key": "k"}}),
                 "/auth/key",
                 DUPLICATE,
             ),
