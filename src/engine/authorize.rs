@@ -5,9 +5,9 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value};
 
 use super::context::{Stop, Trace};
+use super::held_tokens::HeldToken;
 use super::prepare::Prepared;
 use super::render::Rendered;
-use super::tokens::HeldToken;
 use crate::domain::auth::{ApiKey, Auth, KeyPlace};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::{Label, Redactor};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::answer_cache::AnswerCache;
-use super::tokens::Tokens;
+use super::held_tokens::Tokens;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};

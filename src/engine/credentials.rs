@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::authorize::shown;
 use super::context::{Deadline, Engine, Stop, Trace};
+use super::held_tokens::HeldToken;
 use super::prepare::Prepared;
 use super::render::Rendered;
 use super::send::Received;
-use super::tokens::{self, HeldToken, Wanted};
+use super::tokens;
+use super::wanted::Wanted;
 use crate::domain::lane::LaneOutcome;
 use crate::store::ClaimedRun;
 

@@ -45,9 +45,11 @@ mod authorize;
 
 /// Tokens among them: their life, the call for one, and what comes of it.
 mod credentials;
+mod held_tokens;
 mod token_call;
 mod token_fetch;
 mod tokens;
+mod wanted;
 
 /// 10. One exchange; what went wrong with it, as a failure.
 mod send;

@@ -15,7 +15,7 @@ use super::context::{AuxiliaryCall, CallKind, Deadline, Engine};
 use super::judge::EXCERPT;
 use super::send::{phases, shown_headers};
 use super::token_call::TokenCall;
-use super::tokens::Wanted;
+use super::wanted::Wanted;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::auth::TokenAnswer;
 use crate::domain::failure::{Failure, FailureCode, ProviderError};

@@ -7,177 +7,25 @@
 //! any other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use moka::future::Cache;
-use moka::ops::compute::Op;
 use tokio::pin;
 
-use super::admit;
 use super::context::{Deadline, Engine, Stop, Trace};
-use super::prepare::Prepared;
-use super::token_call::TokenCall;
-use super::{render, token_fetch};
-use crate::domain::auth::{Auth, Lifetime, TokenAnswer, TokenAuth};
-use crate::domain::clock::Instant;
+use super::held_tokens::HeldToken;
+use super::wanted::Wanted;
+use super::{admit, token_fetch};
+use crate::domain::auth::{Lifetime, TokenAnswer};
 use crate::domain::failure::{Failure, FailureCode};
-use crate::domain::redact::Redactor;
-use crate::domain::secret::{SecretText, allows};
-use crate::service::{ProviderToken, TokenPlace};
+use crate::domain::secret::SecretText;
+use crate::service::ProviderToken;
 use crate::store::ClaimedRun;
 
-/// Tokens in memory.
-const MOST: u64 = 10_000;
-/// A token is renewed when so much of its life is left, or a tenth of it, whichever is less.
-const MARGIN: TimeDelta = TimeDelta::seconds(60);
-/// After somebody has begun to renew a token, the next one tries so much later.
-const AGAIN: TimeDelta = TimeDelta::seconds(10);
 /// How often a row is looked at that another process holds.
 const POLL: TimeDelta = TimeDelta::milliseconds(250);
 /// How often the hold of a row is made longer.
 const RENEW_HOLD: TimeDelta = TimeDelta::seconds(5);
-
-/// A token in use.
-pub(super) struct HeldToken {
-    token: ProviderToken,
-    /// Not to be used by anybody who comes later.
-    once: bool,
-    /// When somebody renews it, in milliseconds since 1970.
-    renewed_from: AtomicI64,
-}
-
-impl HeldToken {
-    fn new(token: ProviderToken, once: bool) -> Self {
-        let life = token.expires_at - token.fetched_at;
-        let from = token.expires_at - MARGIN.min(life / 10);
-        Self { token, once, renewed_from: AtomicI64::new(from.timestamp_millis()) }
-    }
-
-    /// The token itself.
-    pub(super) fn expose(&self) -> &str {
-        self.token.text.expose()
-    }
-
-    fn is_good(&self, now: Instant) -> bool {
-        !self.once && now < self.token.expires_at
-    }
-
-    /// Whether whoever asks is the one who renews it.
-    fn takes_renewal(&self, now: Instant) -> bool {
-        let (now, from) = (now.timestamp_millis(), self.renewed_from.load(Ordering::Relaxed));
-        let next = now + AGAIN.num_milliseconds();
-        from <= now
-            && self.renewed_from.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
-/// The tokens of this process.
-pub(super) struct Tokens(Cache<TokenPlace, Arc<HeldToken>>);
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_live(Duration::from_hours(24)).build())
-    }
-}
-
-impl Tokens {
-    async fn find(&self, place: TokenPlace, now: Instant) -> Option<Arc<HeldToken>> {
-        let held = self.0.get(&place).await?;
-        if held.is_good(now) {
-            return Some(held);
-        }
-        self.forget(place, &held).await;
-        None
-    }
-
-    /// Removes this very token, not one that has taken its place meanwhile.
-    async fn forget(&self, place: TokenPlace, known: &Arc<HeldToken>) {
-        let same = |entry: Option<moka::Entry<TokenPlace, Arc<HeldToken>>>| {
-            let same = entry.is_some_and(|entry| Arc::ptr_eq(entry.value(), known));
-            std::future::ready(if same { Op::Remove } else { Op::Nop })
-        };
-        self.0.entry(place).and_compute_with(same).await;
-    }
-}
-
-/// A token that is wanted, and the call for it.
-pub(super) struct Wanted<'p> {
-    place: TokenPlace,
-    /// How it is had.
-    pub(super) auth: &'p TokenAuth,
-    /// The call, ready to go.
-    pub(super) call: TokenCall,
-    /// Knows what the call sends.
-    pub(super) redactor: Redactor,
-}
-
-impl<'p> Wanted<'p> {
-    /// The token that a request with this `auth` wants.
-    pub(super) fn of(
-        engine: &Engine,
-        run: &ClaimedRun,
-        prepared: &'p Prepared,
-        auth: &'p Auth,
-    ) -> Result<Option<Self>, Stop> {
-        let Auth::Token(auth) = auth else { return Ok(None) };
-        let base = prepared.connection().and_then(|connection| connection.base_url.as_ref());
-        let call = TokenCall::render(auth, &prepared.scope, base)?;
-        if !prepared.inherits_auth() {
-            may_go_there(prepared, auth, &call)?;
-        }
-        let mut parts = owner(run, prepared);
-        parts.extend(call.parts());
-        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-        let place = engine.provider_tokens.place(run.workspace, &parts);
-        let redactor = call.known_to(&prepared.redactor);
-        Ok(Some(Self { place, auth, call, redactor }))
-    }
-
-    /// The endpoint as sentences name it.
-    pub(super) fn endpoint(&self) -> String {
-        render::provider(&self.call.request.url)
-    }
-}
-
-/// Whose token it is: a connection's or a field's, in its version.
-fn owner(run: &ClaimedRun, prepared: &Prepared) -> Vec<Vec<u8>> {
-    match prepared.plan_of_connection().filter(|_| prepared.inherits_auth()) {
-        Some(plan) => {
-            vec![
-                b"connection".to_vec(),
-                plan.id().0.as_bytes().to_vec(),
-                plan.version().to_be_bytes().to_vec(),
-            ]
-        }
-        None => vec![
-            b"field".to_vec(),
-            run.case_type_id.0.as_bytes().to_vec(),
-            run.case_type_version.to_be_bytes().to_vec(),
-            run.field.to_string().into_bytes(),
-        ],
-    }
-}
-
-/// Secrets that a field sends for a token go to its connection's origin, and else only to hosts that
-/// they list. Those of a connection go where whoever set it up sent them.
-fn may_go_there(prepared: &Prepared, auth: &TokenAuth, call: &TokenCall) -> Result<(), Stop> {
-    let url = &call.request.url;
-    let base = prepared.connection().and_then(|connection| connection.base_url.as_ref());
-    if base.is_some_and(|base| base.origin() == url.origin()) {
-        return Ok(());
-    }
-    let hosts = &prepared.secrets.hosts;
-    let refused =
-        auth.secrets().into_iter().find(|name| !hosts.get(name).is_some_and(|hosts| allows(hosts, url)));
-    let Some(name) = refused else { return Ok(()) };
-    let host = url.host_str().unwrap_or_default();
-    let detail = format!(
-        "the secret `{name}` does not list the host `{host}` of the token endpoint: add it to the secret's `hosts`"
-    );
-    Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
-}
 
 /// A good token.
 pub(super) async fn token(
@@ -197,7 +45,7 @@ pub(super) async fn token(
             acquire(engine, run, wanted, deadline, trace).await
         };
         let shared = tokio::select! {
-            shared = engine.tokens.0.try_get_with(wanted.place, flight) => shared,
+            shared = engine.tokens.fly(wanted.place, flight) => shared,
             () = patience(engine, deadline, &own) => return Err(in_vain(wanted, trace)),
         };
         match (shared, own.into_inner()) {
@@ -265,7 +113,7 @@ async fn in_time(
     let half = deadline.half(now);
     match renew(engine, run, wanted, &held, &half, trace).await {
         Ok(Some(new)) => {
-            engine.tokens.0.insert(wanted.place, new.clone()).await;
+            engine.tokens.keep(wanted.place, new.clone()).await;
             new
         }
         Ok(None) => held,
