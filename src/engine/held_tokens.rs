@@ -102,3 +102,34 @@ impl Tokens {
         self.0.entry(place).and_compute_with(same).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::SecretText;
+
+    fn at(second: i64) -> Instant {
+        Instant::from_timestamp(second, 0).unwrap()
+    }
+
+    fn held(life: i64, once: bool) -> HeldToken {
+        let text = SecretText::from("t".to_owned());
+        HeldToken::new(ProviderToken { text, version: 1, fetched_at: at(0), expires_at: at(life) }, once)
+    }
+
+    #[test]
+    fn one_renews_it_when_little_of_its_life_is_left() {
+        for (life, early, due) in [(3600, 3539, 3540), (600, 539, 540), (100, 89, 90), (10, 8, 9)] {
+            let token = held(life, false);
+            assert!(!token.takes_renewal(at(early)), "{life}");
+            assert!(token.takes_renewal(at(due)) && !token.takes_renewal(at(due)), "{life}");
+            assert!(!token.takes_renewal(at(due + 9)) && token.takes_renewal(at(due + 10)), "{life}");
+        }
+    }
+
+    #[test]
+    fn it_is_good_to_its_end_and_once_not_at_all() {
+        assert!(held(10, false).is_good(at(9)) && !held(10, false).is_good(at(10)));
+        assert!(!held(10, true).is_good(at(0)));
+    }
+}
