@@ -11,6 +11,7 @@ mod m0001_foundation;
 mod m0002_triggers;
 mod m0003_lanes;
 mod m0004_connections;
+mod m0005_provider_tokens;
 mod m0007_circuits;
 
 /// All migrations, oldest first.
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_triggers::Migration),
             Box::new(m0003_lanes::Migration),
             Box::new(m0004_connections::Migration),
+            Box::new(m0005_provider_tokens::Migration),
             Box::new(m0007_circuits::Migration),
         ]
     }

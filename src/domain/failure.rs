@@ -215,7 +215,7 @@ fn what_happened(failure: &Failure, who: &str) -> String {
         C::TemplateFailed => "The request could not be put together from the values of this case.".to_owned(),
         C::SecretMissing => "A credential that this field needs is not set up.".to_owned(),
         C::SecretNotAllowed => format!("A credential of this field may not be sent to {who}."),
-        C::AuthFailed => format!("{who} did not accept our credentials."),
+        C::AuthFailed => auth_sentence(failure.http_status, who),
         C::CircuitOpen => format!("{who} failed several times in a row, so calls to it are paused."),
         C::RateLimited => format!("{who} accepts no more calls for now."),
         C::BudgetExceeded => format!("The budget for {who} is used up."),
@@ -223,6 +223,13 @@ fn what_happened(failure: &Failure, who: &str) -> String {
         C::ChainTooDeep => "Too many fields set each other off.".to_owned(),
         C::Cancelled => "The run was cancelled.".to_owned(),
         C::Internal => "Something in Dossier itself kept this run from ending well.".to_owned(),
+    }
+}
+
+fn auth_sentence(status: Option<u16>, who: &str) -> String {
+    match status {
+        Some(400..=403) => format!("{who} did not accept our credentials."),
+        _ => format!("We could not sign in to {who}."),
     }
 }
 
@@ -267,6 +274,8 @@ fn what_to_do(failure: &Failure, follow: Follow) -> String {
         }
         (Follow::Over, C::Unsuccessful) => "Check the values in the case, then refresh the field.".to_owned(),
         (Follow::Over, C::InvalidResponse | C::ResponseTooLarge) => LATER.to_owned(),
+        (Follow::Over, C::AuthFailed) if failure.retryable => LATER.to_owned(),
+        (Follow::Over, C::AuthFailed) => "Ask a builder to check the credentials of this field.".to_owned(),
         (Follow::Over, C::ConnectionDisabled) => {
             "Ask a builder to switch it on, then refresh the field.".to_owned()
         }

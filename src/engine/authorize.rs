@@ -5,9 +5,10 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value};
 
 use super::context::{Stop, Trace};
+use super::held_tokens::HeldToken;
 use super::prepare::Prepared;
 use super::render::Rendered;
-use crate::domain::auth::{Auth, KeyPlace};
+use crate::domain::auth::{ApiKey, Auth, KeyPlace};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{Reason, SentRequest};
@@ -17,14 +18,16 @@ use crate::domain::template::Template;
 /// A request that may go out.
 pub(super) struct Signed {
     pub(super) request: Rendered,
-    /// Whether the pair of a basic login is known to the redactor beside the secrets.
+    /// Knows beside the secrets what was made of them: the pair of a basic login, a token.
     pub(super) redactor: Redactor,
 }
 
-/// Puts the credentials of the field, or else of its connection, on its request.
+/// Puts the credentials of the field, or else of its connection, on its request. `token`: where they
+/// are a token, it.
 pub(super) fn authorize(
     prepared: &Prepared,
     mut request: Rendered,
+    token: Option<&HeldToken>,
     trace: &mut Trace,
 ) -> Result<Signed, Stop> {
     let mut redactor = prepared.redactor.clone();
@@ -40,13 +43,16 @@ pub(super) fn authorize(
             let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
             set(&mut request, "Authorization", format!("Basic {pair}"));
         }
-        Auth::ApiKey { key, value, place: KeyPlace::Header } => {
-            let value = text(value, prepared)?;
-            set(&mut request, key, value);
+        Auth::ApiKeys(keys) => {
+            for key in keys {
+                put(&mut request, key, text(&key.value, prepared)?);
+            }
         }
-        Auth::ApiKey { key, value, place: KeyPlace::Query } => {
-            let value = text(value, prepared)?;
-            request.url.query_pairs_mut().append_pair(key, &value);
+        Auth::Token(auth) => {
+            if let Some(token) = token {
+                redactor = redactor.with_value(&Label::Token, token.expose());
+                set(&mut request, &auth.header, format!("{}{}", auth.prefix, token.expose()));
+            }
         }
     }
     trace.request = Some(shown(&request, &redactor));
@@ -56,6 +62,15 @@ pub(super) fn authorize(
 
 fn text(template: &Template, prepared: &Prepared) -> Result<String, Stop> {
     Ok(template.render_header(&prepared.scope)?)
+}
+
+fn put(request: &mut Rendered, key: &ApiKey, value: String) {
+    match key.place {
+        KeyPlace::Header => set(request, &key.key, value),
+        KeyPlace::Query => {
+            request.url.query_pairs_mut().append_pair(&key.key, &value);
+        }
+    }
 }
 
 /// The field's own header of that name gives way.
@@ -72,11 +87,14 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
         return Ok(());
     }
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let used = prepared
-        .secrets
-        .hosts
-        .iter()
-        .filter(|(name, _)| connection.is_some() || call.secrets.contains(name.as_str()));
+    let inherited = connection.filter(|_| prepared.inherits_auth());
+    let of_auth = inherited.filter(|it| !matches!(it.auth, Auth::Token(_))).map(|it| &it.auth_secrets);
+    let of_headers = connection.map(|it| &it.header_secrets);
+    let sent = |name: &str| {
+        let also = of_auth.into_iter().chain(of_headers);
+        call.request.secrets.contains(name) || also.flatten().any(|known| known == name)
+    };
+    let used = prepared.secrets.hosts.iter().filter(|(name, _)| sent(name));
     let refused = used.into_iter().find(|(_, hosts)| !allows(hosts, &request.url));
     match refused {
         None => Ok(()),
@@ -91,7 +109,7 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
 }
 
 /// The request as the history shows it.
-fn shown(request: &Rendered, redactor: &Redactor) -> SentRequest {
+pub(super) fn shown(request: &Rendered, redactor: &Redactor) -> SentRequest {
     let mut headers = Map::new();
     for (name, value) in &request.headers {
         let name = name.to_ascii_lowercase();

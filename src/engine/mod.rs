@@ -46,6 +46,14 @@ mod admit;
 /// 9. Credentials onto the request.
 mod authorize;
 
+/// Tokens among them: their life, the call for one, and what comes of it.
+mod credentials;
+mod held_tokens;
+mod token_call;
+mod token_fetch;
+mod tokens;
+mod wanted;
+
 /// 10. One exchange; what went wrong with it, as a failure.
 mod send;
 
@@ -64,8 +72,6 @@ mod record;
 /// The same steps for a field that is only tried out.
 mod console;
 
-pub use console::{
-    CallBeside, CalledFor, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested,
-};
-pub use context::{Engine, EngineSettings};
+pub use console::{CallBeside, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested};
+pub use context::{CalledFor, Engine, EngineSettings};
 pub use worker::Worker;

@@ -33,7 +33,7 @@ pub(super) struct Prepared {
     /// The case type at the version that the run keeps.
     pub(super) plan: Arc<Plan>,
     /// Key of the field.
-    field: String,
+    pub(super) field: String,
     /// The field's connection as it is now.
     connection: Option<ConnectionPlan>,
     /// The roots.
@@ -89,9 +89,23 @@ impl Prepared {
 
     /// Whom a call to this URL trusts and how it proves who it is; none: as everybody.
     pub(super) fn tls_for(&self, url: &Url) -> Result<Option<TlsPolicy>, Stop> {
-        let Some(tls) = self.connection_for(url).map(|it| &it.tls).filter(|tls| !tls.is_empty()) else {
+        self.connection_for(url).map_or(Ok(None), |connection| self.tls_of(connection))
+    }
+
+    /// As [`Prepared::tls_for`], of the call for a token: the connection's own goes wherever its
+    /// `auth` says.
+    pub(super) fn tls_for_token(&self, url: &Url) -> Result<Option<TlsPolicy>, Stop> {
+        match self.connection().filter(|_| self.inherits_auth()) {
+            Some(connection) => self.tls_of(connection),
+            None => self.tls_for(url),
+        }
+    }
+
+    fn tls_of(&self, connection: &Connection) -> Result<Option<TlsPolicy>, Stop> {
+        let tls = &connection.tls;
+        if tls.is_empty() {
             return Ok(None);
-        };
+        }
         let client = match &tls.client {
             Some(client) => {
                 let key = client.key.render_text(&self.scope)?;
@@ -100,6 +114,11 @@ impl Prepared {
             None => None,
         };
         Ok(Some(TlsPolicy { ca: tls.ca.clone(), client }))
+    }
+
+    /// The field says nothing of its own about how it proves who it is.
+    pub(super) fn inherits_auth(&self) -> bool {
+        self.call().is_some_and(|call| matches!(call.request.auth, Auth::Inherited))
     }
 
     /// Whether the request may differ from attempt to attempt by what it reads outside `auth`.

@@ -2,17 +2,16 @@
 //! before anybody looks at it.
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::authorize::Signed;
-use super::context::{Engine, Stop, Trace};
+use super::context::{Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
 use crate::outbound::{
-    Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, retry_after,
+    Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, TlsPolicy, retry_after,
 };
 
 /// A complete answer, redacted, and what the provider asked for with it.
@@ -23,19 +22,21 @@ pub(super) struct Received {
     pub(super) asked: Option<std::time::Duration>,
 }
 
-/// Sends the request and reads the answer.
+/// Sends the request and reads the answer. Without a deadline the attempt's time begins here.
 pub(super) async fn send(
     engine: &Engine,
     prepared: &Prepared,
     signed: Signed,
+    deadline: Option<Deadline>,
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
-    let timeout_ms = prepared.timeout_ms();
+    let deadline = deadline.unwrap_or_else(|| Deadline::start(engine, prepared.timeout_ms()));
     if engine.time_is_up.is_cancelled() {
         return Err(Stop::Stopped);
     }
     let Signed { request, redactor } = signed;
-    let outbound = way_out(engine, prepared, &request.url).await?;
+    let policy = prepared.tls_for(&request.url)?;
+    let outbound = way_out(engine, policy.as_ref(), &redactor).await?;
     let outgoing = Outgoing {
         method: request.method.as_str().parse().map_err(|_| {
             Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
@@ -44,15 +45,7 @@ pub(super) async fn send(
         headers: request.headers,
         body: request.body,
     };
-    let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
-    let timeout = engine.clock.sleep_until(engine.clock.now() + wait);
-    let deadline = async {
-        tokio::select! {
-            () = timeout => {}
-            () = engine.time_is_up.cancelled() => {}
-        }
-    };
-    match outbound.exchange(outgoing, deadline, timeout_ms).await {
+    match outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms()).await {
         Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
         Err(failed) if was_stopped(engine, &failed) => {
             refuse(&failed, &redactor, trace);
@@ -62,15 +55,19 @@ pub(super) async fn send(
     }
 }
 
-/// The way out, under the TLS policy of the connection where the call stays with it.
-async fn way_out(engine: &Engine, prepared: &Prepared, url: &Url) -> Result<Outbound, Stop> {
-    let Some(policy) = prepared.tls_for(url)? else { return Ok(engine.outbound.clone()) };
-    engine.outbound.under(&policy).await.map_err(|failed| {
+/// The way out under a TLS policy, where there is one.
+pub(super) async fn way_out(
+    engine: &Engine,
+    policy: Option<&TlsPolicy>,
+    redactor: &Redactor,
+) -> Result<Outbound, Failure> {
+    let Some(policy) = policy else { return Ok(engine.outbound.clone()) };
+    engine.outbound.under(policy).await.map_err(|failed| {
         let detail = format!(
             "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
-            prepared.redactor.redact(&failed.detail)
+            redactor.redact(&failed.detail)
         );
-        Failure::new(FailureCode::TlsFailed, detail).into()
+        Failure::new(FailureCode::TlsFailed, detail)
     })
 }
 
@@ -131,7 +128,8 @@ fn redact_answer(answer: &mut Answer, redactor: &Redactor) {
 /// Most bytes of answer headers that are kept.
 const KEPT_HEADERS: usize = 32 * 1024;
 
-fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
+/// Headers of an answer as they are kept.
+pub(super) fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<String, Value> {
     let mut shown: Map<String, Value> = Map::new();
     let mut size = 0;
     for (name, value) in headers {
@@ -174,7 +172,8 @@ fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Fa
     Failure { http_status: failed.status, retryable, ..Failure::new(code, detail) }
 }
 
-fn phases(phases: Phases) -> PhaseTimes {
+/// Where the time of an exchange went, as it is kept.
+pub(super) fn phases(phases: Phases) -> PhaseTimes {
     PhaseTimes {
         dns_ms: phases.dns_ms,
         connect_ms: phases.connect_ms,

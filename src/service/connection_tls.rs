@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::connection_credentials::{Owner, Stored};
-use super::credentials::{SEALED, sealed_text};
+
 use super::error::ServiceError;
+use super::sealed_members::{sealed_member, sealed_text};
 use super::vault::{place_of_connection_credential, place_of_secret};
 use crate::domain::auth::is_literal;
 use crate::domain::clock::Instant;
@@ -79,7 +80,7 @@ pub(super) fn seal(
             let place = place_of_connection_credential(owner.workspace, owner.key, KEY);
             let value = match same {
                 Some(kept) => kept.clone(),
-                None => json!({SEALED: owner.vault.seal(&place, &text)?.to_text()}),
+                None => sealed_member(&owner.vault.seal(&place, &text)?),
             };
             put(definition, value);
             Ok(None)

@@ -31,8 +31,12 @@ mod new_token;
 mod put_secret;
 mod secrets;
 
+/// Tokens that providers gave us.
+mod provider_tokens;
+
 /// Credentials that were typed into a field.
 mod credentials;
+mod sealed_members;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;
@@ -108,6 +112,7 @@ pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
+pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
 pub use schedules::{ScheduleView, Schedules};

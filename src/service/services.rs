@@ -11,6 +11,7 @@ use super::connections::Connections;
 use super::fields::Fields;
 use super::once::Keys;
 use super::plans::Plans;
+use super::provider_tokens::ProviderTokens;
 use super::runs::Runs;
 use super::schedules::Schedules;
 use super::secrets::Secrets;
@@ -26,6 +27,8 @@ pub struct Services {
     pub access: Access,
     /// Secrets.
     pub secrets: Secrets,
+    /// Tokens that providers gave us.
+    pub provider_tokens: ProviderTokens,
     /// Case types.
     pub case_types: CaseTypes,
     /// Connections.
@@ -83,6 +86,7 @@ impl Services {
             connection_plans: compiled,
             access: Access::new(store.clone(), clock.clone(), rng.clone()),
             secrets,
+            provider_tokens: ProviderTokens::new(store.clone(), clock.clone(), vault.clone()),
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },

@@ -6,15 +6,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::connection_credentials;
 use super::credentials;
 use super::error::ServiceError;
+use super::sealed_members::SEALED_MARK;
 use crate::domain::clock::SharedRng;
 use crate::domain::ids::{CaseTypeKey, ConnectionKey, FieldKey, SecretName, WorkspaceId};
 use crate::domain::redact::Label;
 use crate::domain::sealing::{self, MasterKey, Sealed};
 use crate::domain::secret::SecretText;
-use crate::store::Store;
+use crate::store::{ProviderTokenId, Store};
 
 /// Is told every value that was opened, and what stands in its place where it is shown.
 pub type OnOpened = dyn Fn(Label, &str) + Send + Sync;
@@ -39,6 +42,16 @@ impl Vault {
             .map_err(|error| ServiceError::Sealing(error.to_string()))
     }
 
+    /// An id that stands for these parts: the same in all processes that have our master key.
+    pub fn number(&self, parts: &[&[u8]]) -> Uuid {
+        Uuid::from_bytes(self.master.number(parts))
+    }
+
+    /// Tells the listener of a token that a provider gave us.
+    pub fn hears_of(&self, token: &str) {
+        (self.on_opened)(Label::Token, token);
+    }
+
     /// Opens what was sealed for this place. With a label, whatever is shown from now on is kept
     /// clear of it.
     pub fn open(
@@ -60,10 +73,10 @@ impl Vault {
 pub async fn master_keys_in_use(store: &Store) -> Result<BTreeSet<String>, ServiceError> {
     let tx = store.read().await?;
     let mut ids: BTreeSet<String> = tx.secret_key_ids().await?.into_iter().collect();
-    for mut definition in tx.definitions_with(credentials::SEALED_MARK).await? {
+    for mut definition in tx.definitions_with(SEALED_MARK).await? {
         ids.extend(credentials::key_ids(&mut definition));
     }
-    for definition in tx.connection_definitions_with(credentials::SEALED_MARK).await? {
+    for definition in tx.connection_definitions_with(SEALED_MARK).await? {
         ids.extend(connection_credentials::key_ids(&definition));
     }
     Ok(ids)
@@ -72,6 +85,12 @@ pub async fn master_keys_in_use(store: &Store) -> Result<BTreeSet<String>, Servi
 /// The place of a credential that was typed into a connection.
 pub fn place_of_connection_credential(workspace: WorkspaceId, key: &ConnectionKey, member: &str) -> String {
     sealing::place(&["connection", &workspace.to_string(), key.as_str(), member])
+}
+
+/// The place of a token that a provider gave us.
+pub fn place_of_provider_token(workspace: WorkspaceId, id: ProviderTokenId, version: i64) -> String {
+    let parts = [workspace.to_string(), id.0.to_string(), version.to_string()];
+    sealing::place(&["provider_token", &parts[0], &parts[1], &parts[2]])
 }
 
 /// The place of a secret's value.

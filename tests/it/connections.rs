@@ -65,8 +65,6 @@ async fn what_does_not_hold_together_is_refused_with_all_its_places() {
         let refused = app.put("/v1/connections/vies", &later).await;
         assert_eq!((refused.status, refused.code()), (422, "not_supported_yet"), "{later}");
     }
-    let oauth = json!({"auth": {"type": "oauth2_client_credentials"}});
-    assert_eq!(app.put("/v1/connections/vies", &oauth).await.code(), "not_supported_yet");
     let several = json!({"key": "other", "base_url": "x", "timeout": 0, "nope": 1});
     let refused = app.put("/v1/connections/vies", &several).await.expect(422);
     assert_eq!(refused["errors"].as_array().unwrap().len(), 4, "{refused}");

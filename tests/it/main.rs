@@ -7,6 +7,9 @@
 mod app;
 
 #[cfg(test)]
+mod authorization;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]
@@ -71,6 +74,9 @@ mod once;
 
 #[cfg(test)]
 mod model;
+
+#[cfg(test)]
+mod oauth;
 
 #[cfg(test)]
 mod on_update;

@@ -40,7 +40,8 @@ pub struct ConnectionDefinition {
     base_url: Option<String>,
     /// Templates of `params` and secrets; a field's own header of that name goes first.
     headers: Option<BTreeMap<String, Value>>,
-    /// How requests are authorised, unless the field says: its `type` and what that takes.
+    /// How requests are authorised, unless the field says: its `type` (`none`, `bearer`, `basic`, `api_key`, `oauth2_client_credentials`,
+    /// `oauth2_password` or `token_request`) and what that takes.
     auth: Option<Map<String, Value>>,
     /// Milliseconds for one attempt, unless the field says.
     #[schema(minimum = 1, maximum = 300_000)]

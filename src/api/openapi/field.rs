@@ -147,7 +147,8 @@ pub struct ApiConfig {
     /// `json`, unless given.
     #[schema(required = false)]
     body_type: BodyType,
-    /// How the request is authorised: its `type` and what that takes.
+    /// How the request is authorised: its `type` (`none`, `bearer`, `basic`, `api_key`, `oauth2_client_credentials`,
+    /// `oauth2_password` or `token_request`) and what that takes.
     #[schema(required = false)]
     auth: Map<String, Value>,
     /// Dotted target in `data` → where its value is in the answer.

@@ -94,6 +94,9 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     let named = config.text("endpoint", 1000).and_then(|name| name.parse().ok());
     let mut normal = Map::new();
     let base = if config.get("connection").is_some() { Base::Connection } else { Base::None };
+    if base == Base::Connection {
+        compiler.lean_on_connection();
+    }
     let request = Request::read(&mut config, compiler, if endpoint { Base::Endpoint } else { base });
     let output_variable = read_output_variable(&mut config);
     let mapping = read_mapping(&mut config, outputs, endpoint, &mut normal);

@@ -19,11 +19,11 @@ mod method;
 mod request;
 mod triggers;
 
-pub use body::BodyTemplate;
+pub use body::{BodyTemplate, read_body};
 pub use compiler::Compiler;
 pub use config::{CONFIG_MEMBERS, RESERVED_NAMES, output_variable_problem};
 pub use definition::{ApiCall, FIELD_MEMBERS};
 pub use endpoint::read_endpoint;
 pub use headers::{header_name_problem, read_headers};
 pub use method::Method;
-pub use request::Request;
+pub use request::{Request, read_method};

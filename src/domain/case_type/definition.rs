@@ -749,14 +749,14 @@ mod tests {
     #[test]
     fn auth_and_answer_that_do_not_hold_together_are_refused_where_they_break() {
         use code::{
-            DUPLICATE, INVALID, NOT_SUPPORTED_YET, OUT_OF_RANGE, REQUIRED, SECRET_NOT_ALLOWED,
-            UNKNOWN_MEMBER, UNKNOWN_ROOT, WRONG_TYPE,
+            DUPLICATE, INVALID, OUT_OF_RANGE, REQUIRED, SECRET_NOT_ALLOWED, UNKNOWN_MEMBER, UNKNOWN_ROOT,
+            WRONG_TYPE,
         };
         refuse_configs([
             (json!({"auth": "token"}), "/auth", WRONG_TYPE),
             (json!({"auth": {}}), "/auth/type", REQUIRED),
             (json!({"auth": {"type": "baerer", "token": "x"}}), "/auth/type", INVALID),
-            (json!({"auth": {"type": "oauth2_password", "token_url": "x"}}), "/auth/type", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "oauth2_pasword", "token_url": "x"}}), "/auth/type", INVALID),
             (json!({"auth": {"type": "bearer"}}), "/auth/token", REQUIRED),
             (json!({"auth": {"type": "bearer", "token": ""}}), "/auth/token", OUT_OF_RANGE),
             (json!({"auth": {"type": "bearer", "tokn": "x", "token": "y"}}), "/auth/tokn", UNKNOWN_MEMBER),
@@ -775,11 +775,11 @@ mod tests {
                 "/auth/in",
                 INVALID,
             ),
-            (json!({"auth": {"type": "api_key", "keys": []}}), "/auth/keys", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "api_key", "keys": []}}), "/auth/keys", OUT_OF_RANGE),
             (
-                json!({"auth": {"type": "api_key", "keys": [], "key": "k", "value": "v"}}),
-                "/auth/keys",
-                NOT_SUPPORTED_YET,
+                json!({"auth": {"type": "api_key", "keys": [{"key": "k", "value": "v"}], "key": "k"}}),
+                "/auth/key",
+                DUPLICATE,
             ),
             (json!({"response_mapping": null}), "/response_mapping", REQUIRED),
             (json!({"response_mapping": {}}), "/response_mapping", REQUIRED),

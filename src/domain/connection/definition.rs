@@ -339,7 +339,7 @@ mod tests {
             (json!({"headers": {"X": "{secret.vies_tokn}"}}), "/headers/X", UNKNOWN_REFERENCE),
             (json!({"auth": {"type": "bearer"}}), "/auth/token", REQUIRED),
             (json!({"auth": {"type": "bearer", "token": "{data.x}"}}), "/auth/token", UNKNOWN_ROOT),
-            (json!({"auth": {"type": "oauth2_client_credentials"}}), "/auth/type", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "oauth2_client_credential"}}), "/auth/type", INVALID),
             (json!({"timeout": 0}), "/timeout", OUT_OF_RANGE),
             (json!({"timeout": 300_001}), "/timeout", OUT_OF_RANGE),
             (json!({"timeout": "5s"}), "/timeout", WRONG_TYPE),

@@ -24,13 +24,15 @@ pub enum Label {
     Secret(SecretName),
     /// `[hidden]`: a credential that was typed in and has no name.
     Hidden,
+    /// `[hidden]`: a token that a provider gave us, good for a while.
+    Token,
 }
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret(name) => write!(f, "[secret {name}]"),
-            Self::Hidden => f.write_str(HIDDEN),
+            Self::Hidden | Self::Token => f.write_str(HIDDEN),
         }
     }
 }
@@ -78,6 +80,16 @@ impl Redactor {
         }
         redactor.sort();
         redactor
+    }
+
+    /// Also replaces this value.
+    #[must_use]
+    pub fn with_value(mut self, label: &Label, value: &str) -> Self {
+        if value.len() >= SHORTEST {
+            self.add(label, pattern::of_value(value));
+            self.sort();
+        }
+        self
     }
 
     /// Also replaces the credentials of HTTP Basic that are made of these two.

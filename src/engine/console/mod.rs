@@ -17,6 +17,9 @@ mod subject;
 /// The steps, in order.
 mod steps;
 
+/// A token, where the field proves itself by one.
+mod token;
+
 /// What each target of the mapping would get.
 mod targets;
 
@@ -24,5 +27,5 @@ mod targets;
 mod desk;
 
 pub use desk::{Console, NotTested};
-pub use steps::{CallBeside, CalledFor, Tested};
+pub use steps::{CallBeside, Tested};
 pub use targets::{MappingTested, TargetTested, TargetVerdict};

@@ -2,32 +2,21 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::recorded::Recorded;
 use super::request::Wanted;
 use super::subject::Subject;
 use super::targets::{self, MappingTested};
+use super::token;
 use crate::domain::api_call::Method;
 use crate::domain::failure::{Failure, Follow, RunError};
 use crate::domain::problem::code;
 use crate::domain::redact::Redactor;
-use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest, words};
-use crate::engine::context::{Engine, EngineError, Stop, Trace};
+use crate::domain::run::{PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::engine::context::{AuxiliaryCall, CalledFor, Engine, EngineError, Stop, Trace};
 use crate::engine::send::Received;
 use crate::engine::{authorize, judge, prepare, render, send};
 use crate::service::ServiceError;
 use crate::store::{CommitLimits, StoreError};
-
-words! {
-    /// What a call beside the exchange was for.
-    CalledFor {
-        /// A token of the provider.
-        Token = "token",
-        /// The place to which the provider sent us.
-        Redirect = "redirect",
-    }
-}
 
 /// A call beside the exchange that the field is about; redacted.
 #[derive(Debug)]
@@ -78,7 +67,9 @@ pub(super) async fn take(
         Some(Stop::Skipped(reason, missing)) => tested.skipped = Some((reason, missing)),
         Some(stop) => return Err(refused(stop)),
     }
-    Ok(Tested { request: trace.request, response: trace.response, phases: trace.phases, ..tested })
+    let calls =
+        std::mem::take(&mut trace.calls).into_iter().map(|call| beside(engine, call, &trace)).collect();
+    Ok(Tested { calls, request: trace.request, response: trace.response, phases: trace.phases, ..tested })
 }
 
 async fn steps(
@@ -94,7 +85,9 @@ async fn steps(
     let signed = match render::render(&prepared, trace) {
         Ok(request) => {
             confirmed(wanted, request.method)?;
-            Some(authorize::authorize(&prepared, request, trace)?)
+            let token =
+                if wanted.send { token::token(engine, &prepared, &request, trace).await? } else { None };
+            Some(authorize::authorize(&prepared, request, token.as_ref(), trace)?)
         }
         // The recorded answer needs no request.
         Err(Stop::Skipped(reason, missing)) if wanted.response.is_some() => {
@@ -106,7 +99,7 @@ async fn steps(
     let received = match (&wanted.response, signed) {
         (Some(recorded), Some(signed)) => given(engine, recorded, &signed.redactor, trace),
         (Some(recorded), None) => given(engine, recorded, &prepared.redactor, trace),
-        (None, Some(signed)) if wanted.send => send::send(engine, &prepared, signed, trace).await?,
+        (None, Some(signed)) if wanted.send => send::send(engine, &prepared, signed, None, trace).await?,
         (None, _) => return Ok(()),
     };
     judge::judge(&prepared, &received)?;
@@ -135,6 +128,11 @@ fn given(engine: &Engine, recorded: &Recorded, redactor: &Redactor, trace: &mut 
         recorded.complete(response);
     }
     received
+}
+
+fn beside(engine: &Engine, call: AuxiliaryCall, trace: &Trace) -> CallBeside {
+    let AuxiliaryCall { kind, request, response, phases, error } = call;
+    CallBeside { kind, request, response, phases, error: error.map(|failure| told(engine, failure, trace)) }
 }
 
 /// The failure as a run's first attempt would tell it, if no other followed.
