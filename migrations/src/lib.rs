@@ -11,6 +11,7 @@ mod m0001_foundation;
 mod m0002_triggers;
 mod m0003_lanes;
 mod m0004_connections;
+mod m0006_access;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_triggers::Migration),
             Box::new(m0003_lanes::Migration),
             Box::new(m0004_connections::Migration),
+            Box::new(m0006_access::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod demo_guide;
 mod http;
+mod keys;
 mod parts;
 mod presence;
 mod serve;
@@ -12,7 +13,7 @@ mod system;
 
 pub use commands::{
     Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, migrate,
-    print_openapi, set_secret,
+    list_secrets, list_workspaces, print_openapi, rotate_key, set_secret, verify_audit,
 };
 pub use demo::demo;
 pub use parts::{App, AppOptions};

@@ -33,8 +33,10 @@ pub(super) async fn ask(
     trace: &mut Trace,
 ) -> Result<Fetched, Stop> {
     admit::admit(engine, run, trace).await?;
+    let secrets = prepared.secrets_for(&request.url);
     let signed = authorize::authorize(prepared, request, trace)?;
     seal::keep(engine, run, prepared, trace).await?;
+    trace.secrets = secrets;
     let received = send::send(engine, prepared, signed, trace)
         .await
         .inspect_err(|stop| admit::unanswered(stop, trace))?;

@@ -12,11 +12,12 @@ use super::error::ServiceError;
 use super::once;
 use super::plans::Plans;
 use super::precondition;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind};
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::expected::Expected;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
-use crate::store::Tx;
+use crate::store::{ConnectionRow, Tx};
 
 /// What somebody does to a connection by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,25 @@ pub enum ConnectionAction {
     CloseBreaker,
 }
 
+impl ConnectionAction {
+    const fn audited(self) -> AuditAction {
+        match self {
+            Self::Enable => AuditAction::Enabled,
+            Self::Disable => AuditAction::Disabled,
+            Self::Resume => AuditAction::Resumed,
+            Self::OpenBreaker => AuditAction::BreakerOpened,
+            Self::CloseBreaker => AuditAction::BreakerClosed,
+        }
+    }
+}
+
+/// What the audit says of something done by hand, which leaves the version as it is.
+fn audited(row: &ConnectionRow, action: AuditAction) -> AuditChange {
+    AuditChange::of(AuditKind::Connection, action, row.key.as_str())
+        .with_id(row.id.0)
+        .with_versions(Some(row.version), Some(row.version))
+}
+
 impl Connections {
     /// Does something to a connection by hand; with a key of the request once.
     pub async fn act(
@@ -42,7 +62,7 @@ impl Connections {
         action: ConnectionAction,
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, key, now) = (actor.workspace, key.clone(), self.clock.now());
+        let (workspace, key, now, author) = (actor.workspace, key.clone(), self.clock.now(), actor.author());
         let row = self.store.write(move |tx| {
             Box::pin(async move {
                 once::first(tx, once.as_ref()).await?;
@@ -62,6 +82,8 @@ impl Connections {
                     ConnectionAction::OpenBreaker => connection_lanes::opened(tx, &lane, now).await?,
                     ConnectionAction::CloseBreaker => connection_lanes::closed(tx, &lane, now).await?,
                 }
+                let change = audited(&row, action.audited());
+                tx.add_audit(workspace, &author, &change, now).await?;
                 once::keep(tx, once.as_ref(), Kept::done(place(&key))).await?;
                 find(tx, workspace, &key).await
             })
@@ -79,6 +101,7 @@ impl Connections {
         expected: Expected,
     ) -> Result<(), ServiceError> {
         let (workspace, key, plans) = (actor.workspace, key.clone(), self.plans.clone());
+        let (author, now) = (actor.author(), self.clock.now());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -86,7 +109,9 @@ impl Connections {
                     precondition::check_connection(Some(&row), &expected)?;
                     refuse_in_use(tx, &plans, workspace, &key).await?;
                     tx.delete_connection(row.id).await?;
-                    connection_lanes::removed(tx, &lane(&row)).await
+                    connection_lanes::removed(tx, &lane(&row)).await?;
+                    let change = audited(&row, AuditAction::Deleted).with_versions(Some(row.version), None);
+                    Ok(tx.add_audit(workspace, &author, &change, now).await?)
                 })
             })
             .await

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::actor::Actor;
+use super::audit;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
@@ -16,6 +17,7 @@ use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::precondition;
 use super::vault::Vault;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::case_type::Known;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::connection::{Connection, ConnectionStatus, Parsed};
@@ -53,6 +55,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
+    author: Author,
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<ConnectionKey>,
@@ -101,8 +104,8 @@ impl Connections {
         body: &Value,
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: None, expected: Expected::Anything, once });
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved = self.save(Save { workspace, author, body, key: None, expected: Expected::Anything, once });
         saved.await.map(|saved| view(saved.row, saved.warnings))
     }
 
@@ -114,8 +117,8 @@ impl Connections {
         body: &Value,
         expected: Expected,
     ) -> Result<(ConnectionView, bool), ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: Some(key.clone()), expected, once: None }).await?;
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved = self.save(Save { workspace, author, body, key: Some(key.clone()), expected, once: None }).await?;
         Ok((view(saved.row, saved.warnings), saved.created))
     }
 
@@ -162,7 +165,10 @@ impl Connections {
             return Ok(Saved { row: row.clone(), warnings, created: false });
         }
         let created = before.is_none();
+        let change = audited(before.as_ref(), &connection.key, &definition);
         let row = self.keep(tx, save.workspace, before, &connection, definition, moved).await?;
+        let change = change.with_id(row.id.0);
+        tx.add_audit(save.workspace, &save.author, &change, row.updated_at).await?;
         Ok(Saved { row, warnings, created })
     }
 
@@ -206,6 +212,17 @@ impl Connections {
         connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
         Ok(row)
     }
+}
+
+/// What the audit says of a save.
+fn audited(before: Option<&ConnectionRow>, key: &ConnectionKey, definition: &Value) -> AuditChange {
+    let Some(before) = before else {
+        return AuditChange::of(AuditKind::Connection, AuditAction::Created, key.as_str())
+            .with_versions(None, Some(1));
+    };
+    AuditChange::of(AuditKind::Connection, AuditAction::Changed, key.as_str())
+        .with_versions(Some(before.version), Some(before.version + 1))
+        .with_changed(audit::paths(&before.definition, definition))
 }
 
 /// The next version, and what it changed.

@@ -25,6 +25,14 @@ mod vault;
 /// Workspaces and tokens.
 mod access;
 mod new_token;
+mod uses;
+mod workspaces;
+
+/// Who changed what.
+mod audit;
+
+/// All that is sealed, under another master key.
+mod rotation;
 
 /// Secrets.
 mod put_secret;
@@ -83,6 +91,7 @@ mod tests;
 
 pub use access::Access;
 pub use actor::Actor;
+pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
@@ -102,8 +111,11 @@ pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use runs::Runs;
 pub use schedules::{ScheduleView, Schedules};
-pub use secrets::{OpenFailed, Opened, Secrets};
+pub use rotation::{KeyCheck, Rotated, adopt, check_keys, rotate};
+pub use secrets::{OpenFailed, Opened, SecretUser, Secrets};
 pub use services::Services;
 pub use ticks::Progress;
-pub use vault::{OnOpened, Vault, master_keys_in_use};
+pub use uses::Uses;
+pub use vault::{OnOpened, ReadKeys, Vault};
 pub use views::CaseView;
+pub use workspaces::{WorkspacePatch, Workspaces};

@@ -1,14 +1,16 @@
 //! Case types as they are run: compiled once per version and shared.
 //!
 //! A version never changes, so its plan is kept until memory is wanted for others. Which version
-//! is the current one is remembered for up to 5 s, and known at once where it was saved.
+//! is the current one is remembered for up to 5 s, and known at once where it was saved. So are
+//! the params of workspaces, which change without a version of the case type: a plan is then made
+//! anew around the same compiled definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
 use super::credentials::{self, Home};
@@ -18,7 +20,7 @@ use crate::domain::case_type::{CaseType, Known};
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
 use crate::domain::run::Under;
 use crate::domain::secret::SecretText;
-use crate::store::{CaseTypeRow, Store, StoreError, Tx};
+use crate::store::{CaseTypeRow, Store, StoreError, Tx, WorkspaceRow};
 
 const PLANS: u64 = 1_000;
 const TYPES: u64 = 10_000;
@@ -37,10 +39,31 @@ pub struct Plan {
     pub case_type: Arc<CaseType>,
     /// What templates read as `params`: the case type's over the workspace's.
     pub params: Arc<Value>,
-    typed: BTreeMap<FieldKey, Vec<SecretText>>,
+    /// The version of the workspace that `params` are of.
+    params_version: i64,
+    typed: Arc<BTreeMap<FieldKey, Vec<SecretText>>>,
 }
 
 impl Plan {
+    /// What templates read as `params`, were those of the workspace these.
+    pub fn params_over(&self, workspace: &Map<String, Value>) -> Value {
+        Value::Object(workspace.clone().into_iter().chain(self.case_type.params.clone()).collect())
+    }
+
+    /// The same with params of a later version of the workspace.
+    fn with_params(&self, workspace: &Shared) -> Self {
+        Self {
+            id: self.id,
+            workspace: self.workspace,
+            key: self.key.clone(),
+            version: self.version,
+            case_type: self.case_type.clone(),
+            params: Arc::new(self.params_over(&workspace.params)),
+            params_version: workspace.version,
+            typed: self.typed.clone(),
+        }
+    }
+
     /// What runs are queued under.
     pub fn under(&self) -> Under<'_> {
         Under { version: self.version, params: &self.params }
@@ -71,6 +94,13 @@ impl Plan {
     }
 }
 
+/// The params of a workspace, and their version.
+#[derive(Debug, Clone)]
+struct Shared {
+    version: i64,
+    params: Arc<Map<String, Value>>,
+}
+
 /// All plans. Cheap to clone.
 #[derive(Clone)]
 pub struct Plans {
@@ -79,6 +109,7 @@ pub struct Plans {
     versions: Cache<(CaseTypeId, i64), Arc<Plan>>,
     current: Cache<(WorkspaceId, CaseTypeKey), (CaseTypeId, i64)>,
     latest: Cache<CaseTypeId, i64>,
+    shared: Cache<WorkspaceId, Shared>,
 }
 
 impl Plans {
@@ -90,6 +121,7 @@ impl Plans {
             versions: Cache::new(PLANS),
             current: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
             latest: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
+            shared: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
         }
     }
 
@@ -158,8 +190,10 @@ impl Plans {
 
     /// One version of a case type.
     pub async fn version(&self, id: CaseTypeId, version: i64) -> Result<Option<Arc<Plan>>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(id, version)).await {
-            return Ok(Some(plan));
+        if let Some(plan) = self.versions.get(&(id, version)).await
+            && let Some(shared) = self.shared.get(&plan.workspace).await
+        {
+            return Ok(Some(self.fitted(plan, &shared).await));
         }
         let tx = self.store.read().await?;
         self.version_in(&tx, id, version).await
@@ -173,7 +207,8 @@ impl Plans {
         version: i64,
     ) -> Result<Option<Arc<Plan>>, ServiceError> {
         if let Some(plan) = self.versions.get(&(id, version)).await {
-            return Ok(Some(plan));
+            let shared = self.shared_in(tx, plan.workspace).await?;
+            return Ok(Some(self.fitted(plan, &shared).await));
         }
         match tx.case_type_version(id, version).await? {
             Some(row) => self.of_row(tx, row).await.map(Some),
@@ -182,11 +217,12 @@ impl Plans {
     }
 
     async fn of_row(&self, tx: &Tx, row: CaseTypeRow) -> Result<Arc<Plan>, ServiceError> {
+        let shared = self.shared_in(tx, row.workspace).await?;
         if let Some(plan) = self.versions.get(&(row.id, row.version)).await {
-            return Ok(plan);
+            return Ok(self.fitted(plan, &shared).await);
         }
         let (case_type, typed) = compile(&row, &self.vault)?;
-        let mut params = tx.get_workspace(row.workspace).await?.map(|row| row.params).unwrap_or_default();
+        let mut params = Map::clone(&shared.params);
         params.extend(case_type.params.clone());
         let plan = Arc::new(Plan {
             id: row.id,
@@ -195,10 +231,45 @@ impl Plans {
             version: row.version,
             case_type: Arc::new(case_type),
             params: Arc::new(Value::Object(params)),
-            typed,
+            params_version: shared.version,
+            typed: Arc::new(typed),
         });
         self.versions.insert((plan.id, plan.version), plan.clone()).await;
         Ok(plan)
+    }
+
+    /// The plan with these params, unless it has later ones.
+    async fn fitted(&self, plan: Arc<Plan>, shared: &Shared) -> Arc<Plan> {
+        if plan.params_version >= shared.version {
+            return plan;
+        }
+        let plan = Arc::new(plan.with_params(shared));
+        self.versions.insert((plan.id, plan.version), plan.clone()).await;
+        plan
+    }
+
+    async fn shared_in(&self, tx: &Tx, workspace: WorkspaceId) -> Result<Shared, StoreError> {
+        if let Some(shared) = self.shared.get(&workspace).await {
+            return Ok(shared);
+        }
+        let (version, params) = tx.workspace_params(workspace).await?.unwrap_or_default();
+        let shared = Shared { version, params: Arc::new(params) };
+        self.keep_shared(workspace, shared.clone()).await;
+        Ok(shared)
+    }
+
+    async fn keep_shared(&self, workspace: WorkspaceId, shared: Shared) {
+        let later = |entry: Option<moka::Entry<WorkspaceId, Shared>>| {
+            let old = entry.map(moka::Entry::into_value);
+            std::future::ready(old.filter(|old| old.version > shared.version).unwrap_or(shared))
+        };
+        self.shared.entry(workspace).and_upsert_with(later).await;
+    }
+
+    /// Remembers the params of a workspace that was changed.
+    pub(super) async fn other_params(&self, row: &WorkspaceRow) {
+        let shared = Shared { version: row.version, params: Arc::new(row.params.clone()) };
+        self.keep_shared(row.id, shared).await;
     }
 
     /// Remembers which version is current. An older one never replaces a newer one, so that who

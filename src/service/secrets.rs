@@ -17,7 +17,9 @@ use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::put_secret::{Checked, PutSecret};
+use super::uses::Uses;
 use super::vault::{Vault, place_of_secret};
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
 use crate::domain::lane::LaneKey;
@@ -32,6 +34,8 @@ const OPENED: u64 = 10_000;
 pub struct Opened {
     /// What templates read as `secret`.
     pub values: Map<String, Value>,
+    /// The version of each.
+    pub versions: BTreeMap<String, i64>,
     /// Where each may be sent.
     pub hosts: BTreeMap<String, Vec<HostRule>>,
     shown_as: Vec<(Label, SecretText)>,
@@ -62,6 +66,31 @@ struct OpenSecret {
     text: SecretText,
     hosts: Vec<HostRule>,
     redact: bool,
+    version: i64,
+}
+
+/// Who uses a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretUser {
+    /// A field of a case type.
+    Field {
+        /// Key of the case type.
+        case_type: String,
+        /// Key of the field.
+        field: String,
+    },
+    /// A connection, by its key.
+    Connection(String),
+}
+
+impl SecretUser {
+    /// The key of the case type, or `connection:<key>`.
+    pub fn thing(&self) -> String {
+        match self {
+            Self::Field { case_type, .. } => case_type.clone(),
+            Self::Connection(key) => format!("connection:{key}"),
+        }
+    }
 }
 
 /// The secrets of all workspaces. Cheap to clone.
@@ -74,6 +103,7 @@ pub struct Secrets {
     plans: Plans,
     connections: ConnectionPlans,
     opened: Cache<(WorkspaceId, SecretName), Arc<OpenSecret>>,
+    uses: Uses,
 }
 
 impl Secrets {
@@ -85,9 +115,10 @@ impl Secrets {
         vault: Vault,
         plans: Plans,
         connections: ConnectionPlans,
+        uses: Uses,
     ) -> Self {
         let opened = Cache::builder().max_capacity(OPENED).time_to_live(REMEMBERED).build();
-        Self { store, clock, rng, vault, plans, connections, opened }
+        Self { store, clock, rng, vault, plans, connections, opened, uses }
     }
 
     /// The secrets of the workspace, by name.
@@ -101,12 +132,19 @@ impl Secrets {
             None
         };
         let next = page.cut(&mut infos, |info| info.name.clone());
+        for info in &mut infos {
+            info.last_used_at = self.uses.of_secret(actor.workspace, &info.name, info.last_used_at);
+        }
         Ok(Page::new(infos, next, counted))
     }
 
-    /// By secret, the keys of the case types that use it, and of the connections, which are written
-    /// `connection:<key>`.
-    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
+    /// All secrets of a workspace, by name, for the command line.
+    pub async fn list_in(&self, workspace: WorkspaceId) -> Result<Vec<SecretInfo>, ServiceError> {
+        Ok(self.store.read().await?.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?)
+    }
+
+    /// By secret, the fields and connections that use it.
+    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<SecretUser>>, ServiceError> {
         let tx = self.store.read().await?;
         self.users_in(&tx, actor.workspace).await
     }
@@ -115,24 +153,29 @@ impl Secrets {
         &self,
         tx: &Tx,
         workspace: WorkspaceId,
-    ) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    ) -> Result<BTreeMap<String, Vec<SecretUser>>, ServiceError> {
+        let mut users: BTreeMap<String, Vec<SecretUser>> = BTreeMap::new();
         for plan in self.plans.all_current_in(tx, workspace).await? {
-            for secret in plan.secrets() {
-                users.entry(secret.to_owned()).or_default().push(plan.key.to_string());
+            for (field, call) in plan.case_type.api_calls() {
+                let user = SecretUser::Field { case_type: plan.key.to_string(), field: field.to_string() };
+                for secret in &call.secrets {
+                    users.entry(secret.clone()).or_default().push(user.clone());
+                }
             }
         }
         for plan in self.connections.all_in(tx, workspace).await? {
             let connection = plan.connection();
-            for secret in connection.secrets() {
-                users.entry(secret.clone()).or_default().push(format!("connection:{}", connection.key));
+            let secrets: BTreeSet<&String> = connection.secrets().collect();
+            for secret in secrets {
+                let user = SecretUser::Connection(connection.key.to_string());
+                users.entry(secret.clone()).or_default().push(user);
             }
         }
         Ok(users)
     }
 
     /// Who uses this secret.
-    pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
+    pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<SecretUser>, ServiceError> {
         Ok(self.users(actor).await?.remove(name.as_str()).unwrap_or_default())
     }
 
@@ -143,7 +186,7 @@ impl Secrets {
         name: SecretName,
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_in(actor.workspace, name, secret).await
+        self.put_as(actor.workspace, actor.author(), name, secret).await
     }
 
     /// As [`Secrets::put`], for the command line, which acts for nobody.
@@ -153,11 +196,21 @@ impl Secrets {
         name: SecretName,
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
+        self.put_as(workspace, Author::command(), name, secret).await
+    }
+
+    async fn put_as(
+        &self,
+        workspace: WorkspaceId,
+        author: Author,
+        name: SecretName,
+        secret: PutSecret,
+    ) -> Result<(SecretInfo, bool), ServiceError> {
         let secret = secret.check()?;
         let (this, put) = (self.clone(), name.clone());
         let written = self
             .store
-            .write(move |tx| Box::pin(async move { this.write(tx, workspace, put, secret).await }))
+            .write(move |tx| Box::pin(async move { this.write(tx, workspace, &author, put, secret).await }))
             .await;
         self.opened.invalidate(&(workspace, name)).await;
         written
@@ -168,6 +221,7 @@ impl Secrets {
         &self,
         tx: &Tx,
         workspace: WorkspaceId,
+        author: &Author,
         name: SecretName,
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
@@ -181,6 +235,7 @@ impl Secrets {
             hosts,
             created_at: old.as_ref().map_or(now, |old| old.info.created_at),
             updated_at: now,
+            last_used_at: old.as_ref().and_then(|old| old.info.last_used_at),
             name,
         };
         let place = place_of_secret(workspace, &info.name, info.version);
@@ -189,6 +244,7 @@ impl Secrets {
         let row = SecretRow { id, info, sealed };
         tx.put_secret(workspace, &row).await?;
         self.tell_lanes(tx, workspace, row.info.name.as_str()).await?;
+        tx.add_audit(workspace, author, &changed(old.as_ref(), &row), now).await?;
         Ok((row.info, old.is_none()))
     }
 
@@ -213,21 +269,29 @@ impl Secrets {
     /// Deletes a secret that nobody uses.
     pub async fn delete(&self, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
         let workspace = actor.workspace;
-        let (this, wanted) = (self.clone(), name.clone());
+        let (this, wanted, author) = (self.clone(), name.clone(), actor.author());
         let deleted = self
             .store
-            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &wanted).await }))
+            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &author, &wanted).await }))
             .await;
         self.opened.invalidate(&(workspace, name.clone())).await;
         deleted
     }
 
-    async fn remove(&self, tx: &Tx, workspace: WorkspaceId, name: &SecretName) -> Result<(), ServiceError> {
+    async fn remove(
+        &self,
+        tx: &Tx,
+        workspace: WorkspaceId,
+        author: &Author,
+        name: &SecretName,
+    ) -> Result<(), ServiceError> {
         tx.hold(Edited::Definitions(workspace)).await?;
-        if tx.find_secret(workspace, name).await?.is_none() {
+        let Some(row) = tx.find_secret(workspace, name).await? else {
             return Err(ServiceError::NotFound("secret"));
-        }
+        };
         if let Some(users) = self.users_in(tx, workspace).await?.remove(name.as_str()) {
+            let mut users: Vec<String> = users.iter().map(SecretUser::thing).collect();
+            users.dedup();
             let detail =
                 format!("the secret `{name}` is used by {}; take it out there first", users.join(", "));
             return Err(ServiceError::InUse { detail, users });
@@ -242,7 +306,10 @@ impl Secrets {
             return Err(ServiceError::InUse { detail, users });
         }
         tx.delete_secret(workspace, name).await?;
-        Ok(())
+        let change = AuditChange::of(AuditKind::Secret, AuditAction::Deleted, name.as_str())
+            .with_id(row.id.0)
+            .with_versions(Some(row.info.version), None);
+        Ok(tx.add_audit(workspace, author, &change, self.clock.now()).await?)
     }
 
     /// Opens secrets for a request.
@@ -251,6 +318,7 @@ impl Secrets {
         for name in names {
             let secret = self.open_one(workspace, name).await?;
             all.values.insert(name.clone(), secret.text.expose().into());
+            all.versions.insert(name.clone(), secret.version);
             all.hosts.insert(name.clone(), secret.hosts.clone());
             if secret.redact
                 && let Ok(label) = name.parse().map(Label::Secret)
@@ -264,6 +332,7 @@ impl Secrets {
     async fn open_one(&self, workspace: WorkspaceId, name: &str) -> Result<Arc<OpenSecret>, OpenFailed> {
         let missing = || OpenFailed::Missing(name.to_owned());
         let key = (workspace, name.parse::<SecretName>().map_err(|_| missing())?);
+        self.uses.secret(workspace, key.1.clone(), self.clock.now());
         if let Some(known) = self.opened.get(&key).await {
             return Ok(known);
         }
@@ -273,11 +342,24 @@ impl Secrets {
         let text = self.vault.open(&place, &row.sealed, label).map_err(|error| {
             OpenFailed::Unreadable(format!("the secret `{name}` cannot be read: {error}"))
         })?;
-        let SecretInfo { hosts, redact, .. } = row.info;
-        let secret = Arc::new(OpenSecret { text, hosts, redact });
+        let SecretInfo { hosts, redact, version, .. } = row.info;
+        let secret = Arc::new(OpenSecret { text, hosts, redact, version });
         self.opened.insert(key, secret.clone()).await;
         Ok(secret)
     }
+}
+
+/// What a new version changes; the value counts as changed, whatever it is.
+fn changed(old: Option<&SecretRow>, new: &SecretRow) -> AuditChange {
+    let action = if old.is_some() { AuditAction::Changed } else { AuditAction::Created };
+    let change = AuditChange::of(AuditKind::Secret, action, new.info.name.as_str())
+        .with_id(new.id.0)
+        .with_versions(old.map(|old| old.info.version), Some(new.info.version));
+    let Some(old) = old else { return change };
+    let mut paths = vec!["value".to_owned()];
+    paths.extend((old.info.hosts != new.info.hosts).then(|| "hosts".to_owned()));
+    paths.extend((old.info.redact != new.info.redact).then(|| "redact".to_owned()));
+    change.with_changed(paths)
 }
 
 /// The case types of which a begun run keeps a version that uses the secret.

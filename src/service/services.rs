@@ -14,7 +14,10 @@ use super::plans::Plans;
 use super::runs::Runs;
 use super::schedules::Schedules;
 use super::secrets::Secrets;
+use super::uses::Uses;
 use super::vault::Vault;
+use super::workspaces::Workspaces;
+use super::audit::Audit;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};
@@ -24,6 +27,14 @@ use crate::store::{CommitLimits, Store};
 pub struct Services {
     /// Workspaces and tokens.
     pub access: Access,
+    /// The caller's own workspace.
+    pub workspaces: Workspaces,
+    /// Who changed what.
+    pub audit: Audit,
+    /// When tokens and secrets were used last.
+    pub uses: Uses,
+    /// What seals and opens.
+    pub vault: Vault,
     /// Secrets.
     pub secrets: Secrets,
     /// Case types.
@@ -58,6 +69,7 @@ impl Services {
     /// Puts them together on an open database.
     pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, limits: CommitLimits) -> Self {
         let plans = Plans::new(store.clone(), vault.clone());
+        let uses = Uses::default();
         let cases = Cases {
             store: store.clone(),
             plans: plans.clone(),
@@ -77,11 +89,17 @@ impl Services {
             vault.clone(),
             plans.clone(),
             compiled.clone(),
+            uses.clone(),
         );
+        let workspaces = Workspaces { store: store.clone(), clock: clock.clone(), plans: plans.clone() };
         Self {
             connections: Arc::new(connections),
             connection_plans: compiled,
-            access: Access::new(store.clone(), clock.clone(), rng.clone()),
+            access: Access::new(store.clone(), clock.clone(), rng.clone(), uses.clone()),
+            workspaces,
+            audit: Audit { store: store.clone() },
+            uses,
+            vault: vault.clone(),
             secrets,
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
             plans: plans.clone(),

@@ -9,6 +9,7 @@
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod admits;
+mod audit;
 mod cache_purges;
 mod cancels;
 mod case_changes;
@@ -35,6 +36,7 @@ mod locks;
 mod once;
 mod retention;
 mod retries;
+mod rewraps;
 mod rows;
 mod run_inserts;
 mod run_lists;
@@ -55,10 +57,12 @@ mod tokens;
 mod transact;
 mod tx;
 mod unclaim;
+mod uses;
 mod workspaces;
 mod writer;
 
 pub use admits::{Admit, Admitted, Replaced};
+pub use audit::AuditFilter;
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
@@ -76,6 +80,7 @@ pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;
+pub use rewraps::{SealedConnection, SealedSecret, SealedVersion};
 pub use run_lists::RunFilter;
 
 pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};

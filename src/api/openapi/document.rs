@@ -27,7 +27,7 @@ const SOMETIMES: [(&str, &[&str]); 5] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 17] = [
+const SENT: [&str; 18] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -45,6 +45,7 @@ const SENT: [&str; 17] = [
     "RunRetry",
     "PutSecret",
     "TokenRequest",
+    "WorkspacePatch",
 ];
 
 /// The document as JSON text.
@@ -96,6 +97,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
+    add::<present::workspace::WorkspaceView>(&mut schemas);
+    add::<present::audit::AuditView>(&mut schemas);
+    add::<bodies::WorkspacePatch>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);
     add::<bodies::CaseTypeDefinition>(&mut schemas);

@@ -4,6 +4,7 @@
 mod call;
 
 /// All calls.
+mod access_calls;
 mod calls;
 mod connection;
 mod run_calls;
@@ -23,4 +24,6 @@ mod links;
 /// Puts it together.
 mod document;
 
+pub use call::Call;
+pub use calls::all as all_calls;
 pub use document::{document, openapi_json};

@@ -18,4 +18,4 @@ pub mod reader;
 
 pub use check::Origin;
 pub use context::{Context, Known};
-pub use definition::{CaseType, Parsed, Section};
+pub use definition::{CaseType, Parsed, Section, check_params};
