@@ -99,8 +99,15 @@ pub(super) fn paths(before: &Value, now: &Value) -> Vec<String> {
             *path = shown.to_owned();
         }
     }
-    paths.dedup();
-    paths
+    let mut kept: Vec<String> = Vec::with_capacity(paths.len());
+    for path in paths {
+        // What is new as a whole is named as a whole.
+        let covers = |whole: &String| path.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if !kept.last().is_some_and(covers) {
+            kept.push(path);
+        }
+    }
+    kept
 }
 
 fn by_key(definition: &Value) -> Value {
@@ -133,7 +140,7 @@ mod tests {
         ]});
         assert_eq!(
             paths(&before, &now),
-            ["fields.x.retry", "fields.y.api_config.auth.token", "fields.z", "fields.z.key"]
+            ["fields.x.retry", "fields.y.api_config.auth.token", "fields.z"]
         );
         assert_eq!(paths(&now, &now), Vec::<String>::new());
     }
