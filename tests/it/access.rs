@@ -355,7 +355,20 @@ async fn params_that_lead_elsewhere_take_waiting_runs_along_but_no_typed_credent
     assert_eq!((refused.status, refused.code(), &refused.body["users"]), (409, "in_use", &json!(["test"])));
     app.patch("/v1/workspace", &json!({"params": {"other": 1}})).await.expect(200);
     app.define(field(json!({"type": "none"}))).await;
-    app.patch("/v1/workspace", &elsewhere).await.expect(200);
+    app.upstream.otherwise(ok(json!({"value": "found"})));
+    let case = app.create(json!({})).await;
+    app.open_circuit().await;
+    let mut waiting = field(json!({"type": "none"}));
+    waiting[0]["trigger"] = json!("on_create");
+    app.define(waiting).await;
+    let waits = app.create(json!({})).await;
+    app.drain().await;
+    assert_eq!(app.case(&waits).await["fields"]["check"]["waiting_for"], "circuit");
+    let base = base.replace("127.0.0.1", "localhost");
+    app.patch("/v1/workspace", &json!({"params": {"base": base}})).await.expect(200);
+    app.drain().await;
+    assert_eq!(app.case(&waits).await["data"]["value"], "found", "it waits for the other provider no longer");
+    assert_eq!(app.case(&case).await["fields"]["check"]["status"], "never_run");
 }
 
 #[tokio::test(flavor = "multi_thread")]
