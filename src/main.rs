@@ -176,7 +176,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Workspace(WorkspaceAction::Create { key, name }) => {
                 Box::pin(app::create_workspace(&settings, &log, &key, name)).await
             }
-            Command::Workspace(WorkspaceAction::List) => Box::pin(app::list_workspaces(&settings, &log)).await,
+            Command::Workspace(WorkspaceAction::List) => {
+                Box::pin(app::list_workspaces(&settings, &log)).await
+            }
             Command::Audit(AuditAction::Verify { workspace }) => {
                 Box::pin(app::verify_audit(&settings, &log, workspace)).await
             }

@@ -28,12 +28,14 @@ This page is made from the list of calls; `DOSSIER_WRITE_DOCS=1 cargo nextest ru
 pub fn access_page() -> String {
     let mut page = HEAD.to_owned();
     for call in all_calls().iter().filter(|call| call.path.starts_with("/v1/")) {
-        let marks = Role::ALL.map(|role| if call.role.is_some_and(|least| role.allows(least)) { "✓" } else { "" });
+        let marks =
+            Role::ALL.map(|role| if call.role.is_some_and(|least| role.allows(least)) { "✓" } else { "" });
         let (method, path, summary) = (method(&call.method), call.path, &call.summary);
         // Writing to a String does not fail.
         let _ = writeln!(page, "| `{method} {path}` | {summary} | {} |", marks.join(" | "));
     }
-    let open: Vec<String> = all_calls().iter().filter(|call| is_open(call)).map(|call| format!("`{}`", call.path)).collect();
+    let open: Vec<String> =
+        all_calls().iter().filter(|call| is_open(call)).map(|call| format!("`{}`", call.path)).collect();
     let _ = writeln!(page, "\nNo token is needed for {} and `/docs`.", open.join(", "));
     page
 }
@@ -70,7 +72,10 @@ mod tests {
             std::fs::write(FILE, &page).unwrap();
         }
         let kept = std::fs::read_to_string(FILE).unwrap_or_default();
-        assert!(kept == page, "docs/access.md is out of date: DOSSIER_WRITE_DOCS=1 cargo nextest run the_page_of_roles");
+        assert!(
+            kept == page,
+            "docs/access.md is out of date: DOSSIER_WRITE_DOCS=1 cargo nextest run the_page_of_roles"
+        );
     }
 
     #[test]

@@ -37,11 +37,16 @@ fn refuse(check: &KeyCheck, loaded: &LoadedKeys) -> anyhow::Result<()> {
         // Made by us a moment ago and of no use: left there it would pass for the right one.
         std::fs::remove_file(path).ok();
         let path = path.display();
-        bail!("the master key is missing ({path}), but the database holds secrets that were sealed with it: {REMEDY}");
+        bail!(
+            "the master key is missing ({path}), but the database holds secrets that were sealed with it: {REMEDY}"
+        );
     }
-    let (ours, known) = (loaded.keys.current().id(), listed(if missing.is_empty() { unproved } else { missing }));
+    let (ours, known) =
+        (loaded.keys.current().id(), listed(if missing.is_empty() { unproved } else { missing }));
     if missing.is_empty() && unproved.contains(&ours) {
-        bail!("the master key {ours} has the id of the one that this database was used with, but it is another key: {REMEDY}");
+        bail!(
+            "the master key {ours} has the id of the one that this database was used with, but it is another key: {REMEDY}"
+        );
     }
     if !sealed {
         bail!(
@@ -89,13 +94,18 @@ pub(super) async fn rotate(settings: &Settings, log: &LogRedactor) -> anyhow::Re
     let (services, loaded) = open_unchecked(settings, &clock, &rng, log, &tasks).await?;
     let rotated = service::rotate(&services).await;
     close(services, tasks).await;
-    let rotated = rotated.context("the change of the master key is not finished; run the command again to go on with it")?;
+    let rotated = rotated
+        .context("the change of the master key is not finished; run the command again to go on with it")?;
     let several = loaded.keys.ids().len() > 1;
     if let Some(change) = change {
         change.end()?;
         return Ok(Changed { key: loaded.keys.current().id(), rotated, left_over: None });
     }
-    let place = if in_file { format!("the further lines of {}", path.display()) } else { "security.previous_master_keys".to_owned() };
+    let place = if in_file {
+        format!("the further lines of {}", path.display())
+    } else {
+        "security.previous_master_keys".to_owned()
+    };
     Ok(Changed { key: loaded.keys.current().id(), rotated, left_over: Some(place).filter(|_| several) })
 }
 

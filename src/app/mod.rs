@@ -12,8 +12,8 @@ mod serve;
 mod system;
 
 pub use commands::{
-    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, migrate,
-    list_secrets, list_workspaces, print_openapi, rotate_key, set_secret, verify_audit,
+    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, list_secrets,
+    list_workspaces, migrate, print_openapi, rotate_key, set_secret, verify_audit,
 };
 pub use demo::demo;
 pub use parts::{App, AppOptions};

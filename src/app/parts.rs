@@ -111,7 +111,9 @@ fn vault(
     }
     Ok(vault.with_source(Arc::new(move || {
         let read = config::read_keys(&security);
-        read.inspect_err(|error| tracing::warn!(%error, "the master keys could not be read again")).ok().flatten()
+        read.inspect_err(|error| tracing::warn!(%error, "the master keys could not be read again"))
+            .ok()
+            .flatten()
     })))
 }
 

@@ -154,7 +154,9 @@ fn security(from: &mut Reader) -> Security {
             .map_err(|error| format!("{error}; `openssl rand -base64 32` makes one"))
     };
     let check_keys = |texts: &str| {
-        master_key::parse_list(texts).map(|_| ()).map_err(|error| format!("{error}; several have commas between them"))
+        master_key::parse_list(texts)
+            .map(|_| ())
+            .map_err(|error| format!("{error}; several have commas between them"))
     };
     let path = |text: &str| Some(PathBuf::from(text)).filter(|_| !text.trim().is_empty());
     Security {

@@ -238,7 +238,9 @@ impl Link {
         }
         let hash = hash(&self.hash, workspace, (number, entry.at), &entry.author, &entry.change);
         if hash != entry.hash {
-            return Err(format!("entry {number} does not go with its hash: it, or one before it, was changed"));
+            return Err(format!(
+                "entry {number} does not go with its hash: it, or one before it, was changed"
+            ));
         }
         Ok(Self { number, hash })
     }

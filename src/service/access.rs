@@ -179,8 +179,16 @@ impl Access {
         let now = self.clock.now();
         let NewTokenRequest { name, role, overrides, expires_at } = request;
         let id = TokenId(self.rng.uuid(now));
-        let row =
-            TokenRow { id, workspace, name, role, overrides, expires_at, created_at: now, last_used_at: None };
+        let row = TokenRow {
+            id,
+            workspace,
+            name,
+            role,
+            overrides,
+            expires_at,
+            created_at: now,
+            last_used_at: None,
+        };
         NewToken { row, hash: token::hash(text) }
     }
 
@@ -244,8 +252,10 @@ impl Access {
         let workspace = self.ensure_workspace(workspace).await?;
         let new = value.map(|text| self.new_token(workspace, admin(CONFIGURED), text.expose()));
         let now = self.clock.now();
-        let done =
-            self.store.write(move |tx| Box::pin(async move { configure(tx, workspace, new, now).await })).await;
+        let done = self
+            .store
+            .write(move |tx| Box::pin(async move { configure(tx, workspace, new, now).await }))
+            .await;
         self.known.invalidate_all();
         done
     }

@@ -84,9 +84,17 @@ fn wrong_end(last: Link, end: Link) -> Option<String> {
         return None;
     }
     Some(if last.number < end.number {
-        format!("entry {} is missing: the chain ended at {}, now it does at {}", last.number + 1, end.number, last.number)
+        format!(
+            "entry {} is missing: the chain ended at {}, now it does at {}",
+            last.number + 1,
+            end.number,
+            last.number
+        )
     } else {
-        format!("entry {} is not what was noted as the end of the chain, which was {}", last.number, end.number)
+        format!(
+            "entry {} is not what was noted as the end of the chain, which was {}",
+            last.number, end.number
+        )
     })
 }
 
@@ -102,7 +110,9 @@ pub(super) fn paths(before: &Value, now: &Value) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(paths.len());
     for path in paths {
         // What is new as a whole is named as a whole.
-        let covers = |whole: &String| path.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let covers = |whole: &String| {
+            path.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         if !kept.last().is_some_and(covers) {
             kept.push(path);
         }
@@ -114,7 +124,8 @@ fn by_key(definition: &Value) -> Value {
     let mut definition = definition.clone();
     for list in ["fields", "sections"] {
         let Some(items) = definition.get(list).and_then(Value::as_array) else { continue };
-        let keyed = items.iter().filter_map(|item| Some((item.get("key")?.as_str()?.to_owned(), item.clone())));
+        let keyed =
+            items.iter().filter_map(|item| Some((item.get("key")?.as_str()?.to_owned(), item.clone())));
         let keyed: Map<String, Value> = keyed.collect();
         definition[list] = keyed.into();
     }
@@ -138,10 +149,7 @@ mod tests {
             {"key": "x", "retry": 2},
             {"key": "z"},
         ]});
-        assert_eq!(
-            paths(&before, &now),
-            ["fields.x.retry", "fields.y.api_config.auth.token", "fields.z"]
-        );
+        assert_eq!(paths(&before, &now), ["fields.x.retry", "fields.y.api_config.auth.token", "fields.z"]);
         assert_eq!(paths(&now, &now), Vec::<String>::new());
     }
 

@@ -235,7 +235,10 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
 }
 
 /// What the audit says of a save, once the row is there.
-fn audited(before: Option<&CaseTypeRow>, definition: &Value) -> impl FnOnce(&CaseTypeRow) -> AuditChange + use<> {
+fn audited(
+    before: Option<&CaseTypeRow>,
+    definition: &Value,
+) -> impl FnOnce(&CaseTypeRow) -> AuditChange + use<> {
     let action = if before.is_some() { AuditAction::Changed } else { AuditAction::Created };
     let version = before.map(|row| row.version);
     let changed = before.map(|row| audit::paths(&row.definition, definition)).unwrap_or_default();

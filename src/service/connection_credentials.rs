@@ -53,7 +53,9 @@ pub fn key_ids(definition: &Value) -> Vec<String> {
 pub fn rewrap(definition: &mut Value, owner: Owner<'_>) -> Result<bool, ServiceError> {
     let mut moved = false;
     for (name, member) in auth(definition).into_iter().flatten() {
-        let Some(sealed) = sealed_text(member).and_then(|text| Sealed::from_text(text).ok()) else { continue };
+        let Some(sealed) = sealed_text(member).and_then(|text| Sealed::from_text(text).ok()) else {
+            continue;
+        };
         let place = place_of_connection_credential(owner.workspace, owner.key, name);
         if let Some(sealed) = owner.vault.rewrap(&place, &sealed)? {
             *member = json!({SEALED: sealed.to_text()});

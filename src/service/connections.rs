@@ -105,7 +105,8 @@ impl Connections {
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
         let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
-        let saved = self.save(Save { workspace, author, body, key: None, expected: Expected::Anything, once });
+        let saved =
+            self.save(Save { workspace, author, body, key: None, expected: Expected::Anything, once });
         saved.await.map(|saved| view(saved.row, saved.warnings))
     }
 
@@ -118,7 +119,8 @@ impl Connections {
         expected: Expected,
     ) -> Result<(ConnectionView, bool), ServiceError> {
         let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
-        let saved = self.save(Save { workspace, author, body, key: Some(key.clone()), expected, once: None }).await?;
+        let saved =
+            self.save(Save { workspace, author, body, key: Some(key.clone()), expected, once: None }).await?;
         Ok((view(saved.row, saved.warnings), saved.created))
     }
 

@@ -65,7 +65,9 @@ pub fn rewrap(definition: &mut Value, home: Home<'_>) -> Result<bool, ServiceErr
     let mut moved = false;
     for (field, auth) in auths(definition) {
         for (member, value) in auth.iter_mut() {
-            let Some(sealed) = sealed_text(value).and_then(|text| Sealed::from_text(text).ok()) else { continue };
+            let Some(sealed) = sealed_text(value).and_then(|text| Sealed::from_text(text).ok()) else {
+                continue;
+            };
             let place = place_of_credential(home.workspace, home.case_type, &field, member);
             if let Some(sealed) = home.vault.rewrap(&place, &sealed)? {
                 *value = json!({SEALED: sealed.to_text()});

@@ -71,7 +71,8 @@ async fn check(tx: &Tx, vault: &Vault, now: Instant) -> Result<KeyCheck, Service
     let sealed = master_keys_in(tx).await?;
     let checks = tx.key_checks().await?;
     let missing: BTreeSet<String> = sealed.iter().filter(|id| !keys.knows(id)).cloned().collect();
-    let unproved = checks.iter().filter(|check| !keys.proves(check)).map(crate::domain::sealing::Sealed::key_id);
+    let unproved =
+        checks.iter().filter(|check| !keys.proves(check)).map(crate::domain::sealing::Sealed::key_id);
     let unproved = unproved.collect();
     let is_ours = sealed.is_empty() || sealed.contains(&keys.current().id());
     if checks.is_empty() && missing.is_empty() && is_ours {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Access;
+use super::audit::Audit;
 use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
@@ -17,7 +18,6 @@ use super::secrets::Secrets;
 use super::uses::Uses;
 use super::vault::Vault;
 use super::workspaces::Workspaces;
-use super::audit::Audit;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};

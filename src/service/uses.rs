@@ -47,7 +47,10 @@ impl Uses {
     }
 
     fn note(&self, thing: Thing, at: Instant) {
-        self.known().entry(thing).and_modify(|last| last.at = last.at.max(at)).or_insert(Use { at, written: None });
+        self.known()
+            .entry(thing)
+            .and_modify(|last| last.at = last.at.max(at))
+            .or_insert(Use { at, written: None });
     }
 
     /// A token was used.
@@ -80,7 +83,11 @@ impl Uses {
         let mut due: Vec<(Thing, Instant)> = {
             let mut known = self.known();
             known.retain(|_, last| last.is_due() || now - last.at < FORGOTTEN);
-            known.iter().filter(|(_, last)| last.is_due()).map(|(thing, last)| (thing.clone(), last.at)).collect()
+            known
+                .iter()
+                .filter(|(_, last)| last.is_due())
+                .map(|(thing, last)| (thing.clone(), last.at))
+                .collect()
         };
         if due.is_empty() {
             return Ok(());
@@ -125,7 +132,9 @@ mod tests {
 
     #[test]
     fn a_use_is_due_once_a_minute() {
-        for (written, used, due) in [(None, 0, true), (Some(0), 59, false), (Some(0), 60, true), (Some(60), 0, false)] {
+        for (written, used, due) in
+            [(None, 0, true), (Some(0), 59, false), (Some(0), 60, true), (Some(60), 0, false)]
+        {
             let last = Use { at: at(used), written: written.map(at) };
             assert_eq!(last.is_due(), due, "{last:?}");
         }

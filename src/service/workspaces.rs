@@ -93,7 +93,8 @@ impl Workspaces {
             self.lead_elsewhere(tx, &before, &params).await?;
         }
         let now = self.clock.now();
-        let row = WorkspaceRow { name, params, version: before.version + 1, updated_at: now, ..before.clone() };
+        let row =
+            WorkspaceRow { name, params, version: before.version + 1, updated_at: now, ..before.clone() };
         tx.update_workspace(&row).await?;
         let shown = |row: &WorkspaceRow| serde_json::json!({"name": row.name, "params": row.params});
         let change = AuditChange::of(AuditKind::Workspace, AuditAction::Changed, row.key.as_str())

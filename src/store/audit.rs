@@ -37,8 +37,11 @@ impl AuditFilter {
     fn condition(&self, workspace: WorkspaceId) -> (String, Vec<Value>) {
         let mut parts = vec!["workspace_id = $1".to_owned()];
         let mut values = vec![uuid(workspace.0)];
-        let texts =
-            [("kind", self.kind.map(AuditKind::as_str)), ("key", self.key.as_deref()), ("by", self.by.as_deref())];
+        let texts = [
+            ("kind", self.kind.map(AuditKind::as_str)),
+            ("key", self.key.as_deref()),
+            ("by", self.by.as_deref()),
+        ];
         for (column, value) in texts {
             if let Some(value) = value {
                 values.push(text(value));

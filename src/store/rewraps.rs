@@ -14,7 +14,9 @@ use super::rows::Columns;
 use super::statement::{int, json, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionId, ConnectionKey, SecretId, SecretName, WorkspaceId};
+use crate::domain::ids::{
+    CaseTypeId, CaseTypeKey, ConnectionId, ConnectionKey, SecretId, SecretName, WorkspaceId,
+};
 use crate::domain::sealing::Sealed;
 
 /// A secret's value, and what it is bound to.
@@ -116,7 +118,8 @@ impl Tx {
 
     /// Writes a secret's value back under another key.
     pub async fn rewrap_secret(&self, row: &SealedSecret, sealed: &Sealed) -> Result<(), StoreError> {
-        let statement = "UPDATE secret SET key_id = $1, sealed = $2 WHERE id = $3 AND version = $4 AND key_id = $5";
+        let statement =
+            "UPDATE secret SET key_id = $1, sealed = $2 WHERE id = $3 AND version = $4 AND key_id = $5";
         let values = vec![
             text(sealed.key_id()),
             Bound::from(sealed.to_bytes()),
@@ -143,7 +146,8 @@ impl Tx {
 
     /// Writes a version's credentials back under another key.
     pub async fn rewrap_version(&self, row: &SealedVersion, definition: &Value) -> Result<(), StoreError> {
-        let statement = "UPDATE case_type_version SET definition = $1 WHERE case_type_id = $2 AND version = $3";
+        let statement =
+            "UPDATE case_type_version SET definition = $1 WHERE case_type_id = $2 AND version = $3";
         self.execute(sql(statement, vec![json(definition), uuid(row.id.0), int(row.version)])).await.map(drop)
     }
 
@@ -174,7 +178,8 @@ impl Tx {
     pub async fn key_checks(&self) -> Result<Vec<Sealed>, StoreError> {
         let rows = self.all(sql("SELECT key_id, sealed FROM key_check ORDER BY created_at", vec![])).await?;
         let check = |row: &QueryResult| {
-            let corrupt = |reason: String| StoreError::Corrupt { table: "key_check", id: Uuid::nil(), reason };
+            let corrupt =
+                |reason: String| StoreError::Corrupt { table: "key_check", id: Uuid::nil(), reason };
             let bytes: Vec<u8> = row.try_get_by_index(1)?;
             Sealed::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))
         };
@@ -184,7 +189,8 @@ impl Tx {
     /// Makes this the only check value.
     pub async fn put_key_check(&self, check: &Sealed, at: Instant) -> Result<(), StoreError> {
         self.execute(sql("DELETE FROM key_check WHERE key_id <> $1", vec![text(check.key_id())])).await?;
-        let statement = "INSERT INTO key_check (key_id, sealed, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let statement =
+            "INSERT INTO key_check (key_id, sealed, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         let values = vec![text(check.key_id()), Bound::from(check.to_bytes()), ms(at)];
         self.execute(sql(statement, values)).await.map(drop)
     }

@@ -67,9 +67,14 @@ impl Tx {
     }
 
     /// The token of the workspace with this id.
-    pub async fn find_token(&self, workspace: WorkspaceId, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
+    pub async fn find_token(
+        &self,
+        workspace: WorkspaceId,
+        id: TokenId,
+    ) -> Result<Option<TokenRow>, StoreError> {
         let values = vec![uuid(workspace.0), uuid(id.0)];
-        let statement = sql(format!("SELECT {COLUMNS} FROM token WHERE workspace_id = $1 AND id = $2"), values);
+        let statement =
+            sql(format!("SELECT {COLUMNS} FROM token WHERE workspace_id = $1 AND id = $2"), values);
         self.one(statement).await?.as_ref().map(token).transpose()
     }
 
@@ -117,10 +122,8 @@ impl Tx {
             ms(row.created_at),
             Value::from(token.hash.to_vec()),
         ];
-        let statement = sql(
-            format!("INSERT INTO token ({NEW}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"),
-            values,
-        );
+        let statement =
+            sql(format!("INSERT INTO token ({NEW}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"), values);
         self.execute(statement).await.map(drop)
     }
 

@@ -85,8 +85,13 @@ impl Tx {
     pub async fn update_workspace(&self, row: &WorkspaceRow) -> Result<(), StoreError> {
         let statement = "UPDATE workspace SET name = $1, params = $2, version = $3, updated_at = $4 \
              WHERE id = $5 AND version + 1 = $3";
-        let values =
-            vec![text(row.name.as_str()), json(&row.params), int(row.version), ms(row.updated_at), uuid(row.id.0)];
+        let values = vec![
+            text(row.name.as_str()),
+            json(&row.params),
+            int(row.version),
+            ms(row.updated_at),
+            uuid(row.id.0),
+        ];
         if self.execute(sql(statement, values)).await? == 0 {
             return Err(StoreError::Unavailable("the workspace was changed at the same moment".to_owned()));
         }
@@ -98,7 +103,9 @@ impl Tx {
         &self,
         id: WorkspaceId,
     ) -> Result<Option<(i64, Map<String, Value>)>, StoreError> {
-        let row = self.one(sql("SELECT id, version, params FROM workspace WHERE id = $1", vec![uuid(id.0)])).await?;
+        let row = self
+            .one(sql("SELECT id, version, params FROM workspace WHERE id = $1", vec![uuid(id.0)]))
+            .await?;
         let read = |row: &QueryResult| {
             let mut columns = Columns::of("workspace", row)?;
             Ok((columns.get()?, columns.json()?))

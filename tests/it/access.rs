@@ -65,7 +65,9 @@ impl Things {
 /// A body that would do something.
 fn body(operation: &Operation) -> Value {
     match (operation.method.as_str(), operation.path.as_str()) {
-        ("POST", "/v1/case-types") | ("PUT", "/v1/case-types/{key}") => json!({"name": "changed", "fields": []}),
+        ("POST", "/v1/case-types") | ("PUT", "/v1/case-types/{key}") => {
+            json!({"name": "changed", "fields": []})
+        }
         ("PUT", "/v1/connections/{key}") => json!({"name": "changed", "base_url": "https://changed.example"}),
         ("PUT", "/v1/secrets/{name}") => json!({"value": "changed-by-somebody", "hosts": []}),
         ("POST", "/v1/tokens") => json!({"name": "changed", "role": "admin"}),
@@ -139,7 +141,8 @@ async fn everything(app: &TestApp, things: &Things) -> Vec<Value> {
 }
 
 async fn token_of(app: &TestApp, role: Role) -> String {
-    let made = app.post("/v1/tokens", &json!({"name": role.as_str(), "role": role.as_str()})).await.expect(201);
+    let made =
+        app.post("/v1/tokens", &json!({"name": role.as_str(), "role": role.as_str()})).await.expect(201);
     made["token"].as_str().unwrap().to_owned()
 }
 
@@ -203,7 +206,8 @@ async fn another_workspaces_things_are_not_there() {
     let things = furnish(&app).await;
     let access = &app.services().access;
     let other = access.create_workspace(&"beta".parse().unwrap(), Some("Beta".to_owned())).await.unwrap();
-    let request = NewTokenRequest { name: "other".into(), role: Role::Admin, overrides: true, expires_at: None };
+    let request =
+        NewTokenRequest { name: "other".into(), role: Role::Admin, overrides: true, expires_at: None };
     let token = access.create_in(other.id, request).await.unwrap().1.expose().to_owned();
     let before = everything(&app, &things).await;
     for operation in operations(&app).await {
@@ -283,10 +287,12 @@ async fn the_workspace_is_read_and_changed_with_its_version() {
     assert_eq!(read.header("etag"), Some("\"1\""));
     let read = read.expect(200);
     assert_eq!((&read["key"], &read["version"], &read["params"]), (&json!("default"), &json!(1), &json!({})));
-    let changed = app.patch("/v1/workspace", &json!({"name": "Acme", "params": {"a": 1, "b": {"c": 2}}})).await;
+    let changed =
+        app.patch("/v1/workspace", &json!({"name": "Acme", "params": {"a": 1, "b": {"c": 2}}})).await;
     assert_eq!(changed.header("etag"), Some("\"2\""));
     assert_eq!(changed.expect(200)["name"], "Acme");
-    let patched = app.patch("/v1/workspace", &json!({"name": null, "params": {"a": null, "b": {"d": 3}}})).await;
+    let patched =
+        app.patch("/v1/workspace", &json!({"name": null, "params": {"a": null, "b": {"d": 3}}})).await;
     let patched = patched.expect(200);
     assert_eq!((&patched["name"], &patched["params"]), (&json!("Acme"), &json!({"b": {"c": 2, "d": 3}})));
     let again = app.patch("/v1/workspace", &patched).await.expect(200);
@@ -346,7 +352,8 @@ async fn params_that_lead_elsewhere_take_waiting_runs_along_but_no_typed_credent
     let base = base.trim_end_matches('/');
     app.patch("/v1/workspace", &json!({"params": {"base": base}})).await.expect(200);
     let field = |auth: Value| {
-        let config = json!({"url": "{params.base}/check", "auth": auth, "response_mapping": {"value": "$.value"}});
+        let config =
+            json!({"url": "{params.base}/check", "auth": auth, "response_mapping": {"value": "$.value"}});
         json!([{"key": "check", "type": "api_call", "trigger": "manual", "api_config": config}])
     };
     app.define(field(json!({"type": "bearer", "token": "typed-credential"}))).await;
@@ -375,6 +382,7 @@ async fn params_that_lead_elsewhere_take_waiting_runs_along_but_no_typed_credent
 async fn the_token_of_the_settings_is_an_admin_of_the_default_workspace() {
     let app = TestApp::spawn().await;
     let list = app.send(client().get(app.url("/v1/audit")).bearer_auth(TOKEN)).await.expect(200);
-    let made: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| (&item["kind"], &item["by"])).collect();
+    let made: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|item| (&item["kind"], &item["by"])).collect();
     assert_eq!(made, [(&json!("token"), &json!("system")), (&json!("workspace"), &json!("system"))]);
 }

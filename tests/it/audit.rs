@@ -38,7 +38,8 @@ async fn every_change_has_an_entry_without_a_value() {
     let typed = json!({"base_url": "https://a.example", "auth": {"type": "bearer", "token": MARKER}});
     app.put("/v1/connections/vies", &typed).await.expect(201);
     app.put("/v1/connections/vies", &typed).await.expect(200);
-    let other = json!({"base_url": "https://a.example", "auth": {"type": "bearer", "token": "another-credential"}});
+    let other =
+        json!({"base_url": "https://a.example", "auth": {"type": "bearer", "token": "another-credential"}});
     app.put("/v1/connections/vies", &other).await.expect(200);
     for action in ["disable", "enable", "resume", "breaker/open", "breaker/close"] {
         app.post(&format!("/v1/connections/vies/{action}"), &json!({})).await.expect(200);
@@ -60,7 +61,13 @@ async fn every_change_has_an_entry_without_a_value() {
         .map(|entry| {
             let word = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
             let (before, after) = (&entry["version_before"], &entry["version_after"]);
-            format!("{} {} {} {before}-{after} {}", word("kind"), word("key"), word("action"), entry["changed"])
+            format!(
+                "{} {} {} {before}-{after} {}",
+                word("kind"),
+                word("key"),
+                word("action"),
+                entry["changed"]
+            )
         })
         .collect();
     let expected = [
@@ -88,7 +95,9 @@ async fn every_change_has_an_entry_without_a_value() {
     }
     let first = &all[all.len() - 3];
     assert_eq!((&first["by"], &first["request_id"]), (&json!("token:configured admin"), &json!("put-7")));
-    assert!(first["id"].is_string() && first["token_id"].is_string() && first["at"] == "2026-11-21T09:00:00.000Z");
+    assert!(
+        first["id"].is_string() && first["token_id"].is_string() && first["at"] == "2026-11-21T09:00:00.000Z"
+    );
     assert_eq!(verify(&app).await.broken, None);
     assert_eq!(verify(&app).await.last.number, i64::try_from(all.len()).unwrap());
 }
@@ -205,7 +214,8 @@ async fn a_run_says_which_version_of_a_secret_it_sent() {
     assert_eq!(put("correct-horse-1").await["version"], 1);
     app.put("/v1/secrets/apixkey", &json!({"value": "correct-horse", "hosts": []})).await.expect(201);
     let sends = app.field("/with", json!({}), json!({"headers": {"X-Key": "{secret.api_key}"}}));
-    let plain = app.field("/without", json!({"key": "plain"}), json!({"response_mapping": {"other": "$.value"}}));
+    let plain =
+        app.field("/without", json!({"key": "plain"}), json!({"response_mapping": {"other": "$.value"}}));
     app.define(json!([sends, plain])).await;
     let case = app.create(json!({})).await;
     app.drain().await;
@@ -222,7 +232,9 @@ async fn a_run_says_which_version_of_a_secret_it_sent() {
         sent,
         [("check".to_owned(), version(1)), ("check".to_owned(), version(2)), ("plain".to_owned(), json!([]))]
     );
-    for (query, count) in [("api_key", 2), ("api_key:1", 1), ("api_key:2", 1), ("api_key:12", 0), ("apixkey", 0)] {
+    for (query, count) in
+        [("api_key", 2), ("api_key:1", 1), ("api_key:2", 1), ("api_key:12", 0), ("apixkey", 0)]
+    {
         let runs = app.get(&format!("/v1/runs?secret={query}")).await.expect(200);
         assert_eq!(runs["items"].as_array().unwrap().len(), count, "{query}");
     }

@@ -69,7 +69,8 @@ async fn furnish(process: &Process, upstream: &Upstream) {
         ok(json!({"value": good}))
     });
     for n in 0..150 {
-        call(process, "PUT", &format!("/v1/secrets/s{n}"), &json!({"value": SECRET, "hosts": ["127.0.0.1"]})).await;
+        call(process, "PUT", &format!("/v1/secrets/s{n}"), &json!({"value": SECRET, "hosts": ["127.0.0.1"]}))
+            .await;
     }
     let connection = json!({"base_url": upstream.url("/"), "auth": {"type": "bearer", "token": PROVIDER}});
     call(process, "PUT", "/v1/connections/provider", &connection).await;
@@ -81,7 +82,10 @@ async fn furnish(process: &Process, upstream: &Upstream) {
         };
         let fields = json!([
             field("secret", json!({"url": upstream.url("/secret"), "headers": {"X-Key": "{secret.s1}"}})),
-            field("typed", json!({"url": upstream.url("/typed"), "auth": {"type": "bearer", "token": TYPED}})),
+            field(
+                "typed",
+                json!({"url": upstream.url("/typed"), "auth": {"type": "bearer", "token": TYPED}})
+            ),
             field("provided", json!({"url": "/provided", "connection": "provider"})),
         ]);
         let case_type = json!({"description": format!("version {version}"), "fields": fields});
@@ -94,7 +98,8 @@ async fn fill(process: &Process) {
     let request = client().post(format!("{}/v1/cases", process.base)).bearer_auth(crate::process::TOKEN);
     let request = request.header("Prefer", "wait=30").json(&json!({"case_type": "test", "data": {}}));
     let case: Value = request.send().await.unwrap().json().await.unwrap();
-    for (name, key) in [("secret_check", "secret"), ("typed_check", "typed"), ("provided_check", "provided")] {
+    for (name, key) in [("secret_check", "secret"), ("typed_check", "typed"), ("provided_check", "provided")]
+    {
         assert_eq!(case["data"][key], true, "{name}: {}", case["fields"][name]);
     }
 }
@@ -120,14 +125,16 @@ async fn the_master_key_is_changed_while_a_process_serves_and_after_kill_9() {
         async move {
             let mut filled = 0;
             while !over.load(Ordering::Relaxed) || filled < 3 {
-                call(&process, "PUT", "/v1/secrets/s1", &json!({"value": SECRET, "hosts": ["127.0.0.1"]})).await;
+                call(&process, "PUT", "/v1/secrets/s1", &json!({"value": SECRET, "hosts": ["127.0.0.1"]}))
+                    .await;
                 fill(&process).await;
                 filled += 1;
             }
         }
     });
     // Killed as soon as the new key is there.
-    let mut killed = line(folder.path(), &["secrets", "rotate-key"], &[]).stdout(Stdio::null()).spawn().unwrap();
+    let mut killed =
+        line(folder.path(), &["secrets", "rotate-key"], &[]).stdout(Stdio::null()).spawn().unwrap();
     let watched = path.clone();
     let killed = tokio::task::spawn_blocking(move || {
         while lines(&watched).len() < 2 && killed.try_wait().unwrap().is_none() {
@@ -149,7 +156,10 @@ async fn the_master_key_is_changed_while_a_process_serves_and_after_kill_9() {
     fill(&process).await;
     call(&process, "PUT", "/v1/secrets/late", &json!({"value": SECRET, "hosts": []})).await;
     let audit = call_get(&process, "/v1/audit?kind=master_key").await;
-    assert_eq!((audit["items"].as_array().unwrap().len(), &audit["items"][0]["action"]), (1, &json!("rotated")));
+    assert_eq!(
+        (audit["items"].as_array().unwrap().len(), &audit["items"][0]["action"]),
+        (1, &json!("rotated"))
+    );
     Arc::into_inner(process).unwrap().kill();
 
     // The new key is all that is needed, and the old one is good for nothing.
@@ -192,7 +202,10 @@ async fn a_key_of_the_settings_is_changed_with_both_known() {
         .await;
     fill(&process).await;
     let done = works(folder.path(), &["secrets", "rotate-key"], &both).await;
-    assert!(done.contains("150 secrets") && done.contains("3 versions") && done.contains("1 connections"), "{done}");
+    assert!(
+        done.contains("150 secrets") && done.contains("3 versions") && done.contains("1 connections"),
+        "{done}"
+    );
     assert!(done.contains("take it out of security.previous_master_keys"), "{done}");
     fill(&process).await;
     process.kill();
@@ -250,7 +263,8 @@ async fn workspaces_tokens_and_secrets_are_made_by_commands() {
     let list = works(folder.path(), &["workspace", "list"], &[]).await;
     assert!(list.contains("beta\tBeta AG") && list.contains("default\tdefault"), "{list}");
 
-    let words = ["token", "create", "--role", "admin", "--workspace", "beta", "--name", "b", "--expires-in", "30"];
+    let words =
+        ["token", "create", "--role", "admin", "--workspace", "beta", "--name", "b", "--expires-in", "30"];
     let token = works(folder.path(), &words, &[]).await.trim().to_owned();
     let ask = |path: &str| client().get(format!("{}{path}", process.base)).bearer_auth(&token).send();
     let tokens: Value = ask("/v1/tokens").await.unwrap().json().await.unwrap();
@@ -258,7 +272,8 @@ async fn workspaces_tokens_and_secrets_are_made_by_commands() {
     assert_eq!((&made["name"], &made["role"]), (&json!("b"), &json!("admin")));
     assert!(made["expires_at"].is_string() && made["last_used_at"].is_string(), "{made}");
     for bad in [["--expires-in", "0"], ["--expires-in", "x"]] {
-        let line = dossier(folder.path(), &[&["token", "create", "--role", "admin"], &bad[..]].concat(), &[]).await;
+        let line =
+            dossier(folder.path(), &[&["token", "create", "--role", "admin"], &bad[..]].concat(), &[]).await;
         assert!(!line.status.success(), "{bad:?}");
     }
 
@@ -277,5 +292,7 @@ async fn workspaces_tokens_and_secrets_are_made_by_commands() {
     assert_eq!(audit["items"].as_array().unwrap().len(), 3, "{audit}");
     let unknown = fails(folder.path(), &["audit", "verify", "--workspace", "gamma"], &[]).await;
     assert!(unknown.contains("no workspace `gamma`"), "{unknown}");
-    assert!(works(folder.path(), &["audit", "verify", "--workspace", "beta"], &[]).await.contains("3 entries"));
+    assert!(
+        works(folder.path(), &["audit", "verify", "--workspace", "beta"], &[]).await.contains("3 entries")
+    );
 }

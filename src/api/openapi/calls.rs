@@ -25,7 +25,8 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
     let types = [cache(), case_types(), one_case_type()].into_iter().flatten();
-    let access = [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+    let access =
+        [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
     let others = [connections(), runs(), schedules()].into_iter().flatten().chain(access).chain(service());
     types.chain(cases).chain(others).collect()
 }
