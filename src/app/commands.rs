@@ -11,15 +11,14 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::admission::admit;
-use super::keys::{self, Changed};
 use super::parts::{default_workspace, open_services};
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
-use crate::domain::clock::{Instant, SharedClock, SharedRng, rfc3339};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{SecretName, WorkspaceId, WorkspaceKey};
 use crate::domain::secret::{HostRule, SecretValue};
 use crate::domain::token::Role;
-use crate::service::{NewTokenRequest, PutSecret, Rotated, ServiceError, Services, Verified};
+use crate::service::{NewTokenRequest, PutSecret, ServiceError, Services};
 use crate::telemetry::LogRedactor;
 
 /// `dossier token create`.
@@ -115,85 +114,6 @@ pub async fn create_workspace(
     Ok(print(&format!("The workspace `{}` ({}) was made.", row.key, row.name))?)
 }
 
-/// `dossier workspace list`: one line each, key and name.
-pub async fn list_workspaces(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
-    let rows = with_services(settings, log, async |services, _| Ok(services.workspaces.all().await?)).await?;
-    let lines: Vec<String> = rows.iter().map(|row| format!("{}\t{}", row.key, row.name)).collect();
-    if lines.is_empty() { Ok(()) } else { Ok(print(&lines.join("\n"))?) }
-}
-
-/// `dossier secrets list`: one line each, without values.
-pub async fn list_secrets(
-    settings: &Settings,
-    log: &LogRedactor,
-    workspace: Option<&WorkspaceKey>,
-) -> anyhow::Result<()> {
-    let infos = with_services(settings, log, async |services, _| {
-        let workspace = known_workspace(services, workspace).await?;
-        Ok(services.secrets.list_in(workspace).await?)
-    })
-    .await?;
-    let mut lines = vec!["name\tversion\tupdated_at\tlast_used_at\thosts".to_owned()];
-    lines.extend(infos.iter().map(|info| {
-        let hosts: Vec<_> = info.hosts.iter().map(ToString::to_string).collect();
-        let used = info.last_used_at.map_or_else(|| "never".to_owned(), rfc3339);
-        format!("{}\t{}\t{}\t{used}\t{}", info.name, info.version, rfc3339(info.updated_at), hosts.join(","))
-    }));
-    Ok(print(&lines.join("\n"))?)
-}
-
-/// `dossier secrets rotate-key`.
-pub async fn rotate_key(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
-    let Changed { key, rotated, left_over } = keys::rotate(settings, log).await?;
-    let Rotated { secrets, case_types, connections } = rotated;
-    let mut text = format!(
-        "Everything is sealed with the master key {key}. Sealed anew: {secrets} secrets, credentials of {case_types} versions \
-         of case types and of {connections} connections."
-    );
-    match left_over {
-        Some(place) => text.push_str(&format!(" The old key is of no use any more: take it out of {place}.")),
-        None if rotated.total() == 0 && settings.security.master_key.is_some() => text.push_str(
-            " To change it, set a new one as security.master_key and the old one as security.previous_master_keys \
-             on every process, then run this again.",
-        ),
-        None => {}
-    }
-    Ok(print(&text)?)
-}
-
-/// `dossier audit verify`: an error when a chain is broken.
-pub async fn verify_audit(
-    settings: &Settings,
-    log: &LogRedactor,
-    workspace: Option<WorkspaceKey>,
-) -> anyhow::Result<()> {
-    let verified = with_services(settings, log, async |services, _| {
-        let mut verified = Vec::new();
-        for row in services.workspaces.all().await? {
-            if workspace.as_ref().is_none_or(|key| *key == row.key) {
-                verified.push((row.key, services.audit.verify(row.id).await?));
-            }
-        }
-        Ok(verified)
-    })
-    .await?;
-    if let (Some(key), true) = (workspace, verified.is_empty()) {
-        bail!("there is no workspace `{key}`");
-    }
-    let mut broken = Vec::new();
-    for (key, Verified { last, broken: why }) in verified {
-        match why {
-            None => print(&format!(
-                "The audit of `{key}` is whole: {} entries, the last with hash {}.",
-                last.number,
-                hex::encode(last.hash)
-            ))?,
-            Some(why) => broken.push(format!("the audit of `{key}` is broken: {why}")),
-        }
-    }
-    if broken.is_empty() { Ok(()) } else { bail!(broken.join("\n")) }
-}
-
 /// `dossier token create`: prints the token, once.
 pub async fn create_token(
     settings: &Settings,
@@ -254,7 +174,7 @@ pub fn print_openapi() -> anyhow::Result<()> {
 }
 
 /// Who closes the pipe early has read enough.
-fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -272,7 +192,7 @@ fn value_of(variable: &str) -> anyhow::Result<String> {
 }
 
 /// Opens the use cases, does the work, and closes the database before it answers.
-async fn with_services<T>(
+pub(super) async fn with_services<T>(
     settings: &Settings,
     log: &LogRedactor,
     work: impl AsyncFnOnce(&Services, Instant) -> anyhow::Result<T>,
@@ -289,7 +209,10 @@ async fn with_services<T>(
 }
 
 /// A workspace that is there.
-async fn known_workspace(services: &Services, key: Option<&WorkspaceKey>) -> anyhow::Result<WorkspaceId> {
+pub(super) async fn known_workspace(
+    services: &Services,
+    key: Option<&WorkspaceKey>,
+) -> anyhow::Result<WorkspaceId> {
     let default = default_workspace()?;
     let key = key.unwrap_or(&default);
     let found = services.access.workspace(key).await?;

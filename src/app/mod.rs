@@ -1,5 +1,6 @@
 //! The composition root: config → store → outbound → service → engine → doors, and back down.
 
+mod access_commands;
 mod admission;
 mod commands;
 mod demo;
@@ -11,9 +12,10 @@ mod presence;
 mod serve;
 mod system;
 
+pub use access_commands::{list_secrets, list_workspaces, rotate_key, verify_audit};
 pub use commands::{
-    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, list_secrets,
-    list_workspaces, migrate, print_openapi, rotate_key, set_secret, verify_audit,
+    Expiry, SecretCommand, TokenCommand, create_token, create_workspace, explain_settings, migrate,
+    print_openapi, set_secret,
 };
 pub use demo::demo;
 pub use parts::{App, AppOptions};

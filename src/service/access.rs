@@ -20,7 +20,7 @@ use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
 use crate::domain::once::{Kept, Once};
 use crate::domain::secret::SecretText;
-use crate::domain::token::{self, Role, TokenHash};
+use crate::domain::token::{self, TokenHash};
 use crate::store::{Edited, NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
 
 /// How long what was read of another replica's making counts.
@@ -34,10 +34,10 @@ const TOKENS: u64 = 10_000;
 /// Workspaces and tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
-    store: Store,
-    clock: SharedClock,
-    rng: SharedRng,
-    known: Cache<TokenHash, TokenRow>,
+    pub(super) store: Store,
+    pub(super) clock: SharedClock,
+    pub(super) rng: SharedRng,
+    pub(super) known: Cache<TokenHash, TokenRow>,
     uses: Uses,
 }
 
@@ -175,7 +175,7 @@ impl Access {
         Ok((row, text))
     }
 
-    fn new_token(&self, workspace: WorkspaceId, request: NewTokenRequest, text: &str) -> NewToken {
+    pub(super) fn new_token(&self, workspace: WorkspaceId, request: NewTokenRequest, text: &str) -> NewToken {
         let now = self.clock.now();
         let NewTokenRequest { name, role, overrides, expires_at } = request;
         let id = TokenId(self.rng.uuid(now));
@@ -208,61 +208,6 @@ impl Access {
         self.known.invalidate_all();
         if deleted? { Ok(()) } else { Err(ServiceError::NotFound("token")) }
     }
-
-    /// Whether there is no token in any workspace: this is the first start.
-    pub async fn has_no_token(&self) -> Result<bool, ServiceError> {
-        Ok(self.store.read().await?.count_tokens().await? == 0)
-    }
-
-    /// A new admin token's text, for [`Access::insert_first_token`].
-    pub fn generate(&self) -> SecretText {
-        token::generate(&*self.rng)
-    }
-
-    /// Makes this text the first token, an admin of the workspace; `false`: there is a token by
-    /// now and this one is good for nothing.
-    pub async fn insert_first_token(
-        &self,
-        workspace: &WorkspaceKey,
-        text: &SecretText,
-    ) -> Result<bool, ServiceError> {
-        let workspace = self.ensure_workspace(workspace).await?;
-        let new = self.new_token(workspace, admin("admin"), text.expose());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.hold(Edited::Access).await?;
-                    let first = tx.count_tokens().await? == 0;
-                    if first {
-                        insert_token(tx, &new, &Author::system()).await?;
-                    }
-                    Ok(first)
-                })
-            })
-            .await
-    }
-
-    /// Makes `security.admin_token` what the settings say: an admin token of the workspace with
-    /// this value, or none. The value that was set before is good no longer.
-    pub async fn ensure_admin_token(
-        &self,
-        workspace: &WorkspaceKey,
-        value: Option<&SecretText>,
-    ) -> Result<(), ServiceError> {
-        let workspace = self.ensure_workspace(workspace).await?;
-        let new = value.map(|text| self.new_token(workspace, admin(CONFIGURED), text.expose()));
-        let now = self.clock.now();
-        let done = self
-            .store
-            .write(move |tx| Box::pin(async move { configure(tx, workspace, new, now).await }))
-            .await;
-        self.known.invalidate_all();
-        done
-    }
-}
-
-fn admin(name: &str) -> NewTokenRequest {
-    NewTokenRequest { name: name.to_owned(), role: Role::Admin, overrides: true, expires_at: None }
 }
 
 fn is_good(row: &TokenRow, now: Instant) -> bool {
@@ -298,7 +243,7 @@ async fn insert_workspace(tx: &Tx, row: &WorkspaceRow, author: &Author) -> Resul
     tx.add_audit(row.id, author, &change, row.created_at).await
 }
 
-async fn insert_token(tx: &Tx, new: &NewToken, author: &Author) -> Result<(), StoreError> {
+pub(super) async fn insert_token(tx: &Tx, new: &NewToken, author: &Author) -> Result<(), StoreError> {
     tx.insert_token(new).await?;
     let row = &new.row;
     let change = AuditChange::of(AuditKind::Token, AuditAction::Created, row.name.as_str()).with_id(row.id.0);
@@ -306,42 +251,16 @@ async fn insert_token(tx: &Tx, new: &NewToken, author: &Author) -> Result<(), St
 }
 
 /// `false`: it is gone already.
-async fn delete_token(tx: &Tx, row: &TokenRow, author: &Author, now: Instant) -> Result<bool, StoreError> {
+pub(super) async fn delete_token(
+    tx: &Tx,
+    row: &TokenRow,
+    author: &Author,
+    now: Instant,
+) -> Result<bool, StoreError> {
     if !tx.delete_token(row.workspace, row.id).await? {
         return Ok(false);
     }
     let change = AuditChange::of(AuditKind::Token, AuditAction::Deleted, row.name.as_str()).with_id(row.id.0);
     tx.add_audit(row.workspace, author, &change, now).await?;
     Ok(true)
-}
-
-async fn configure(
-    tx: &Tx,
-    workspace: WorkspaceId,
-    new: Option<NewToken>,
-    now: Instant,
-) -> Result<(), ServiceError> {
-    tx.hold(Edited::Access).await?;
-    let found = match &new {
-        Some(new) => tx.find_token_by_hash(&new.hash).await?,
-        None => None,
-    };
-    let tokens = tx.list_tokens(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let kept = found.as_ref().map(|row| row.id);
-    for old in tokens.iter().filter(|row| row.name == CONFIGURED && Some(row.id) != kept) {
-        delete_token(tx, old, &Author::system(), now).await?;
-    }
-    match (new, found) {
-        (Some(new), None) => Ok(insert_token(tx, &new, &Author::system()).await?),
-        (_, Some(row)) if !does_as_admin(&row, workspace) => Err(ServiceError::AlreadyExists(format!(
-            "security.admin_token is the value of another token (`{}`, {}); choose another value",
-            row.name,
-            row.role.as_str()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn does_as_admin(row: &TokenRow, workspace: WorkspaceId) -> bool {
-    row.workspace == workspace && row.role == Role::Admin && row.expires_at.is_none()
 }

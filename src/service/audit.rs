@@ -8,9 +8,9 @@ use super::credentials::SEALED;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::precondition::changed_paths;
-use crate::domain::audit::{AuditEntry, Link};
-use crate::domain::ids::WorkspaceId;
-use crate::store::{AuditFilter, Store, Tx};
+use crate::domain::audit::{AuditAction, AuditChange, AuditEntry, AuditKind, Link};
+use crate::domain::ids::{ConnectionKey, WorkspaceId};
+use crate::store::{AuditFilter, ConnectionRow, SecretRow, Store, Tx};
 
 /// Entries read at once while a chain is walked.
 const STEP: u32 = 500;
@@ -130,6 +130,34 @@ fn by_key(definition: &Value) -> Value {
         definition[list] = keyed.into();
     }
     definition
+}
+
+/// What the audit says of a secret's new version; the value counts as changed, whatever it is.
+pub(super) fn of_secret(old: Option<&SecretRow>, new: &SecretRow) -> AuditChange {
+    let action = if old.is_some() { AuditAction::Changed } else { AuditAction::Created };
+    let change = AuditChange::of(AuditKind::Secret, action, new.info.name.as_str())
+        .with_id(new.id.0)
+        .with_versions(old.map(|old| old.info.version), Some(new.info.version));
+    let Some(old) = old else { return change };
+    let mut paths = vec!["value".to_owned()];
+    paths.extend((old.info.hosts != new.info.hosts).then(|| "hosts".to_owned()));
+    paths.extend((old.info.redact != new.info.redact).then(|| "redact".to_owned()));
+    change.with_changed(paths)
+}
+
+/// What the audit says of a connection's new version.
+pub(super) fn of_connection(
+    before: Option<&ConnectionRow>,
+    key: &ConnectionKey,
+    definition: &Value,
+) -> AuditChange {
+    let Some(before) = before else {
+        return AuditChange::of(AuditKind::Connection, AuditAction::Created, key.as_str())
+            .with_versions(None, Some(1));
+    };
+    AuditChange::of(AuditKind::Connection, AuditAction::Changed, key.as_str())
+        .with_versions(Some(before.version), Some(before.version + 1))
+        .with_changed(paths(&before.definition, definition))
 }
 
 #[cfg(test)]

@@ -49,22 +49,6 @@ pub fn key_ids(definition: &Value) -> Vec<String> {
     members.filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id())).collect()
 }
 
-/// Puts what is sealed under the master key that seals now; `false`: all of it is so already.
-pub fn rewrap(definition: &mut Value, owner: Owner<'_>) -> Result<bool, ServiceError> {
-    let mut moved = false;
-    for (name, member) in auth(definition).into_iter().flatten() {
-        let Some(sealed) = sealed_text(member).and_then(|text| Sealed::from_text(text).ok()) else {
-            continue;
-        };
-        let place = place_of_connection_credential(owner.workspace, owner.key, name);
-        if let Some(sealed) = owner.vault.rewrap(&place, &sealed)? {
-            *member = json!({SEALED: sealed.to_text()});
-            moved = true;
-        }
-    }
-    Ok(moved)
-}
-
 /// Opens what is sealed, in its place; answers it, too.
 pub fn open(definition: &mut Value, owner: Owner<'_>) -> Result<Vec<SecretText>, ServiceError> {
     let mut opened = Vec::new();

@@ -17,7 +17,7 @@ use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::precondition;
 use super::vault::Vault;
-use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
+use crate::domain::audit::Author;
 use crate::domain::case_type::Known;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::connection::{Connection, ConnectionStatus, Parsed};
@@ -167,7 +167,7 @@ impl Connections {
             return Ok(Saved { row: row.clone(), warnings, created: false });
         }
         let created = before.is_none();
-        let change = audited(before.as_ref(), &connection.key, &definition);
+        let change = audit::of_connection(before.as_ref(), &connection.key, &definition);
         let row = self.keep(tx, save.workspace, before, &connection, definition, moved).await?;
         let change = change.with_id(row.id.0);
         tx.add_audit(save.workspace, &save.author, &change, row.updated_at).await?;
@@ -214,17 +214,6 @@ impl Connections {
         connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
         Ok(row)
     }
-}
-
-/// What the audit says of a save.
-fn audited(before: Option<&ConnectionRow>, key: &ConnectionKey, definition: &Value) -> AuditChange {
-    let Some(before) = before else {
-        return AuditChange::of(AuditKind::Connection, AuditAction::Created, key.as_str())
-            .with_versions(None, Some(1));
-    };
-    AuditChange::of(AuditKind::Connection, AuditAction::Changed, key.as_str())
-        .with_versions(Some(before.version), Some(before.version + 1))
-        .with_changed(audit::paths(&before.definition, definition))
 }
 
 /// The next version, and what it changed.

@@ -60,24 +60,6 @@ pub fn key_ids(definition: &mut Value) -> Vec<String> {
         .collect()
 }
 
-/// Puts what is sealed under the master key that seals now; `false`: all of it is so already.
-pub fn rewrap(definition: &mut Value, home: Home<'_>) -> Result<bool, ServiceError> {
-    let mut moved = false;
-    for (field, auth) in auths(definition) {
-        for (member, value) in auth.iter_mut() {
-            let Some(sealed) = sealed_text(value).and_then(|text| Sealed::from_text(text).ok()) else {
-                continue;
-            };
-            let place = place_of_credential(home.workspace, home.case_type, &field, member);
-            if let Some(sealed) = home.vault.rewrap(&place, &sealed)? {
-                *value = json!({SEALED: sealed.to_text()});
-                moved = true;
-            }
-        }
-    }
-    Ok(moved)
-}
-
 /// Opens what is sealed, in its place; answers it by field, too.
 pub fn open(
     definition: &mut Value,

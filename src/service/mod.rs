@@ -24,6 +24,7 @@ mod vault;
 
 /// Workspaces and tokens.
 mod access;
+mod first_access;
 mod new_token;
 mod uses;
 mod workspaces;
@@ -35,7 +36,9 @@ mod audit;
 mod rotation;
 
 /// Secrets.
+mod opened;
 mod put_secret;
+mod secret_users;
 mod secrets;
 
 /// Credentials that were typed into a field.
@@ -51,6 +54,7 @@ mod connections;
 
 /// Case types, compiled once per version.
 mod plans;
+mod shared_params;
 
 /// Case types, saved.
 mod case_type_edit;
@@ -106,13 +110,15 @@ pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
+pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
 pub use plans::{Plan, Plans};
 pub use put_secret::PutSecret;
 pub use rotation::{KeyCheck, Rotated, adopt, check_keys, rotate};
 pub use runs::Runs;
 pub use schedules::{ScheduleView, Schedules};
-pub use secrets::{OpenFailed, Opened, SecretUser, Secrets};
+pub use secret_users::SecretUser;
+pub use secrets::Secrets;
 pub use services::Services;
 pub use ticks::Progress;
 pub use uses::Uses;

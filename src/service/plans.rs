@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::access::REMEMBERED;
 use super::credentials::{self, Home};
 use super::error::ServiceError;
+use super::shared_params::{Shared, SharedParams};
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known};
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
@@ -94,13 +95,6 @@ impl Plan {
     }
 }
 
-/// The params of a workspace, and their version.
-#[derive(Debug, Clone)]
-struct Shared {
-    version: i64,
-    params: Arc<Map<String, Value>>,
-}
-
 /// All plans. Cheap to clone.
 #[derive(Clone)]
 pub struct Plans {
@@ -109,7 +103,7 @@ pub struct Plans {
     versions: Cache<(CaseTypeId, i64), Arc<Plan>>,
     current: Cache<(WorkspaceId, CaseTypeKey), (CaseTypeId, i64)>,
     latest: Cache<CaseTypeId, i64>,
-    shared: Cache<WorkspaceId, Shared>,
+    shared: SharedParams,
 }
 
 impl Plans {
@@ -121,7 +115,7 @@ impl Plans {
             versions: Cache::new(PLANS),
             current: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
             latest: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
-            shared: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
+            shared: SharedParams::new(),
         }
     }
 
@@ -191,7 +185,7 @@ impl Plans {
     /// One version of a case type.
     pub async fn version(&self, id: CaseTypeId, version: i64) -> Result<Option<Arc<Plan>>, ServiceError> {
         if let Some(plan) = self.versions.get(&(id, version)).await
-            && let Some(shared) = self.shared.get(&plan.workspace).await
+            && let Some(shared) = self.shared.known(plan.workspace).await
         {
             return Ok(Some(self.fitted(plan, &shared).await));
         }
@@ -207,7 +201,7 @@ impl Plans {
         version: i64,
     ) -> Result<Option<Arc<Plan>>, ServiceError> {
         if let Some(plan) = self.versions.get(&(id, version)).await {
-            let shared = self.shared_in(tx, plan.workspace).await?;
+            let shared = self.shared.read(tx, plan.workspace).await?;
             return Ok(Some(self.fitted(plan, &shared).await));
         }
         match tx.case_type_version(id, version).await? {
@@ -217,7 +211,7 @@ impl Plans {
     }
 
     async fn of_row(&self, tx: &Tx, row: CaseTypeRow) -> Result<Arc<Plan>, ServiceError> {
-        let shared = self.shared_in(tx, row.workspace).await?;
+        let shared = self.shared.read(tx, row.workspace).await?;
         if let Some(plan) = self.versions.get(&(row.id, row.version)).await {
             return Ok(self.fitted(plan, &shared).await);
         }
@@ -248,28 +242,10 @@ impl Plans {
         plan
     }
 
-    async fn shared_in(&self, tx: &Tx, workspace: WorkspaceId) -> Result<Shared, StoreError> {
-        if let Some(shared) = self.shared.get(&workspace).await {
-            return Ok(shared);
-        }
-        let (version, params) = tx.workspace_params(workspace).await?.unwrap_or_default();
-        let shared = Shared { version, params: Arc::new(params) };
-        self.keep_shared(workspace, shared.clone()).await;
-        Ok(shared)
-    }
-
-    async fn keep_shared(&self, workspace: WorkspaceId, shared: Shared) {
-        let later = |entry: Option<moka::Entry<WorkspaceId, Shared>>| {
-            let old = entry.map(moka::Entry::into_value);
-            std::future::ready(old.filter(|old| old.version > shared.version).unwrap_or(shared))
-        };
-        self.shared.entry(workspace).and_upsert_with(later).await;
-    }
-
     /// Remembers the params of a workspace that was changed.
     pub(super) async fn other_params(&self, row: &WorkspaceRow) {
         let shared = Shared { version: row.version, params: Arc::new(row.params.clone()) };
-        self.keep_shared(row.id, shared).await;
+        self.shared.keep(row.id, shared).await;
     }
 
     /// Remembers which version is current. An older one never replaces a newer one, so that who

@@ -7,17 +7,19 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::connection_credentials::{self, Owner};
-use super::credentials::{self, Home, SEALED_MARK};
+use super::connection_plans;
+use super::credentials::{SEALED, SEALED_MARK, sealed_text};
 use super::error::ServiceError;
+use super::plans;
 use super::services::Services;
 use super::vault::{Vault, master_keys_in, place_of_secret};
 use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, ConnectionId, SecretId};
+use crate::domain::sealing::Sealed;
 use crate::store::{Edited, Tx};
 
 /// Rows in one transaction.
@@ -71,8 +73,7 @@ async fn check(tx: &Tx, vault: &Vault, now: Instant) -> Result<KeyCheck, Service
     let sealed = master_keys_in(tx).await?;
     let checks = tx.key_checks().await?;
     let missing: BTreeSet<String> = sealed.iter().filter(|id| !keys.knows(id)).cloned().collect();
-    let unproved =
-        checks.iter().filter(|check| !keys.proves(check)).map(crate::domain::sealing::Sealed::key_id);
+    let unproved = checks.iter().filter(|check| !keys.proves(check)).map(Sealed::key_id);
     let unproved = unproved.collect();
     let is_ours = sealed.is_empty() || sealed.contains(&keys.current().id());
     if checks.is_empty() && missing.is_empty() && is_ours {
@@ -144,9 +145,9 @@ async fn case_types(services: &Services) -> Result<usize, ServiceError> {
                 let rows = tx.versions_with(SEALED_MARK, after, STEP).await?;
                 let mut moved = 0;
                 for row in &rows {
-                    let home = Home { vault: &vault, workspace: row.workspace, case_type: &row.key };
-                    let mut definition: Value = row.definition.clone();
-                    if credentials::rewrap(&mut definition, home)? {
+                    let learning = vault.learning();
+                    let opened = plans::compile(row, &learning).map(drop);
+                    if let Some(definition) = rewrap(&row.definition, &learning, opened)? {
                         tx.rewrap_version(row, &definition).await?;
                         moved += 1;
                     }
@@ -169,9 +170,9 @@ async fn connections(services: &Services) -> Result<usize, ServiceError> {
                 let rows = tx.connections_with(SEALED_MARK, after, STEP).await?;
                 let mut moved = 0;
                 for row in &rows {
-                    let owner = Owner { vault: &vault, workspace: row.workspace, key: &row.key };
-                    let mut definition: Value = row.definition.clone();
-                    if connection_credentials::rewrap(&mut definition, owner)? {
+                    let learning = vault.learning();
+                    let opened = connection_plans::compile(row, &learning).map(drop);
+                    if let Some(definition) = rewrap(&row.definition, &learning, opened)? {
                         tx.rewrap_connection(row, &definition).await?;
                         moved += 1;
                     }
@@ -183,6 +184,39 @@ async fn connections(services: &Services) -> Result<usize, ServiceError> {
         done += moved;
         after = last;
     }
+}
+
+/// A definition whose sealed members are all under the key that seals now; none: they are so already. They have just
+/// been opened as they are for use, which told the vault their places; what was not opened stops the change.
+fn rewrap(
+    definition: &Value,
+    vault: &Vault,
+    opened: Result<(), ServiceError>,
+) -> Result<Option<Value>, ServiceError> {
+    let (mut definition, mut moved) = (definition.clone(), false);
+    let mut rest = vec![&mut definition];
+    while let Some(value) = rest.pop() {
+        if let Some((text, sealed)) =
+            sealed_text(value).and_then(|text| Some((text, Sealed::from_text(text).ok()?)))
+        {
+            let Some(place) = vault.learned(text) else {
+                let never =
+                    ServiceError::Sealing("a sealed member of a definition is never opened".to_owned());
+                return Err(opened.err().unwrap_or(never));
+            };
+            if let Some(sealed) = vault.rewrap(&place, &sealed)? {
+                *value = json!({SEALED: sealed.to_text()});
+                moved = true;
+            }
+            continue;
+        }
+        match value {
+            Value::Array(items) => rest.extend(items),
+            Value::Object(members) => rest.extend(members.values_mut()),
+            _ => {}
+        }
+    }
+    Ok(moved.then_some(definition))
 }
 
 /// Says that the new key is the one; `false`: something was sealed with another one meanwhile.

@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
 use super::actor::Actor;
+use super::audit;
 use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
+use super::opened::{OpenFailed, OpenSecret, Opened};
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::put_secret::{Checked, PutSecret};
+use super::secret_users::{SecretUser, users_in, users_under_way};
 use super::uses::Uses;
 use super::vault::{Vault, place_of_secret};
 use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
@@ -24,74 +26,9 @@ use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
 use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
-use crate::domain::secret::{HostRule, SecretText};
-use crate::store::{Edited, SecretInfo, SecretRow, Store, StoreError, Tx};
+use crate::store::{Edited, SecretInfo, SecretRow, Store, Tx};
 
 const OPENED: u64 = 10_000;
-
-/// The secrets of one request, opened.
-#[derive(Default)]
-pub struct Opened {
-    /// What templates read as `secret`.
-    pub values: Map<String, Value>,
-    /// The version of each.
-    pub versions: BTreeMap<String, i64>,
-    /// Where each may be sent.
-    pub hosts: BTreeMap<String, Vec<HostRule>>,
-    shown_as: Vec<(Label, SecretText)>,
-}
-
-impl Opened {
-    /// The values that must be replaced wherever they appear, and by what.
-    pub fn labels(&self) -> impl Iterator<Item = (Label, &str)> {
-        self.shown_as.iter().map(|(label, text)| (label.clone(), text.expose()))
-    }
-}
-
-/// Why secrets could not be opened.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OpenFailed {
-    /// There is none with this name.
-    #[error("there is no secret `{0}` in this workspace")]
-    Missing(String),
-    /// It is there, but not for our master key.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-struct OpenSecret {
-    text: SecretText,
-    hosts: Vec<HostRule>,
-    redact: bool,
-    version: i64,
-}
-
-/// Who uses a secret.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SecretUser {
-    /// A field of a case type.
-    Field {
-        /// Key of the case type.
-        case_type: String,
-        /// Key of the field.
-        field: String,
-    },
-    /// A connection, by its key.
-    Connection(String),
-}
-
-impl SecretUser {
-    /// The key of the case type, or `connection:<key>`.
-    pub fn thing(&self) -> String {
-        match self {
-            Self::Field { case_type, .. } => case_type.clone(),
-            Self::Connection(key) => format!("connection:{key}"),
-        }
-    }
-}
 
 /// The secrets of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -146,32 +83,7 @@ impl Secrets {
     /// By secret, the fields and connections that use it.
     pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<SecretUser>>, ServiceError> {
         let tx = self.store.read().await?;
-        self.users_in(&tx, actor.workspace).await
-    }
-
-    async fn users_in(
-        &self,
-        tx: &Tx,
-        workspace: WorkspaceId,
-    ) -> Result<BTreeMap<String, Vec<SecretUser>>, ServiceError> {
-        let mut users: BTreeMap<String, Vec<SecretUser>> = BTreeMap::new();
-        for plan in self.plans.all_current_in(tx, workspace).await? {
-            for (field, call) in plan.case_type.api_calls() {
-                let user = SecretUser::Field { case_type: plan.key.to_string(), field: field.to_string() };
-                for secret in &call.secrets {
-                    users.entry(secret.clone()).or_default().push(user.clone());
-                }
-            }
-        }
-        for plan in self.connections.all_in(tx, workspace).await? {
-            let connection = plan.connection();
-            let secrets: BTreeSet<&String> = connection.secrets().collect();
-            for secret in secrets {
-                let user = SecretUser::Connection(connection.key.to_string());
-                users.entry(secret.clone()).or_default().push(user);
-            }
-        }
-        Ok(users)
+        users_in(&tx, &self.plans, &self.connections, actor.workspace).await
     }
 
     /// Who uses this secret.
@@ -244,7 +156,7 @@ impl Secrets {
         let row = SecretRow { id, info, sealed };
         tx.put_secret(workspace, &row).await?;
         self.tell_lanes(tx, workspace, row.info.name.as_str()).await?;
-        tx.add_audit(workspace, author, &changed(old.as_ref(), &row), now).await?;
+        tx.add_audit(workspace, author, &audit::of_secret(old.as_ref(), &row), now).await?;
         Ok((row.info, old.is_none()))
     }
 
@@ -289,7 +201,9 @@ impl Secrets {
         let Some(row) = tx.find_secret(workspace, name).await? else {
             return Err(ServiceError::NotFound("secret"));
         };
-        if let Some(users) = self.users_in(tx, workspace).await?.remove(name.as_str()) {
+        if let Some(users) =
+            users_in(tx, &self.plans, &self.connections, workspace).await?.remove(name.as_str())
+        {
             let mut users: Vec<String> = users.iter().map(SecretUser::thing).collect();
             users.dedup();
             let detail =
@@ -347,34 +261,4 @@ impl Secrets {
         self.opened.insert(key, secret.clone()).await;
         Ok(secret)
     }
-}
-
-/// What a new version changes; the value counts as changed, whatever it is.
-fn changed(old: Option<&SecretRow>, new: &SecretRow) -> AuditChange {
-    let action = if old.is_some() { AuditAction::Changed } else { AuditAction::Created };
-    let change = AuditChange::of(AuditKind::Secret, action, new.info.name.as_str())
-        .with_id(new.id.0)
-        .with_versions(old.map(|old| old.info.version), Some(new.info.version));
-    let Some(old) = old else { return change };
-    let mut paths = vec!["value".to_owned()];
-    paths.extend((old.info.hosts != new.info.hosts).then(|| "hosts".to_owned()));
-    paths.extend((old.info.redact != new.info.redact).then(|| "redact".to_owned()));
-    change.with_changed(paths)
-}
-
-/// The case types of which a begun run keeps a version that uses the secret.
-async fn users_under_way(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    name: &SecretName,
-) -> Result<Vec<String>, ServiceError> {
-    let mut users = BTreeSet::new();
-    for (id, version) in tx.versions_under_way(workspace).await? {
-        let plan = plans.version_in(tx, id, version).await?;
-        users.extend(
-            plan.filter(|plan| plan.secrets().contains(name.as_str())).map(|plan| plan.key.to_string()),
-        );
-    }
-    Ok(users.into_iter().collect())
 }

@@ -3,8 +3,8 @@
 //! Whatever is opened is told to a listener first, which is how the logs learn what they must
 //! not show. A value is bound to its place, so a row that was moved elsewhere does not open.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::connection_credentials;
 use super::credentials;
@@ -23,6 +23,9 @@ pub type OnOpened = dyn Fn(Label, &str) + Send + Sync;
 /// Reads the master keys anew; none: they are as they were at the start.
 pub type ReadKeys = dyn Fn() -> Option<Keyring> + Send + Sync;
 
+/// Where each sealed text was opened.
+type Places = Arc<Mutex<HashMap<String, String>>>;
+
 /// Seals and opens. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
@@ -30,13 +33,14 @@ pub struct Vault {
     source: Option<Arc<ReadKeys>>,
     rng: SharedRng,
     on_opened: Arc<OnOpened>,
+    places: Option<Places>,
 }
 
 impl Vault {
     /// With these master keys, or this one.
     pub fn new(keys: impl Into<Keyring>, rng: SharedRng, on_opened: Arc<OnOpened>) -> Self {
         let keys = Arc::new(RwLock::new(Arc::new(keys.into())));
-        Self { keys, source: None, rng, on_opened }
+        Self { keys, source: None, rng, on_opened, places: None }
     }
 
     /// Which reads its keys again before it seals, and when it meets a value of a key that it does not
@@ -80,10 +84,24 @@ impl Vault {
             opened => opened,
         };
         let text = text.map_err(|error| ServiceError::Sealing(error.to_string()))?;
+        if let Some(places) = &self.places {
+            places.lock().unwrap_or_else(PoisonError::into_inner).insert(sealed.to_text(), place.to_owned());
+        }
         if let Some(label) = label {
             (self.on_opened)(label, text.expose());
         }
         Ok(text)
+    }
+
+    /// A vault that learns in which place each sealed text opens, from whoever opens it: so nobody else
+    /// has to know where in a definition credentials stand.
+    pub(super) fn learning(&self) -> Self {
+        Self { places: Some(Places::default()), ..self.clone() }
+    }
+
+    /// The place in which this text was opened.
+    pub(super) fn learned(&self, sealed: &str) -> Option<String> {
+        self.places.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).get(sealed).cloned()
     }
 
     /// The same value under the master key that seals now; none when it is so already.

@@ -73,7 +73,7 @@ fn connection(row: &QueryResult) -> Result<ConnectionRow, StoreError> {
 }
 
 impl Tx {
-    async fn connections_where(
+    pub(super) async fn connections_where(
         &self,
         tail: &str,
         values: Vec<Bound>,

@@ -80,7 +80,7 @@ pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;
-pub use rewraps::{SealedConnection, SealedSecret, SealedVersion};
+pub use rewraps::SealedSecret;
 pub use run_lists::RunFilter;
 
 pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};

@@ -9,14 +9,14 @@ use sea_orm::{QueryResult, Value as Bound};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::case_types::CaseTypeRow;
+use super::connections::ConnectionRow;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
-use crate::domain::ids::{
-    CaseTypeId, CaseTypeKey, ConnectionId, ConnectionKey, SecretId, SecretName, WorkspaceId,
-};
+use crate::domain::ids::{CaseTypeId, ConnectionId, SecretId, SecretName, WorkspaceId};
 use crate::domain::sealing::Sealed;
 
 /// A secret's value, and what it is bound to.
@@ -34,36 +34,6 @@ pub struct SealedSecret {
     pub sealed: Sealed,
 }
 
-/// A version of a case type with sealed credentials in it.
-#[derive(Debug, Clone)]
-pub struct SealedVersion {
-    /// The case type.
-    pub id: CaseTypeId,
-    /// The version.
-    pub version: i64,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its key.
-    pub key: CaseTypeKey,
-    /// The definition.
-    pub definition: Value,
-}
-
-/// A connection with sealed credentials in it.
-#[derive(Debug, Clone)]
-pub struct SealedConnection {
-    /// Its id.
-    pub id: ConnectionId,
-    /// The version.
-    pub version: i64,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its key.
-    pub key: ConnectionKey,
-    /// The definition.
-    pub definition: Value,
-}
-
 fn sealed_in(columns: &mut Columns<'_>) -> Result<Sealed, StoreError> {
     let bytes: Vec<u8> = columns.get()?;
     Sealed::from_bytes(&bytes).map_err(|error| columns.corrupt(error.to_string()))
@@ -77,28 +47,6 @@ fn secret(row: &QueryResult) -> Result<SealedSecret, StoreError> {
         name: columns.word(|text| text.parse().ok())?,
         version: columns.get()?,
         sealed: sealed_in(&mut columns)?,
-    })
-}
-
-fn version(row: &QueryResult) -> Result<SealedVersion, StoreError> {
-    let mut columns = Columns::of("case_type_version", row)?;
-    Ok(SealedVersion {
-        id: CaseTypeId(columns.id()),
-        version: columns.get()?,
-        workspace: WorkspaceId(columns.get()?),
-        key: columns.word(|text| text.parse().ok())?,
-        definition: columns.json()?,
-    })
-}
-
-fn connection(row: &QueryResult) -> Result<SealedConnection, StoreError> {
-    let mut columns = Columns::of("connection", row)?;
-    Ok(SealedConnection {
-        id: ConnectionId(columns.id()),
-        version: columns.get()?,
-        workspace: WorkspaceId(columns.get()?),
-        key: columns.word(|text| text.parse().ok())?,
-        definition: columns.json()?,
     })
 }
 
@@ -136,16 +84,15 @@ impl Tx {
         part: &str,
         after: (CaseTypeId, i64),
         limit: u32,
-    ) -> Result<Vec<SealedVersion>, StoreError> {
-        let statement = "SELECT v.case_type_id, v.version, t.workspace_id, t.key, v.definition FROM case_type_version v \
-             JOIN case_type t ON t.id = v.case_type_id WHERE v.definition LIKE $1 \
-             AND (v.case_type_id, v.version) > ($2, $3) ORDER BY v.case_type_id, v.version LIMIT $4";
+    ) -> Result<Vec<CaseTypeRow>, StoreError> {
+        let tail =
+            "WHERE v.definition LIKE $1 AND (t.id, v.version) > ($2, $3) ORDER BY t.id, v.version LIMIT $4";
         let values = vec![text(format!("%{part}%")), uuid(after.0.0), int(after.1), int(limit)];
-        self.all(sql(statement, values)).await?.iter().map(version).collect()
+        self.case_types_where(tail, values).await
     }
 
     /// Writes a version's credentials back under another key.
-    pub async fn rewrap_version(&self, row: &SealedVersion, definition: &Value) -> Result<(), StoreError> {
+    pub async fn rewrap_version(&self, row: &CaseTypeRow, definition: &Value) -> Result<(), StoreError> {
         let statement =
             "UPDATE case_type_version SET definition = $1 WHERE case_type_id = $2 AND version = $3";
         self.execute(sql(statement, vec![json(definition), uuid(row.id.0), int(row.version)])).await.map(drop)
@@ -157,19 +104,13 @@ impl Tx {
         part: &str,
         after: ConnectionId,
         limit: u32,
-    ) -> Result<Vec<SealedConnection>, StoreError> {
-        let statement = "SELECT id, version, workspace_id, key, definition FROM connection \
-             WHERE definition LIKE $1 AND id > $2 ORDER BY id LIMIT $3";
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
         let values = vec![text(format!("%{part}%")), uuid(after.0), int(limit)];
-        self.all(sql(statement, values)).await?.iter().map(connection).collect()
+        self.connections_where("definition LIKE $1 AND id > $2 ORDER BY id LIMIT $3", values).await
     }
 
     /// Writes a connection's credentials back under another key.
-    pub async fn rewrap_connection(
-        &self,
-        row: &SealedConnection,
-        definition: &Value,
-    ) -> Result<(), StoreError> {
+    pub async fn rewrap_connection(&self, row: &ConnectionRow, definition: &Value) -> Result<(), StoreError> {
         let statement = "UPDATE connection SET definition = $1 WHERE id = $2 AND version = $3";
         self.execute(sql(statement, vec![json(definition), uuid(row.id.0), int(row.version)])).await.map(drop)
     }

@@ -13,8 +13,8 @@ use crate::domain::secret::SecretText;
 use crate::service::error::ServiceError;
 use crate::service::page::PageRequest;
 use crate::service::plans::Plans;
-use crate::service::secrets::{OpenFailed, SecretUser};
 use crate::service::vault::Vault;
+use crate::service::{OpenFailed, SecretUser};
 
 #[tokio::test]
 async fn a_secret_is_used_and_never_shown() {
