@@ -39,21 +39,22 @@ pub async fn list_secrets(
 
 /// `dossier secrets rotate-key`.
 pub async fn rotate_key(settings: &Settings, log: &LogRedactor) -> anyhow::Result<()> {
-    let Changed { key, rotated, left_over } = keys::rotate(settings, log).await?;
+    let Changed { key, rotated, left_over } = Box::pin(keys::rotate(settings, log)).await?;
     let Rotated { secrets, case_types, connections } = rotated;
-    let mut text = format!(
+    let text = format!(
         "Everything is sealed with the master key {key}. Sealed anew: {secrets} secrets, credentials of {case_types} versions \
          of case types and of {connections} connections."
     );
-    match left_over {
-        Some(place) => text.push_str(&format!(" The old key is of no use any more: take it out of {place}.")),
-        None if rotated.total() == 0 && settings.security.master_key.is_some() => text.push_str(
+    let more = match left_over {
+        Some(place) => format!(" The old key is of no use any more: take it out of {place}."),
+        None if rotated.total() == 0 && settings.security.master_key.is_some() => {
             " To change it, set a new one as security.master_key and the old one as security.previous_master_keys \
-             on every process, then run this again.",
-        ),
-        None => {}
-    }
-    Ok(print(&text)?)
+             on every process, then run this again."
+                .to_owned()
+        }
+        None => String::new(),
+    };
+    Ok(print(&format!("{text}{more}"))?)
 }
 
 /// `dossier audit verify`: an error when a chain is broken.

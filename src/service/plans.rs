@@ -6,7 +6,6 @@
 //! anew around the same compiled definition.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
@@ -15,7 +14,7 @@ use serde_json::{Map, Value};
 use super::access::REMEMBERED;
 use super::credentials::{self, Home};
 use super::error::ServiceError;
-use super::shared_params::{Shared, SharedParams};
+use super::shared_params::{Shared, SharedParams, keep_greater};
 use super::vault::Vault;
 use crate::domain::case_type::{CaseType, Known};
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
@@ -260,18 +259,6 @@ impl Plans {
         self.current.invalidate(&(row.workspace, row.key.clone())).await;
         self.latest.invalidate(&row.id).await;
     }
-}
-
-async fn keep_greater<K, V>(cache: &Cache<K, V>, key: K, value: V)
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Ord + Clone + Send + Sync + 'static,
-{
-    let greater = |entry: Option<moka::Entry<K, V>>| {
-        let old = entry.map(moka::Entry::into_value);
-        std::future::ready(old.map_or(value.clone(), |old| old.max(value)))
-    };
-    cache.entry(key).and_upsert_with(greater).await;
 }
 
 /// Compiles a stored definition, and opens the credentials in it.

@@ -1,5 +1,6 @@
 //! The params of workspaces, remembered for up to 5 s; known at once where they were changed.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
@@ -53,4 +54,17 @@ impl SharedParams {
         };
         self.0.entry(workspace).and_upsert_with(later).await;
     }
+}
+
+/// Remembers the greater one, so that who read before a save does not undo it.
+pub(super) async fn keep_greater<K, V>(cache: &Cache<K, V>, key: K, value: V)
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Ord + Clone + Send + Sync + 'static,
+{
+    let greater = |entry: Option<moka::Entry<K, V>>| {
+        let old = entry.map(moka::Entry::into_value);
+        std::future::ready(old.map_or(value.clone(), |old| old.max(value)))
+    };
+    cache.entry(key).and_upsert_with(greater).await;
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::process::{Launch, Process};
 use crate::upstream::{Upstream, client, ok};
@@ -120,7 +121,8 @@ async fn the_master_key_is_changed_while_a_process_serves_and_after_kill_9() {
 
     // Traffic that needs every kind of credential, and new values all the while.
     let over = Arc::new(AtomicBool::new(false));
-    let traffic = tokio::spawn({
+    let mut traffic = JoinSet::new();
+    traffic.spawn({
         let (process, over) = (process.clone(), over.clone());
         async move {
             let mut filled = 0;
@@ -152,7 +154,7 @@ async fn the_master_key_is_changed_while_a_process_serves_and_after_kill_9() {
     assert!(!done.contains(&both[0]) && !done.contains(&old[0]), "{done}");
     assert_eq!(lines(&path), both[..1], "it went on with the key that was there");
     over.store(true, Ordering::Relaxed);
-    traffic.await.unwrap();
+    traffic.join_all().await;
     fill(&process).await;
     call(&process, "PUT", "/v1/secrets/late", &json!({"value": SECRET, "hosts": []})).await;
     let audit = call_get(&process, "/v1/audit?kind=master_key").await;
@@ -233,18 +235,18 @@ async fn a_wrong_or_missing_master_key_stops_the_start_and_changes_nothing() {
         &["secrets", "set", "b", "--from-env", "PATH"],
         &["token", "create", "--role", "admin"],
     ];
-    let listen = ("SERVER__LISTEN", "127.0.0.1:0");
+    let port = ("SERVER__LISTEN", "127.0.0.1:0");
     for words in commands {
         std::fs::remove_file(&path).unwrap();
-        let missing = fails(folder.path(), words, &[listen]).await;
+        let missing = fails(folder.path(), words, &[port]).await;
         assert!(missing.contains("the master key is missing"), "{words:?}: {missing}");
         assert!(!path.exists(), "{words:?} left a key");
         std::fs::write(&path, key(9)).unwrap();
-        let wrong = fails(folder.path(), words, &[listen]).await;
+        let wrong = fails(folder.path(), words, &[port]).await;
         assert!(wrong.contains("is not the one that the secrets"), "{words:?}: {wrong}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), key(9), "{words:?}");
         std::fs::write(&path, &right).unwrap();
-        let set = fails(folder.path(), words, &[listen, ("SECURITY__MASTER_KEY", &key(8))]).await;
+        let set = fails(folder.path(), words, &[port, ("SECURITY__MASTER_KEY", &key(8))]).await;
         assert!(set.contains("is not the one that the secrets"), "{words:?}: {set}");
         assert_eq!(std::fs::read(&path).unwrap(), right);
     }
@@ -258,8 +260,8 @@ async fn workspaces_tokens_and_secrets_are_made_by_commands() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::serve(folder.path(), "127.0.0.1").await;
     works(folder.path(), &["workspace", "create", "beta", "--name", "Beta AG"], &[]).await;
-    let taken = fails(folder.path(), &["workspace", "create", "beta"], &[]).await;
-    assert!(taken.contains("already"), "{taken}");
+    let again = fails(folder.path(), &["workspace", "create", "beta"], &[]).await;
+    assert!(again.contains("already"), "{again}");
     let list = works(folder.path(), &["workspace", "list"], &[]).await;
     assert!(list.contains("beta\tBeta AG") && list.contains("default\tdefault"), "{list}");
 
