@@ -215,8 +215,7 @@ impl Plans {
             return Ok(self.fitted(plan, &shared).await);
         }
         let (case_type, typed) = compile(&row, &self.vault)?;
-        let mut params = Map::clone(&shared.params);
-        params.extend(case_type.params.clone());
+        let params = Map::clone(&shared.params).into_iter().chain(case_type.params.clone()).collect();
         let plan = Arc::new(Plan {
             id: row.id,
             workspace: row.workspace,

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::database::TestDatabase;
 use crate::process::{Launch, Process};
 use crate::upstream::{Upstream, client, ok};
 
@@ -185,14 +186,18 @@ async fn call_get(process: &Process, path: &str) -> Value {
 async fn a_key_of_the_settings_is_changed_with_both_known() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Upstream::start().await;
+    let database = TestDatabase::create(folder.path());
+    let (_, url) = database.settings(folder.path()).swap_remove(0);
     let launch = Launch::serve(folder.path()).with("NETWORK__ALLOW", upstream.authority());
+    let launch = launch.with("DATABASE__URL", &url);
+    let url = ("DATABASE__URL", url.as_str());
     let (old, new) = (key(1), key(2));
     let process = launch.clone().with("SECURITY__MASTER_KEY", &old).start().await;
     furnish(&process, &upstream).await;
     process.kill();
     let (only_new, both) = (
-        [("SECURITY__MASTER_KEY", new.as_str())],
-        [("SECURITY__MASTER_KEY", new.as_str()), ("SECURITY__PREVIOUS_MASTER_KEYS", old.as_str())],
+        [url, ("SECURITY__MASTER_KEY", new.as_str())],
+        [url, ("SECURITY__MASTER_KEY", new.as_str()), ("SECURITY__PREVIOUS_MASTER_KEYS", old.as_str())],
     );
     let refused = fails(folder.path(), &["secrets", "rotate-key"], &only_new).await;
     assert!(refused.contains("PREVIOUS_MASTER_KEYS"), "{refused}");
