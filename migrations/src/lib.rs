@@ -12,6 +12,7 @@ mod m0002_triggers;
 mod m0003_lanes;
 mod m0004_connections;
 mod m0005_provider_tokens;
+mod m0006_access;
 mod m0007_circuits;
 
 /// All migrations, oldest first.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_lanes::Migration),
             Box::new(m0004_connections::Migration),
             Box::new(m0005_provider_tokens::Migration),
+            Box::new(m0006_access::Migration),
             Box::new(m0007_circuits::Migration),
         ]
     }

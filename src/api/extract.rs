@@ -18,6 +18,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponseBuilder};
 
+use super::edge::request_id;
 use super::error::{ApiError, Code};
 use crate::domain::clock::{Clock, Instant};
 use crate::domain::expected::Expected;
@@ -44,9 +45,10 @@ async fn admitted(request: &ServiceRequest) -> Result<Actor, ApiError> {
         Some(token) => services.access.authenticate(token).await?,
         None => None,
     };
-    let actor = actor.ok_or_else(|| {
+    let mut actor = actor.ok_or_else(|| {
         ApiError::new(Code::Unauthorized, "Send a valid token as `Authorization: Bearer dsr_…`.")
     })?;
+    actor.request_id = Some(request_id(request).into());
     refuse_what_comes_later(request).map(|()| actor)
 }
 
@@ -58,8 +60,13 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 }
 
 /// The URLs whose writes all ask for [`IfMatch`].
-const HEED_IF_MATCH: [&str; 4] =
-    ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}", "/v1/connections/{key}"];
+const HEED_IF_MATCH: [&str; 5] = [
+    "/v1/cases/{id}",
+    "/v1/case-types/{key}",
+    "/v1/cases/{id}/overrides/{path}",
+    "/v1/connections/{key}",
+    "/v1/workspace",
+];
 
 /// Whether this is a call whose handler does not ask for [`IfMatch`]: to ignore a precondition
 /// would be to break a promise silently. A method that no URL has is refused for that.

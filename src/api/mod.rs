@@ -33,6 +33,7 @@ mod intake;
 /// What lists have in common.
 mod list;
 
+mod audit;
 mod cache;
 mod case_list;
 mod case_types;
@@ -44,6 +45,10 @@ mod runs;
 mod schedules;
 mod secrets;
 mod tokens;
+mod workspace;
+
+/// Who may do what, as the calls say it.
+mod matrix;
 
 /// Whether we live and are ready.
 mod health;
@@ -61,6 +66,7 @@ mod present;
 mod openapi;
 
 pub use body::ApiSettings;
+pub use matrix::access_page;
 pub use openapi::openapi_json;
 pub use routes::configure;
 

@@ -15,13 +15,14 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs, schedules,
-    secrets, tokens,
+    audit, cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs,
+    schedules, secrets, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     let v1 = web::scope("/v1")
+        .service(at("/audit").get(audit::list))
         .service(at("/cache").delete(cache::purge))
         .service(at("/case-types").get(case_types::list).post(case_types::create))
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
@@ -55,6 +56,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/secrets/{name}").put(secrets::put).delete(secrets::delete))
         .service(at("/tokens").get(tokens::list).post(tokens::create))
         .service(at("/tokens/{id}").delete(tokens::delete))
+        .service(at("/workspace").get(workspace::get).patch(workspace::patch))
         .default_service(web::to(nothing_here))
         .app_data(PathConfig::default().error_handler(|_, _| not_found().into()));
     let health = web::scope("/health")

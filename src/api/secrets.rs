@@ -23,8 +23,8 @@ pub async fn list(
     let page = services.secrets.list(&caller, page.0).await?;
     let users = services.secrets.users(&caller).await?;
     Ok(list::answer(page, |info| {
-        let used_by = users.get(info.name.as_str()).cloned().unwrap_or_default();
-        SecretAnswer::new(&info, used_by)
+        let users = users.get(info.name.as_str()).map_or(&[][..], Vec::as_slice);
+        SecretAnswer::new(&info, users)
     }))
 }
 
@@ -45,8 +45,8 @@ pub async fn put(
     if is_new {
         answer.insert_header((header::LOCATION, format!("/v1/secrets/{}", secret.name)));
     }
-    let used_by = services.secrets.used_by(&caller, &secret.name).await?;
-    Ok(answer.json(SecretAnswer::new(&secret, used_by)))
+    let users = services.secrets.used_by(&caller, &secret.name).await?;
+    Ok(answer.json(SecretAnswer::new(&secret, &users)))
 }
 
 /// Removes a secret that nobody uses.

@@ -200,7 +200,7 @@ pub fn print_openapi() -> anyhow::Result<()> {
 }
 
 /// Who closes the pipe early has read enough.
-fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -218,7 +218,7 @@ fn value_of(variable: &str) -> anyhow::Result<String> {
 }
 
 /// Opens the use cases, does the work, and closes the database before it answers.
-async fn with_services<T>(
+pub(super) async fn with_services<T>(
     settings: &Settings,
     log: &LogRedactor,
     work: impl AsyncFnOnce(&Services, Instant) -> anyhow::Result<T>,
@@ -234,6 +234,19 @@ async fn with_services<T>(
     done
 }
 
+/// A workspace that is there.
+pub(super) async fn known_workspace(
+    services: &Services,
+    key: Option<&WorkspaceKey>,
+) -> anyhow::Result<WorkspaceId> {
+    let default = default_workspace()?;
+    let key = key.unwrap_or(&default);
+    let found = services.access.workspace(key).await?;
+    found.map(|row| row.id).with_context(|| {
+        format!("there is no workspace `{key}`; make it with `dossier workspace create {key}`")
+    })
+}
+
 /// `default` is made when missing, others by their own command.
 async fn workspace(services: &Services, key: Option<&WorkspaceKey>) -> anyhow::Result<WorkspaceId> {
     let default = default_workspace()?;
@@ -241,10 +254,7 @@ async fn workspace(services: &Services, key: Option<&WorkspaceKey>) -> anyhow::R
     if *key == default {
         return Ok(services.access.ensure_workspace(key).await?);
     }
-    let found = services.access.workspace(key).await?;
-    found.map(|row| row.id).with_context(|| {
-        format!("there is no workspace `{key}`; make it with `dossier workspace create {key}`")
-    })
+    known_workspace(services, Some(key)).await
 }
 
 /// Pointers into a body mean nothing on a command line.

@@ -76,8 +76,10 @@ async fn exchange(
     credentials: &Credentials<'_>,
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
+    let secrets = prepared.secrets_for(&request.url);
     let signed = authorize::authorize(prepared, request.clone(), credentials.token(), trace)?;
     seal::keep(engine, run, prepared, trace).await?;
+    trace.secrets = secrets;
     send::send(engine, prepared, signed, credentials.deadline(), trace)
         .await
         .inspect_err(|stop| admit::unanswered(stop, trace))

@@ -1,6 +1,6 @@
 //! What the steps of a run share, and how a step says that there is no data now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -158,6 +158,8 @@ pub(super) struct Trace {
     pub(super) provider: Option<String>,
     /// What was sent.
     pub(super) request: Option<SentRequest>,
+    /// The secrets that went with it, and their versions.
+    pub(super) secrets: BTreeMap<String, i64>,
     /// What came back.
     pub(super) response: Option<ReceivedResponse>,
     /// Where the time went.

@@ -1,6 +1,7 @@
 //! What an attempt needs before its first template: the plan of its version, its connection as it
 //! is now, its secrets, and the roots that its templates read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -76,6 +77,14 @@ impl Prepared {
     /// neither headers nor credentials of it go along.
     pub(super) fn connection_for(&self, url: &Url) -> Option<&Connection> {
         self.connection().filter(|connection| connection.reaches(url))
+    }
+
+    /// The secrets that go with a request of this URL, and their versions.
+    pub(super) fn secrets_for(&self, url: &Url) -> BTreeMap<String, i64> {
+        let over_connection = self.connection_for(url).is_some();
+        let own = |name: &str| self.call().is_some_and(|call| call.secrets.contains(name));
+        let versions = self.secrets.versions.iter().filter(|(name, _)| over_connection || own(name));
+        versions.map(|(name, version)| (name.clone(), *version)).collect()
     }
 
     /// How a request of this URL proves who it is: as the field says, else as its connection does.

@@ -146,6 +146,7 @@ fn exchange(run: &ClaimedRun, trace: Trace, outcome: Outcome, at: Instant) -> At
         phases: trace.phases,
         error: None,
         next: None,
+        secrets: trace.secrets,
     }
 }
 

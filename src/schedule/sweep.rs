@@ -10,6 +10,7 @@ use super::retention::Retention;
 use crate::domain::clock::SharedClock;
 use crate::domain::once::KEPT_FOR;
 use crate::engine::Worker;
+use crate::service::Uses;
 use crate::store::{Store, StoreError};
 
 /// Keys of repeated requests forgotten in one tick.
@@ -23,6 +24,8 @@ const TOKENS: u32 = 1_000;
 pub struct Sweeper {
     /// Rows.
     pub store: Store,
+    /// When tokens and secrets were used last.
+    pub uses: Uses,
     /// Time.
     pub clock: SharedClock,
     /// The worker of this process, which never loses what it still works on.
@@ -69,6 +72,7 @@ impl Sweeper {
         self.store
             .write(move |tx| Box::pin(async move { tx.forget_old_provider_tokens(now, TOKENS).await }))
             .await?;
+        self.uses.write(&self.store, now).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

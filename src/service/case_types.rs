@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::actor::Actor;
+use super::audit;
 use super::case_type_edit;
 use super::case_type_views::{CaseTypeView, view};
 use super::compiled::compile;
@@ -17,8 +18,9 @@ use super::plans::Plans;
 use super::precondition;
 use super::schedules;
 use super::vault::Vault;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::case_type::{CaseType, Known, KnownConnection, Parsed};
-use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
@@ -39,7 +41,7 @@ pub struct CaseTypes {
 #[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
-    by: String,
+    author: Author,
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<CaseTypeKey>,
@@ -53,7 +55,7 @@ impl Save {
     fn new(actor: &Actor, body: &Value) -> Self {
         Self {
             workspace: actor.workspace,
-            by: actor.by(),
+            author: actor.author(),
             body: body.clone(),
             key: None,
             expected: Expected::Anything,
@@ -135,11 +137,15 @@ impl CaseTypes {
             return Err(ServiceError::AlreadyExists(detail));
         }
         let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
+        let author = save.author.clone();
+        let change = audited(before.as_ref(), &definition);
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
             return Ok(Saved { row: row.clone(), warnings, created: false, touched: Vec::new() });
         }
         let saved = self.add_version(tx, &case_type, before, definition, save, warnings).await?;
         schedules::follow(tx, &saved.row, &case_type, saved.row.updated_at, &*self.rng).await?;
+        let change = change(&saved.row);
+        tx.add_audit(saved.row.workspace, &author, &change, saved.row.updated_at).await?;
         Ok(saved)
     }
 
@@ -188,7 +194,7 @@ impl CaseTypes {
             created_at: before.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,
         };
-        let new = NewCaseTypeVersion { row, by: save.by };
+        let new = NewCaseTypeVersion { row, by: save.author.by };
         let touched = if let Some(before) = before {
             tx.add_case_type_version(&new).await?;
             case_type_edit::apply(tx, &before, case_type, now).await?
@@ -206,10 +212,10 @@ impl CaseTypes {
         key: &CaseTypeKey,
         expected: Expected,
     ) -> Result<(), ServiceError> {
-        let (workspace, wanted) = (actor.workspace, key.clone());
+        let (wanted, actor, now) = (key.clone(), actor.clone(), self.clock.now());
         let row = self
             .store
-            .write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted, &expected).await }))
+            .write(move |tx| Box::pin(async move { remove(tx, &actor, &wanted, &expected, now).await }))
             .await?;
         self.plans.removed(&row).await;
         Ok(())
@@ -237,6 +243,22 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
     Err(ServiceError::Invalid(problems))
 }
 
+/// What the audit says of a save, once the row is there.
+fn audited(
+    before: Option<&CaseTypeRow>,
+    definition: &Value,
+) -> impl FnOnce(&CaseTypeRow) -> AuditChange + use<> {
+    let action = if before.is_some() { AuditAction::Changed } else { AuditAction::Created };
+    let version = before.map(|row| row.version);
+    let changed = before.map(|row| audit::paths(&row.definition, definition)).unwrap_or_default();
+    move |row| {
+        AuditChange::of(AuditKind::CaseType, action, row.key.as_str())
+            .with_id(row.id.0)
+            .with_versions(version, Some(row.version))
+            .with_changed(changed)
+    }
+}
+
 /// What a definition may refer to.
 pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
     let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
@@ -253,10 +275,12 @@ pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, Serv
 
 async fn remove(
     tx: &Tx,
-    workspace: WorkspaceId,
+    actor: &Actor,
     key: &CaseTypeKey,
     expected: &Expected,
+    now: Instant,
 ) -> Result<CaseTypeRow, ServiceError> {
+    let workspace = actor.workspace;
     tx.hold(Edited::Definitions(workspace)).await?;
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
     precondition::check_case_type(tx, Some(&row), expected).await?;
@@ -271,5 +295,9 @@ async fn remove(
         return Err(ServiceError::InUse { detail, users: vec![users] });
     }
     tx.delete_case_type(workspace, key).await?;
+    let change = AuditChange::of(AuditKind::CaseType, AuditAction::Deleted, key.as_str())
+        .with_id(row.id.0)
+        .with_versions(Some(row.version), None);
+    tx.add_audit(workspace, &actor.author(), &change, now).await?;
     Ok(row)
 }

@@ -13,6 +13,7 @@ use super::error::ServiceError;
 use super::once;
 use super::plans::Plans;
 use super::precondition;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind};
 use crate::domain::case_type::findings::unknown_word;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::expected::Expected;
@@ -36,6 +37,25 @@ pub enum ConnectionAction {
     CloseBreaker(Option<EndpointKey>),
 }
 
+impl ConnectionAction {
+    const fn audited(&self) -> AuditAction {
+        match self {
+            Self::Enable => AuditAction::Enabled,
+            Self::Disable => AuditAction::Disabled,
+            Self::Resume => AuditAction::Resumed,
+            Self::OpenBreaker(_) => AuditAction::BreakerOpened,
+            Self::CloseBreaker(_) => AuditAction::BreakerClosed,
+        }
+    }
+}
+
+/// What the audit says of something done by hand, which leaves the version as it is.
+fn audited(row: &ConnectionRow, action: AuditAction) -> AuditChange {
+    AuditChange::of(AuditKind::Connection, action, row.key.as_str())
+        .with_id(row.id.0)
+        .with_versions(Some(row.version), Some(row.version))
+}
+
 impl Connections {
     /// Does something to a connection by hand; with a key of the request once.
     pub async fn act(
@@ -45,7 +65,7 @@ impl Connections {
         action: ConnectionAction,
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, key, now) = (actor.workspace, key.clone(), self.clock.now());
+        let (workspace, key, now, author) = (actor.workspace, key.clone(), self.clock.now(), actor.author());
         let plans = self.plans.clone();
         let shown = self.store.write(move |tx| {
             let action = action.clone();
@@ -73,6 +93,8 @@ impl Connections {
                         connection_lanes::set_circuits(tx, &lane, &circuits, false, now).await?;
                     }
                 }
+                let change = audited(&row, action.audited());
+                tx.add_audit(workspace, &author, &change, now).await?;
                 once::keep(tx, once.as_ref(), Kept::done(place(&key))).await?;
                 view(tx, &plans, find(tx, workspace, &key).await?, Vec::new()).await
             })
@@ -90,6 +112,7 @@ impl Connections {
         expected: Expected,
     ) -> Result<(), ServiceError> {
         let (workspace, key, plans) = (actor.workspace, key.clone(), self.plans.clone());
+        let (author, now) = (actor.author(), self.clock.now());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -98,7 +121,9 @@ impl Connections {
                     precondition::check_connection(Some(&row), &expected)?;
                     refuse_in_use(tx, &plans, workspace, &key).await?;
                     tx.delete_connection(row.id).await?;
-                    connection_lanes::removed(tx, &lane(&row)).await
+                    connection_lanes::removed(tx, &lane(&row)).await?;
+                    let change = audited(&row, AuditAction::Deleted).with_versions(Some(row.version), None);
+                    Ok(tx.add_audit(workspace, &author, &change, now).await?)
                 })
             })
             .await

@@ -25,7 +25,7 @@ const COMPILED: u64 = 10_000;
 #[derive(Clone)]
 pub struct ConnectionPlan(Arc<Compiled>);
 
-struct Compiled {
+pub(super) struct Compiled {
     id: ConnectionId,
     version: i64,
     connection: Connection,
@@ -127,7 +127,8 @@ impl ConnectionPlans {
     }
 }
 
-fn compile(row: &ConnectionRow, vault: &Vault) -> Result<Compiled, ServiceError> {
+/// Compiles what is kept of a connection, and opens the credentials in it.
+pub(super) fn compile(row: &ConnectionRow, vault: &Vault) -> Result<Compiled, ServiceError> {
     let mut definition = row.definition.clone();
     let owner = Owner { vault, workspace: row.workspace, key: &row.key };
     let typed = connection_credentials::open(&mut definition, owner)?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::actor::Actor;
+use super::audit;
 use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
@@ -19,6 +20,7 @@ use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::precondition;
 use super::vault::Vault;
+use crate::domain::audit::Author;
 use crate::domain::case_type::Known;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::connection::{Connection, ConnectionStatus, Parsed};
@@ -45,6 +47,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
+    author: Author,
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<ConnectionKey>,
@@ -93,8 +96,9 @@ impl Connections {
         body: &Value,
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: None, expected: Expected::Anything, once });
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved =
+            self.save(Save { workspace, author, body, key: None, expected: Expected::Anything, once });
         saved.await.map(|saved| saved.shown)
     }
 
@@ -106,8 +110,9 @@ impl Connections {
         body: &Value,
         expected: Expected,
     ) -> Result<(ConnectionView, bool), ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: Some(key.clone()), expected, once: None }).await?;
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved =
+            self.save(Save { workspace, author, body, key: Some(key.clone()), expected, once: None }).await?;
         Ok((saved.shown, saved.created))
     }
 
@@ -162,7 +167,10 @@ impl Connections {
             endpoint_uses::refuse_to_break(tx, &self.plans, save.workspace, &connection.key, change).await?;
         }
         let created = before.is_none();
+        let change = audit::of_connection(before.as_ref(), &connection.key, &definition);
         let row = self.keep(tx, save.workspace, before, &connection, definition, moved).await?;
+        let change = change.with_id(row.id.0);
+        tx.add_audit(save.workspace, &save.author, &change, row.updated_at).await?;
         Ok(Saved { shown: shown(row, used_by, warnings), created })
     }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::error::ServiceError;
-use super::plans::{Plan, Plans};
+use super::plan::Plan;
+use super::plans::Plans;
 use crate::domain::case_type::KnownConnection;
 use crate::domain::ids::{ConnectionId, ConnectionKey, WorkspaceId};
 use crate::domain::problem::{Problem, code, join};

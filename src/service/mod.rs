@@ -25,10 +25,21 @@ mod vault;
 
 /// Workspaces and tokens.
 mod access;
+mod first_access;
 mod new_token;
+mod uses;
+mod workspaces;
+
+/// Who changed what.
+mod audit;
+
+/// All that is sealed, under another master key.
+mod rotation;
 
 /// Secrets.
+mod opened;
 mod put_secret;
+mod secret_users;
 mod secrets;
 
 /// Tokens that providers gave us.
@@ -50,7 +61,9 @@ mod connections;
 
 /// Case types, compiled once per version.
 mod compiled;
+mod plan;
 mod plans;
+mod shared_params;
 
 /// … and as they would be with another field.
 mod trial;
@@ -94,6 +107,7 @@ mod tests;
 
 pub use access::Access;
 pub use actor::Actor;
+pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
@@ -110,14 +124,20 @@ pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
+pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
-pub use plans::{Plan, Plans};
+pub use plan::Plan;
+pub use plans::Plans;
 pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
 pub use put_secret::PutSecret;
+pub use rotation::{KeyCheck, Rotated, adopt, check_keys, rotate};
 pub use runs::Runs;
 pub use schedules::{ScheduleView, Schedules};
-pub use secrets::{OpenFailed, Opened, Secrets};
+pub use secret_users::SecretUser;
+pub use secrets::Secrets;
 pub use services::Services;
 pub use ticks::Progress;
-pub use vault::{OnOpened, Vault, master_keys_in_use};
+pub use uses::Uses;
+pub use vault::{OnOpened, ReadKeys, Vault};
 pub use views::CaseView;
+pub use workspaces::{WorkspacePatch, Workspaces};

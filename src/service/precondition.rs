@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::error::ServiceError;
+use crate::domain::audit::AuditKind;
 use crate::domain::case::{LeafChange, leaf_changes};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, WorkspaceId};
-use crate::store::{CaseTypeRow, ConnectionRow, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Tx, WorkspaceRow};
 
 /// Paths that a sentence names; the list beside it has them all.
 const NAMED: usize = 10;
@@ -79,6 +80,23 @@ pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected)
     let news = row.changes.iter().filter(|change| since.is_some_and(|since| change.version > since));
     let changed: BTreeSet<&String> = news.flat_map(|change| &change.paths).collect();
     Err(mismatch("connection", row.version, since, changed.into_iter().cloned().collect()))
+}
+
+/// Refuses a change of a workspace that is not as expected.
+pub(super) async fn check_workspace(
+    tx: &Tx,
+    row: &WorkspaceRow,
+    expected: &Expected,
+) -> Result<(), ServiceError> {
+    if expected.allows(row.version) {
+        return Ok(());
+    }
+    let since = expected.newest_before(row.version);
+    let changed = match since {
+        Some(since) => tx.audited_since(row.id, AuditKind::Workspace, since).await?,
+        None => Vec::new(),
+    };
+    Err(mismatch("workspace", row.version, since, changed))
 }
 
 fn changed_members(before: &CaseTypeRow, now: &CaseTypeRow) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::once;
-use super::plans::Plan;
+use super::plan::Plan;
 use super::runs::Runs;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;

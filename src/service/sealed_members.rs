@@ -11,7 +11,8 @@ use crate::domain::auth::{Literal, credential_members, credential_places, same_d
 use crate::domain::sealing::Sealed;
 use crate::domain::secret::{HIDDEN, SecretText};
 
-const SEALED: &str = "$sealed";
+/// The one member of what is sealed.
+pub(super) const SEALED: &str = "$sealed";
 
 /// What a kept definition with sealed credentials has in it.
 pub const SEALED_MARK: &str = "\"$sealed\":";

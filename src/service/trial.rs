@@ -13,7 +13,8 @@ use super::compiled::compile;
 use super::credentials::{self, Described, Home};
 use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
-use super::plans::{Plan, Plans};
+use super::plan::Plan;
+use super::plans::Plans;
 use crate::domain::case_type::CaseType;
 use crate::domain::ids::{CaseTypeKey, FieldKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
@@ -53,8 +54,18 @@ impl Plans {
         params.extend(case_type.params.clone());
         let params = Arc::new(Value::Object(params));
         let CaseTypeRow { id, workspace, key, version, .. } = row;
-        let (case_type, leans_on) = (Arc::new(case_type), leaned.versions);
-        Ok(Arc::new(Plan { id, workspace, key, version, case_type, params, typed, leans_on }))
+        Ok(Arc::new(Plan {
+            id,
+            workspace,
+            key,
+            version,
+            case_type: Arc::new(case_type),
+            params,
+            // It is made for this test alone: nothing newer is put in their place.
+            params_version: i64::MAX,
+            typed: Arc::new(typed),
+            leans_on: leaned.versions,
+        }))
     }
 
     fn sealed(

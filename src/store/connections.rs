@@ -84,7 +84,7 @@ impl Tx {
         Ok(self.one(sql(statement, vec![uuid(workspace.0), text(key)])).await?.is_some())
     }
 
-    async fn connections_where(
+    pub(super) async fn connections_where(
         &self,
         tail: &str,
         values: Vec<Bound>,

@@ -4,7 +4,13 @@
 //! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
 
 #[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod app;
+
+#[cfg(test)]
+mod audit;
 
 #[cfg(test)]
 mod authorization;
@@ -56,6 +62,9 @@ mod hostile;
 
 #[cfg(test)]
 mod httpbin;
+
+#[cfg(test)]
+mod keys;
 
 #[cfg(test)]
 mod lanes;

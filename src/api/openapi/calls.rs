@@ -4,6 +4,7 @@ use utoipa::PartialSchema as _;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HttpMethod, Required};
 
+use super::access_calls;
 use super::bodies;
 use super::call::{Call, call, text};
 use super::connection::connections;
@@ -25,7 +26,9 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
     let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
-    let others = [connections(), runs(), schedules(), secrets(), tokens(), service()].into_iter().flatten();
+    let access =
+        [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+    let others = [connections(), runs(), schedules()].into_iter().flatten().chain(access).chain(service());
     types.chain(cases).chain(others).collect()
 }
 

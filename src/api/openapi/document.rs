@@ -27,7 +27,7 @@ const SOMETIMES: [(&str, &[&str]); 5] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 20] = [
+const SENT: [&str; 21] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -48,6 +48,7 @@ const SENT: [&str; 20] = [
     "TokenRequest",
     "FieldTestRequest",
     "RecordedResponse",
+    "WorkspacePatch",
 ];
 
 /// The document as JSON text.
@@ -99,6 +100,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
+    add::<present::workspace::WorkspaceView>(&mut schemas);
+    add::<present::audit::AuditView>(&mut schemas);
+    add::<bodies::WorkspacePatch>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);
     add::<bodies::CaseTypeDefinition>(&mut schemas);

@@ -4,6 +4,7 @@
 mod call;
 
 /// All calls.
+mod access_calls;
 mod calls;
 mod connection;
 mod connection_parts;
@@ -25,4 +26,6 @@ mod links;
 /// Puts it together.
 mod document;
 
+pub use call::Call;
+pub use calls::all as all_calls;
 pub use document::{document, openapi_json};

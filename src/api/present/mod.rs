@@ -37,5 +37,11 @@ pub mod secret;
 /// Tokens.
 pub mod token;
 
+/// The workspace.
+pub mod workspace;
+
+/// Who changed what.
+pub mod audit;
+
 /// Instants and closed sets of words.
 pub mod words;

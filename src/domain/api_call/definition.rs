@@ -1,7 +1,7 @@
 //! What an API Call field says about itself: why, when and how often it runs.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
@@ -84,8 +84,10 @@ pub struct ApiCall {
     watch_given: Vec<WatchPath>,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
-    /// Where its calls go, once somebody has asked.
-    origin: OnceLock<Option<LaneKey>>,
+    /// Where its calls go, once somebody has asked, when that is written out.
+    origin: OnceLock<LaneKey>,
+    /// … and when params say it: by these.
+    by_params: Mutex<Option<(Value, Option<LaneKey>)>>,
 }
 
 impl ApiCall {
@@ -142,6 +144,7 @@ impl ApiCall {
             watch_given,
             normal: config.normal,
             origin: OnceLock::new(),
+            by_params: Mutex::default(),
         };
         doubts::look(&call, &secrets, context, field);
         Some(call)
@@ -197,17 +200,30 @@ impl ApiCall {
         self.connection.is_none() || !matches!(self.request.auth, Auth::Inherited)
     }
 
-    /// The lane of its runs: the connection, else the origin of its url. A compiled case type is used with one set of `params`, so the origin
-    /// is worked out once.
+    /// The lane of its runs: the connection, else the origin of its url. Where params say that, it is worked out
+    /// once for as long as they stay the same.
     pub fn lane(&self, params: &Value, case_type: &CaseTypeKey, field: &FieldKey) -> LaneKey {
         if let Some(connection) = &self.connection {
             return LaneKey::of_connection(connection.as_str());
         }
-        let origin = || {
-            let params = params.as_object().cloned().unwrap_or_default();
-            address::origin(&self.request.url, &params).map(|url| LaneKey::of_origin(&url))
+        let lane = match self.request.url.literal_origin() {
+            Some(origin) => Some(self.origin.get_or_init(|| LaneKey::of_origin(origin)).clone()),
+            None => self.lane_by_params(params),
         };
-        self.origin.get_or_init(origin).clone().unwrap_or_else(|| LaneKey::of_field(case_type, field))
+        lane.unwrap_or_else(|| LaneKey::of_field(case_type, field))
+    }
+
+    fn lane_by_params(&self, params: &Value) -> Option<LaneKey> {
+        let mut known = self.by_params.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, lane)) if of == params => lane.clone(),
+            _ => {
+                let members = params.as_object().cloned().unwrap_or_default();
+                let lane = address::origin(&self.request.url, &members).map(|url| LaneKey::of_origin(&url));
+                *known = Some((params.clone(), lane.clone()));
+                lane
+            }
+        }
     }
 
     /// True when this trigger fires the field.

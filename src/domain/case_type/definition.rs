@@ -212,21 +212,27 @@ fn read_sections(reader: &mut Reader<'_, '_>) -> Vec<Section> {
 
 fn read_params(reader: &mut Reader<'_, '_>) -> Map<String, Value> {
     let Some(params) = reader.object("params") else { return Map::new() };
-    if params.len() > MOST_PARAMS {
-        reader.problem("params", code::OUT_OF_RANGE, format!("has too many members: at most {MOST_PARAMS}"));
-        return Map::new();
-    }
     let at = reader.at("params");
+    if check_params(params, &at, reader.findings) { params.clone() } else { Map::new() }
+}
+
+/// Checks the names and depth of params that stand at a pointer; `false`: there are too many.
+pub fn check_params(params: &Map<String, Value>, at: &str, findings: &mut Findings) -> bool {
+    if params.len() > MOST_PARAMS {
+        let message = format!("has too many members: at most {MOST_PARAMS}");
+        findings.problem(at.to_owned(), code::OUT_OF_RANGE, message);
+        return false;
+    }
     for (name, value) in params {
-        let pointer = join(&at, short(name));
+        let pointer = join(at, short(name));
         if !is_key(name) {
-            reader.findings.problem(pointer, code::INVALID, format!("is not a valid name: {KEY_RULE}"));
+            findings.problem(pointer, code::INVALID, format!("is not a valid name: {KEY_RULE}"));
         } else if !is_shallow(value, DEEPEST) {
             let message = format!("is nested too deep: at most {DEEPEST} levels");
-            reader.findings.problem(pointer, code::OUT_OF_RANGE, message);
+            findings.problem(pointer, code::OUT_OF_RANGE, message);
         }
     }
-    params.clone()
+    true
 }
 
 fn read_fields(

@@ -20,4 +20,4 @@ pub mod reader;
 
 pub use check::Origin;
 pub use context::{Context, Known, KnownConnection};
-pub use definition::{CaseType, Parsed, Section};
+pub use definition::{CaseType, Parsed, Section, check_params};
