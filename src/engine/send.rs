@@ -45,7 +45,8 @@ pub(super) async fn send(
         headers: request.headers,
         body: request.body,
     };
-    match outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms()).await {
+    let exchanged = Box::pin(outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms())).await;
+    match exchanged {
         Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
         Err(failed) if was_stopped(engine, &failed) => {
             refuse(&failed, &redactor, trace);
@@ -62,7 +63,7 @@ pub(super) async fn way_out(
     redactor: &Redactor,
 ) -> Result<Outbound, Failure> {
     let Some(policy) = policy else { return Ok(engine.outbound.clone()) };
-    engine.outbound.under(policy).await.map_err(|failed| {
+    Box::pin(engine.outbound.under(policy)).await.map_err(|failed| {
         let detail = format!(
             "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
             redactor.redact(&failed.detail)

@@ -60,7 +60,7 @@ pub(super) async fn ask(engine: &Engine, wanted: &Wanted<'_>, deadline: &Deadlin
     };
     let (url, headers, body) = (rendered.url.clone(), rendered.headers.clone(), rendered.body.clone());
     let outgoing = Outgoing { method, url, headers, body };
-    let exchanged = outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms()).await;
+    let exchanged = Box::pin(outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms())).await;
     match exchanged {
         Ok(exchange) => answered(engine, wanted, &exchange, call),
         Err(failed) => unanswered(wanted, &failed, call),

@@ -181,7 +181,8 @@ async fn fetch(
     deadline: &Deadline,
     trace: &mut Trace,
 ) -> Result<Arc<HeldToken>, Stop> {
-    let fetched = held_on(engine, wanted, version, call(engine, run, wanted, deadline, trace)).await;
+    let fetched =
+        held_on(engine, wanted, version, Box::pin(call(engine, run, wanted, deadline, trace))).await;
     let (once, answer) = match fetched {
         Ok(answer) => (answer.lifetime == Lifetime::Once, answer),
         Err(stop) => {

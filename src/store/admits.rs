@@ -4,6 +4,7 @@
 //! What is refused takes nothing; its worker parks the run with its report. A run that its worker
 //! does not hold any more is not admitted.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
@@ -113,8 +114,8 @@ async fn admit_lane(
         // Where all endpoints share one circuit, or all are closed, all wait in one row.
         let endpoint = ask.endpoint.as_deref();
         let row = endpoint.filter(|_| before.apart().next().is_some());
-        if !waiting.contains_key(&row) {
-            waiting.insert(row, parked(tx, place, &before, row).await?);
+        if let Entry::Vacant(first) = waiting.entry(row) {
+            first.insert(parked(tx, place, &before, row).await?);
         }
         let probing = lanes::probing(tx, lane.circuit_of(endpoint)).await?;
         let circuit = before.circuit_of(endpoint);

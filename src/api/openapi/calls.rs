@@ -7,7 +7,7 @@ use utoipa::openapi::{HttpMethod, Required};
 use super::access_calls;
 use super::bodies;
 use super::call::{Call, call, text};
-use super::connection::connections;
+use super::connection::{actions as connection_actions, connections};
 use super::console::console;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
@@ -28,7 +28,11 @@ pub fn all() -> Vec<Call> {
     let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
     let access =
         [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
-    let others = [connections(), runs(), schedules()].into_iter().flatten().chain(access).chain(service());
+    let others = [connections(), connection_actions(), runs(), schedules()]
+        .into_iter()
+        .flatten()
+        .chain(access)
+        .chain(service());
     types.chain(cases).chain(others).collect()
 }
 

@@ -145,22 +145,22 @@ fn shown() -> RefOr<Schema> {
     is::<Connection>()
 }
 
+fn one(method: HttpMethod, url: &'static str, id: &'static str, summary: &'static str) -> Call {
+    call(method, url, id, summary).path("key", "Key of the connection.", key())
+}
+
+fn act(url: &'static str, id: &'static str, summary: &'static str, done: &'static str) -> Call {
+    one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
+        200,
+        done,
+        shown(),
+        &["ETag", "Idempotent-Replayed"],
+    )
+}
+
 /// Connections.
 pub fn connections() -> Vec<Call> {
-    const ONE_CIRCUIT: &str =
-        "Only that of this endpoint, where each has its own (`breaker.scope` is `endpoint`); else all.";
     const JSON: &[&str] = &["application/json"];
-    let one = |method, url, id, summary| {
-        call(method, url, id, summary).path("key", "Key of the connection.", key())
-    };
-    let act = |url, id, summary, done| {
-        one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
-            200,
-            done,
-            shown(),
-            &["ETag", "Idempotent-Replayed"],
-        )
-    };
     vec![
         call(HttpMethod::Get, "/v1/connections", "list_connections", "Lists the connections, by key.")
             .needs(Viewer)
@@ -190,6 +190,22 @@ pub fn connections() -> Vec<Call> {
         .expects()
         .answers_nothing(204, "It is gone.", &[])
         .refuses(409),
+        one(
+            HttpMethod::Get,
+            "/v1/connections/{key}/health",
+            "get_connection_health",
+            "Says how a connection does.",
+        )
+        .needs(Viewer)
+        .answers(200, "Its lane now, and a sample of its last calls.", is::<HealthView>(), &[]),
+    ]
+}
+
+/// What is done to them by hand.
+pub fn actions() -> Vec<Call> {
+    const ONE_CIRCUIT: &str =
+        "Only that of this endpoint, where each has its own (`breaker.scope` is `endpoint`); else all.";
+    vec![
         act(
             "/v1/connections/{key}/enable",
             "enable_connection",
@@ -222,13 +238,5 @@ pub fn connections() -> Vec<Call> {
             "It is closed.",
         )
         .query("endpoint", ONE_CIRCUIT, key()),
-        one(
-            HttpMethod::Get,
-            "/v1/connections/{key}/health",
-            "get_connection_health",
-            "Says how a connection does.",
-        )
-        .needs(Viewer)
-        .answers(200, "Its lane now, and a sample of its last calls.", is::<HealthView>(), &[]),
     ]
 }
