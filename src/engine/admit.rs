@@ -103,7 +103,10 @@ async fn ask(
 pub(super) fn answered(engine: &Engine, received: &Received, success: bool, trace: &mut Trace) {
     let answer = &received.answer;
     let now = engine.clock.now();
-    trace.lane = Some(outcome(answer.status, success, now + received.asked.unwrap_or_default()));
+    let said = outcome(answer.status, success, now + received.asked.unwrap_or_default());
+    // Who never got our credentials says nothing about them.
+    let about_others = received.elsewhere && matches!(said, LaneOutcome::Unauthorized);
+    trace.lane = Some(if about_others { LaneOutcome::Answered } else { said });
     trace.permit_used = true;
     let headers = answer.headers.iter();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));

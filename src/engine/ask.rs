@@ -80,7 +80,7 @@ async fn exchange(
     let signed = authorize::authorize(prepared, request.clone(), credentials.token(), trace)?;
     seal::keep(engine, run, prepared, trace).await?;
     trace.secrets = secrets;
-    send::send(engine, prepared, signed, credentials.deadline(), trace)
+    send::send(engine, Some(run), prepared, signed, credentials.deadline(), trace)
         .await
         .inspect_err(|stop| admit::unanswered(stop, trace))
 }

@@ -8,7 +8,7 @@ use super::context::{Stop, Trace};
 use super::held_tokens::HeldToken;
 use super::prepare::Prepared;
 use super::render::Rendered;
-use crate::domain::auth::{ApiKey, Auth, KeyPlace};
+use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{Reason, SentRequest};
@@ -20,6 +20,8 @@ pub(super) struct Signed {
     pub(super) request: Rendered,
     /// Knows beside the secrets what was made of them: the pair of a basic login, a token.
     pub(super) redactor: Redactor,
+    /// The credentials among its query parameters.
+    pub(super) query_keys: Vec<(String, String)>,
 }
 
 /// Puts the credentials of the field, or else of its connection, on its request. `token`: where they
@@ -31,6 +33,7 @@ pub(super) fn authorize(
     trace: &mut Trace,
 ) -> Result<Signed, Stop> {
     let mut redactor = prepared.redactor.clone();
+    let mut query_keys = Vec::new();
     let auth = prepared.auth_for(&request.url);
     match auth {
         Auth::Inherited | Auth::None => {}
@@ -45,7 +48,11 @@ pub(super) fn authorize(
         }
         Auth::ApiKeys(keys) => {
             for key in keys {
-                put(&mut request, key, text(&key.value, prepared)?);
+                let value = text(&key.value, prepared)?;
+                match key.place {
+                    KeyPlace::Header => set(&mut request, &key.key, value),
+                    KeyPlace::Query => query_keys.push((key.key.clone(), value)),
+                }
             }
         }
         Auth::Token(auth) => {
@@ -55,22 +62,16 @@ pub(super) fn authorize(
             }
         }
     }
+    for (name, value) in &query_keys {
+        request.url.query_pairs_mut().append_pair(name, value);
+    }
     trace.request = Some(shown(&request, &redactor));
     may_go_there(prepared, &request)?;
-    Ok(Signed { request, redactor })
+    Ok(Signed { request, redactor, query_keys })
 }
 
 fn text(template: &Template, prepared: &Prepared) -> Result<String, Stop> {
     Ok(template.render_header(&prepared.scope)?)
-}
-
-fn put(request: &mut Rendered, key: &ApiKey, value: String) {
-    match key.place {
-        KeyPlace::Header => set(request, &key.key, value),
-        KeyPlace::Query => {
-            request.url.query_pairs_mut().append_pair(&key.key, &value);
-        }
-    }
 }
 
 /// The field's own header of that name gives way.

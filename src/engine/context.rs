@@ -196,7 +196,7 @@ words! {
     CalledFor {
         /// A token of the provider.
         Token = "token",
-        /// The place to which the provider sent us.
+        /// What it was about, where the answer was that another place has it.
         Redirect = "redirect",
     }
 }

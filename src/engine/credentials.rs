@@ -55,6 +55,10 @@ impl<'p> Credentials<'p> {
     /// Whether the provider says that the token is not good any more.
     pub(super) fn are_refused(&self, received: &Received) -> bool {
         let Some(WithToken { wanted, .. }) = &self.0 else { return false };
+        // Who never got the token says nothing about it.
+        if received.elsewhere {
+            return false;
+        }
         let answer = &received.answer;
         let says_so = || {
             let rule = wanted.auth.refresh_when.as_ref();

@@ -54,7 +54,8 @@ mod token_fetch;
 mod tokens;
 mod wanted;
 
-/// 10. One exchange; what went wrong with it, as a failure.
+/// 10. One exchange, and one for each redirect; what went wrong with it, as a failure.
+mod redirect;
 mod send;
 
 /// 11. Is the answer a success?

@@ -1,18 +1,24 @@
-//! One exchange: the request out, the answer in, secrets that the provider echoes taken out
-//! before anybody looks at it.
+//! The request out, the answer in, secrets that the provider echoes taken out before anybody looks
+//! at it. Most often that is one exchange; where redirects are followed it is one more for each, all
+//! within the attempt's time.
 
 use serde_json::{Map, Value};
 
-use super::authorize::Signed;
-use super::context::{Deadline, Engine, Stop, Trace};
+use super::admit;
+use super::authorize::{Signed, shown};
+use super::context::{AuxiliaryCall, CalledFor, Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
+use super::redirect::Way;
+use super::render::Rendered;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
+use crate::domain::lane::LaneOutcome;
 use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
 use crate::outbound::{
     Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, TlsPolicy, retry_after,
 };
+use crate::store::ClaimedRun;
 
 /// A complete answer, redacted, and what the provider asked for with it.
 pub(super) struct Received {
@@ -20,39 +26,112 @@ pub(super) struct Received {
     /// Why the body could not be read, when it could not.
     pub(super) unreadable: Option<String>,
     pub(super) asked: Option<std::time::Duration>,
+    /// It came from another origin, which got nothing of ours.
+    pub(super) elsewhere: bool,
 }
 
-/// Sends the request and reads the answer. Without a deadline the attempt's time begins here.
+/// Sends the request and reads the answer, from wherever redirects lead. Without a deadline the
+/// attempt's time begins here. `run`: whose lane lets every further exchange go; none: nobody's.
 pub(super) async fn send(
     engine: &Engine,
+    run: Option<&ClaimedRun>,
     prepared: &Prepared,
     signed: Signed,
     deadline: Option<Deadline>,
     trace: &mut Trace,
 ) -> Result<Received, Stop> {
     let deadline = deadline.unwrap_or_else(|| Deadline::start(engine, prepared.timeout_ms()));
-    if engine.time_is_up.is_cancelled() {
-        return Err(Stop::Stopped);
+    let before = trace.calls.len();
+    let received = Box::pin(go(engine, run, prepared, signed, deadline, trace)).await;
+    let on_the_way = trace.calls.iter().skip(before).filter_map(|call| call.phases.as_ref());
+    let spent: u64 = on_the_way.map(|phases| phases.total_ms).sum();
+    if let Some(phases) = &mut trace.phases {
+        phases.total_ms += spent;
     }
-    let Signed { request, redactor } = signed;
-    let policy = prepared.tls_for(&request.url)?;
-    let outbound = way_out(engine, policy.as_ref(), &redactor).await?;
-    let outgoing = Outgoing {
-        method: request.method.as_str().parse().map_err(|_| {
-            Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
-        })?,
-        url: request.url,
-        headers: request.headers,
-        body: request.body,
-    };
-    let exchanged = Box::pin(outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms())).await;
-    match exchanged {
-        Ok(exchange) => Ok(receive(engine, &exchange, &redactor, trace)),
-        Err(failed) if was_stopped(engine, &failed) => {
-            refuse(&failed, &redactor, trace);
-            Err(Stop::Stopped)
+    received
+}
+
+/// From place to place.
+async fn go(
+    engine: &Engine,
+    run: Option<&ClaimedRun>,
+    prepared: &Prepared,
+    mut signed: Signed,
+    deadline: Deadline,
+    trace: &mut Trace,
+) -> Result<Received, Stop> {
+    let mut way = Way::begin(prepared, &signed.request);
+    loop {
+        if engine.time_is_up.is_cancelled() {
+            return Err(Stop::Stopped);
         }
-        Err(failed) => Err(refuse(&failed, &redactor, trace).into()),
+        let policy = if way.is_elsewhere() { None } else { prepared.tls_for(&signed.request.url)? };
+        let outbound = way_out(engine, policy.as_ref(), &signed.redactor).await?;
+        let outgoing = outgoing(&signed.request)?;
+        let exchange = outbound.exchange(outgoing, deadline.over(engine), deadline.timeout_ms());
+        let failed = match Box::pin(exchange).await {
+            Ok(exchange) => {
+                let received = receive(engine, &exchange, &signed.redactor, trace);
+                return Ok(Received { elsewhere: way.is_elsewhere(), ..received });
+            }
+            Err(failed) => failed,
+        };
+        let failure = refuse(&failed, &signed.redactor, trace);
+        if was_stopped(engine, &failed) {
+            return Err(Stop::Stopped);
+        }
+        if !matches!(failed.kind, ExchangeFailure::RedirectRefused { .. }) {
+            return Err(failure.into());
+        }
+        match way.next(prepared, &signed, &failed) {
+            Ok(next) => signed = next,
+            Err(why) => return Err(because(failure, why).into()),
+        }
+        may_go_on(engine, run, deadline, failure, trace).await?;
+        passed(&signed, trace);
+    }
+}
+
+fn outgoing(request: &Rendered) -> Result<Outgoing, Failure> {
+    let method = request.method.as_str().parse().map_err(|_| {
+        Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
+    })?;
+    let (url, headers, body) = (request.url.clone(), request.headers.clone(), request.body.clone());
+    Ok(Outgoing { method, url, headers, body })
+}
+
+fn because(failure: Failure, why: &str) -> Failure {
+    Failure { detail: format!("{}, {why}", failure.detail), ..failure }
+}
+
+/// A permit of the lane for the next exchange, if that comes in time. The run has been sent, so it does
+/// not wait as one that has not: where there is none it comes again, like after any other failure that may pass.
+async fn may_go_on(
+    engine: &Engine,
+    run: Option<&ClaimedRun>,
+    deadline: Deadline,
+    failure: Failure,
+    trace: &mut Trace,
+) -> Result<(), Stop> {
+    let Some(run) = run else { return Ok(()) };
+    trace.lane = Some(LaneOutcome::Answered);
+    trace.permit_used = true;
+    match admit::in_time(engine, run, Some(deadline), trace).await {
+        Err(Stop::Refused(_)) => {
+            let why = "where no further call may go now: the limits of the connection are reached";
+            Err(because(failure, why).retryable().into())
+        }
+        done => done,
+    }
+}
+
+/// The exchange is one on the way; the next one begins.
+fn passed(next: &Signed, trace: &mut Trace) {
+    let request = trace.request.replace(shown(&next.request, &next.redactor));
+    let (response, phases) = (trace.response.take(), trace.phases.take());
+    if let Some(request) = request {
+        let call = AuxiliaryCall::new(CalledFor::Redirect, request);
+        trace.calls.push(AuxiliaryCall { response, phases, ..call });
     }
 }
 
@@ -108,7 +187,7 @@ pub(super) fn receive(
         bytes,
         truncated: false,
     });
-    Received { answer, unreadable, asked }
+    Received { answer, unreadable, asked, elsewhere: false }
 }
 
 /// Spellings that only appear once the body is decoded.
@@ -155,7 +234,10 @@ fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Fa
     let incomplete = matches!(failed.kind, E::Timeout { .. } | E::Cut { .. });
     trace.unknown = failed.sent && incomplete;
     if let Some(status) = failed.status {
-        let headers = shown_headers(&failed.headers, redactor);
+        let mut headers = shown_headers(&failed.headers, redactor);
+        if let ExchangeFailure::RedirectRefused { location, .. } = &failed.kind {
+            headers.insert("location".to_owned(), redactor.redact(location).into());
+        }
         trace.response = Some(ReceivedResponse { status, headers, body: None, bytes: 0, truncated: false });
     }
     let (code, retryable) = match &failed.kind {

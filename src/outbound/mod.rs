@@ -37,7 +37,7 @@ mod client;
 /// TLS as connections want it.
 mod tls;
 
-/// Redirects are refused by name.
+/// Where redirects lead.
 mod redirect;
 
 /// The body, against the cap.
@@ -52,5 +52,6 @@ mod retry_after;
 pub use client::{Outbound, OutboundSettings};
 pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 pub use guard::{Verdict, judge};
+pub use redirect::redirect_target;
 pub use retry_after::retry_after;
 pub use tls::{BadPolicy, TlsPolicy};
