@@ -107,6 +107,7 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
+mod redirects;
 
 #[cfg(test)]
 mod replicas;
