@@ -85,6 +85,8 @@ words! {
         Disabled = "disabled",
         /// A connection on hold goes on.
         Resumed = "resumed",
+        /// A connection has passed its test, and so is not on hold any more.
+        Tested = "tested",
         /// The circuit of a connection was opened by hand.
         BreakerOpened = "breaker_opened",
         /// The circuit of a connection was closed by hand.

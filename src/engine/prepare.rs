@@ -27,7 +27,7 @@ use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
 /// Milliseconds for one attempt when neither the field nor its connection names any.
-const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+pub(super) const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// Everything that an attempt reads.
 pub(super) struct Prepared {

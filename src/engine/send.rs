@@ -240,7 +240,13 @@ fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Fa
         }
         trace.response = Some(ReceivedResponse { status, headers, body: None, bytes: 0, truncated: false });
     }
-    let (code, retryable) = match &failed.kind {
+    Failure { http_status: failed.status, ..failure(&failed.kind, redactor) }
+}
+
+/// What went wrong on the way, as a failure.
+pub(super) fn failure(kind: &ExchangeFailure, redactor: &Redactor) -> Failure {
+    use ExchangeFailure as E;
+    let (code, retryable) = match kind {
         E::Timeout { .. } => (FailureCode::Timeout, true),
         E::Dns { .. } => (FailureCode::DnsFailed, true),
         E::Connect { .. } | E::Cut { .. } => (FailureCode::ConnectFailed, true),
@@ -251,8 +257,8 @@ fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Fa
         E::InvalidResponse { .. } => (FailureCode::InvalidResponse, false),
         E::BadUrl { .. } | E::BadHeader { .. } => (FailureCode::TemplateFailed, false),
     };
-    let detail = redactor.redact(&failed.kind.to_string()).into_owned();
-    Failure { http_status: failed.status, retryable, ..Failure::new(code, detail) }
+    let detail = redactor.redact(&kind.to_string()).into_owned();
+    Failure { retryable, ..Failure::new(code, detail) }
 }
 
 /// Where the time of an exchange went, as it is kept.

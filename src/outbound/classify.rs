@@ -48,6 +48,15 @@ pub fn of_sending(error: reqwest::Error, host: &str) -> (ExchangeFailure, bool) 
     (failure, !connecting)
 }
 
+/// What an error of a TLS handshake means.
+pub fn of_handshake(error: &io::Error, host: &str) -> ExchangeFailure {
+    let detail = match cause::<rustls::Error>(error) {
+        Some(tls) => in_words(tls, host).unwrap_or_else(|| tls.to_string()),
+        None => error.to_string(),
+    };
+    ExchangeFailure::Tls { detail: shorten(&detail) }
+}
+
 /// Trouble with certificates, and what to do about it; none: the client's words must do.
 fn in_words(error: &rustls::Error, host: &str) -> Option<String> {
     use rustls::{AlertDescription as A, CertificateError as C, Error as E};

@@ -71,7 +71,7 @@ pub struct Outbound {
     /// Those of all policies.
     pub(super) clients: Clients,
     pub(super) resolver: Arc<GuardedResolver>,
-    guard: Guard,
+    pub(super) guard: Guard,
     response_bytes: usize,
     clock: SharedClock,
 }
@@ -192,6 +192,18 @@ impl Outbound {
 
     /// Judges what can be judged before a look-up; answers the host.
     fn check(&self, url: &Url) -> Result<String, ExchangeFailure> {
+        let text = Self::check_shape(url)?;
+        let port = url.port_or_known_default().unwrap_or_default();
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.guard.check_literal(&text, address.into(), port)?,
+            Some(Host::Ipv6(address)) => self.guard.check_literal(&text, address.into(), port)?,
+            Some(Host::Domain(_)) | None => {}
+        }
+        Ok(text)
+    }
+
+    /// Whether it can be called at all; answers the host.
+    pub(super) fn check_shape(url: &Url) -> Result<String, ExchangeFailure> {
         let bad = |detail: &str| ExchangeFailure::BadUrl { detail: detail.to_owned() };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("its scheme is neither http nor https"));
@@ -199,16 +211,10 @@ impl Outbound {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(bad("it holds a user name or a password"));
         }
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        if url.port_or_known_default().is_none() {
             return Err(bad("it names no host"));
-        };
-        let text = host.to_string();
-        match host {
-            Host::Ipv4(address) => self.guard.check_literal(&text, address.into(), port)?,
-            Host::Ipv6(address) => self.guard.check_literal(&text, address.into(), port)?,
-            Host::Domain(_) => {}
         }
-        Ok(text)
+        url.host().map(|host| host.to_string()).ok_or_else(|| bad("it names no host"))
     }
 }
 

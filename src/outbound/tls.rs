@@ -4,17 +4,19 @@
 //! two of them. Clients are kept until memory is wanted or nobody has asked for a while. There is
 //! no way to switch the verification of certificates off.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
 use reqwest::{Certificate, Client, Identity};
 use ring::digest;
-use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
 
 use super::classify;
 use super::client::{Outbound, builder};
@@ -135,6 +137,41 @@ fn in_time(part: &'static str, pem: &str, now: Instant) -> Result<Vec<Certificat
         }
     }
     Ok(certificates)
+}
+
+/// What a client under this policy says in a handshake (as [`Outbound::under`] makes it).
+pub(super) fn config(policy: Option<&TlsPolicy>) -> Result<ClientConfig, SetUpFailed> {
+    let failed = |detail: &dyn Display| SetUpFailed { detail: detail.to_string() };
+    let provider = Arc::new(default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| failed(&error))?;
+    let builder = match policy.and_then(|policy| policy.ca.as_ref()) {
+        Some(ca) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+                let certificate = certificate.map_err(|error| failed(&error))?;
+                roots.add(certificate).map_err(|error| failed(&error))?;
+            }
+            builder.with_root_certificates(roots)
+        }
+        None => match Verifier::new(provider) {
+            Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+            // Without any authority on this system none is trusted.
+            Err(_) => builder.with_root_certificates(RootCertStore::empty()),
+        },
+    };
+    let mut config = match policy.and_then(|policy| policy.client.as_ref()) {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain: Result<Vec<_>, _> =
+                CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
+            let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
+            let (chain, key) = (chain.map_err(|error| failed(&error))?, key.map_err(|error| failed(&error))?);
+            builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// Clients by policy.

@@ -64,7 +64,7 @@ pub(super) fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<S
     }
 }
 
-fn possible_secrets_of(members: &Map<String, Value>, words: &mut BTreeMap<String, Vec<String>>) {
+pub(super) fn possible_secrets_of(members: &Map<String, Value>, words: &mut BTreeMap<String, Vec<String>>) {
     for (name, member) in members {
         possible_secrets(&Value::String(name.clone()), words);
         possible_secrets(member, words);

@@ -94,6 +94,15 @@ pub(super) async fn resumed(tx: &Tx, lane: &LaneName, now: Instant) -> Result<()
     Ok(tx.resume_lane(lane.workspace, &lane.key(), now).await?)
 }
 
+/// The provider has taken our credentials, so a hold ends; answers whether there was one.
+pub(super) async fn proved(tx: &Tx, lane: &LaneName, now: Instant) -> Result<bool, ServiceError> {
+    let stands = tx.lane(lane.workspace, &lane.key()).await?.unwrap_or_default();
+    if stands.held {
+        tx.end_hold(lane.workspace, &lane.key(), now).await?;
+    }
+    Ok(stands.held)
+}
+
 /// Somebody opens circuits by hand, for as long as the settings say, or closes them; then nothing
 /// counts against the provider any more. No endpoint is the circuit of calls without one.
 pub(super) async fn set_circuits(

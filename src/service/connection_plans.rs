@@ -72,6 +72,11 @@ impl ConnectionPlans {
         Self(Arc::new(Inner { store, vault, compiled: Cache::new(COMPILED) }))
     }
 
+    /// The rows below.
+    pub(super) fn store(&self) -> Store {
+        self.0.store.clone()
+    }
+
     /// The connection with this key as it is now, and how far it has come.
     pub async fn current(
         &self,

@@ -55,6 +55,7 @@ mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
 mod connection_plans;
+mod connection_tested;
 mod connection_tls;
 mod connection_views;
 mod connections;
@@ -65,7 +66,8 @@ mod plan;
 mod plans;
 mod shared_params;
 
-/// … and as they would be with another field.
+/// … and as they would be with another field, or to try a connection out.
+mod sample_plan;
 mod trial;
 
 /// Case types, saved.
@@ -132,6 +134,7 @@ pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace}
 pub use put_secret::PutSecret;
 pub use rotation::{KeyCheck, Rotated, adopt, check_keys, rotate};
 pub use runs::Runs;
+pub use sample_plan::SamplePlan;
 pub use schedules::{ScheduleView, Schedules};
 pub use secret_users::SecretUser;
 pub use secrets::Secrets;

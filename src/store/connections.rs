@@ -194,9 +194,9 @@ impl Tx {
         self.execute(sql(statement, vec![text(status.as_str()), uuid(id.0)])).await.map(drop)
     }
 
-    /// The provider has answered at this version: a connection that was only configured is active.
+    /// The provider has answered at this version: a connection that was only configured or tested is active.
     pub async fn prove_connection(&self, id: ConnectionId, version: i64) -> Result<(), StoreError> {
-        let statement = "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status = 'configured'";
+        let statement = "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status IN ('configured', 'tested')";
         self.execute(sql(statement, vec![uuid(id.0), int(version)])).await.map(drop)
     }
 

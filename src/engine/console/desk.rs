@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::request::Wanted;
 use super::steps::{self, Tested};
@@ -14,7 +14,7 @@ use crate::engine::context::Engine;
 use crate::service::{Actor, ServiceError};
 use crate::store::CommitLimits;
 
-/// Tests at once.
+/// Tests at once, of fields and of connections.
 const AT_ONCE: usize = 16;
 
 /// Why there was no test.
@@ -30,8 +30,8 @@ pub enum NotTested {
 
 /// The test console. Whoever drops the future of a test ends its call.
 pub struct Console {
-    engine: Arc<Engine>,
-    limits: CommitLimits,
+    pub(in crate::engine) engine: Arc<Engine>,
+    pub(in crate::engine) limits: CommitLimits,
     places: Semaphore,
 }
 
@@ -50,9 +50,14 @@ impl Console {
         body: &Value,
     ) -> Result<Tested, NotTested> {
         let wanted = Wanted::read(body)?;
-        let _place = self.places.try_acquire().map_err(|_| NotTested::Busy)?;
+        let _place = self.place()?;
         let found = Subject::find(&self.engine, actor, (case_type, field), &wanted).await;
         let subject = found.map_err(steps::refused)?;
         Ok(steps::take(&self.engine, self.limits, &subject, &wanted).await?)
+    }
+
+    /// A place for one more test, as long as it is held.
+    pub(in crate::engine) fn place(&self) -> Result<SemaphorePermit<'_>, NotTested> {
+        self.places.try_acquire().map_err(|_| NotTested::Busy)
     }
 }

@@ -6,25 +6,25 @@
 //! the case. So an open circuit does not stop it, nor does a connection that is switched off.
 
 /// What somebody asks for.
-mod request;
+pub(super) mod request;
 
 /// An answer that somebody has, in place of the provider's.
 mod recorded;
 
 /// What is tried, and on which case.
-mod subject;
+pub(super) mod subject;
 
 /// The steps, in order.
-mod steps;
+pub(super) mod steps;
 
 /// A token, where the field proves itself by one.
-mod token;
+pub(super) mod token;
 
 /// What each target of the mapping would get.
-mod targets;
+pub(super) mod targets;
 
 /// The door's way in, and how many at once.
-mod desk;
+pub(super) mod desk;
 
 pub use desk::{Console, NotTested};
 pub use steps::{CallBeside, Tested};

@@ -29,7 +29,7 @@ pub(super) struct Wanted {
 
 /// What a field is tried on.
 #[derive(Debug, PartialEq)]
-pub(super) enum Sample {
+pub(in crate::engine) enum Sample {
     /// A case, as it is now.
     Case(CaseId),
     /// Data of no case.

@@ -86,7 +86,7 @@ async fn steps(
         Ok(request) => {
             confirmed(wanted, request.method)?;
             let token =
-                if wanted.send { token::token(engine, &prepared, &request, trace).await? } else { None };
+                if wanted.send { token::token(engine, &prepared, &request, None, trace).await? } else { None };
             Some(authorize::authorize(&prepared, request, token.as_ref(), trace)?)
         }
         // The recorded answer needs no request.
@@ -130,20 +130,20 @@ fn given(engine: &Engine, recorded: &Recorded, redactor: &Redactor, trace: &mut 
     received
 }
 
-fn beside(engine: &Engine, call: AuxiliaryCall, trace: &Trace) -> CallBeside {
+pub(in crate::engine) fn beside(engine: &Engine, call: AuxiliaryCall, trace: &Trace) -> CallBeside {
     let AuxiliaryCall { kind, request, response, phases, error } = call;
     CallBeside { kind, request, response, phases, error: error.map(|failure| told(engine, failure, trace)) }
 }
 
 /// The failure as a run's first attempt would tell it, if no other followed.
-fn told(engine: &Engine, failure: Failure, trace: &Trace) -> RunError {
+pub(in crate::engine) fn told(engine: &Engine, failure: Failure, trace: &Trace) -> RunError {
     let at = engine.clock.now();
     let follow = failure.asked.map_or(Follow::Over, |asked| Follow::NotBefore(at + asked));
     RunError::new(failure, trace.provider(), 1, at, follow)
 }
 
 /// Trouble that is not the provider's.
-pub(super) fn refused(stop: Stop) -> ServiceError {
+pub(in crate::engine) fn refused(stop: Stop) -> ServiceError {
     match stop {
         Stop::Ours(EngineError::Service(error)) => error,
         Stop::Ours(EngineError::Store(error)) => error.into(),

@@ -19,11 +19,11 @@ use crate::service::{Actor, Plan, ServiceError};
 use crate::store::{CaseRow, ClaimedCase};
 
 /// What is tried.
-pub(super) struct Subject {
-    pub(super) plan: Arc<Plan>,
+pub(in crate::engine) struct Subject {
+    pub(in crate::engine) plan: Arc<Plan>,
     pub(super) field: FieldKey,
     pub(super) case: ClaimedCase,
-    pub(super) outputs: Vec<Output>,
+    pub(in crate::engine) outputs: Vec<Output>,
     id: RunId,
     idempotency_key: String,
     workspace: WorkspaceId,
@@ -45,8 +45,19 @@ impl Subject {
             None => engine.plans.current(workspace, case_type).await?,
         };
         let plan = plan.ok_or(ServiceError::NotFound("case type"))?;
+        Self::of_plan(engine, (plan, field), &wanted.sample, wanted.input.clone()).await
+    }
+
+    /// A field of this plan on this sample.
+    pub(in crate::engine) async fn of_plan(
+        engine: &Engine,
+        (plan, field): (Arc<Plan>, &FieldKey),
+        sample: &Sample,
+        input: Option<Value>,
+    ) -> Result<Self, Stop> {
+        let workspace = plan.workspace;
         let call = prepare::called(&plan, field).map_err(|_| ServiceError::NotFound("field"))?;
-        let (case, outputs) = match &wanted.sample {
+        let (case, outputs) = match sample {
             Sample::Case(id) => {
                 let case = stored(engine, workspace, &plan, *id).await?;
                 let outputs = prepare::outputs(engine, *id, call, &plan).await?;
@@ -64,13 +75,13 @@ impl Subject {
             id: RunId(id),
             idempotency_key: id.to_string(),
             workspace,
-            input: wanted.input.clone(),
+            input,
             at: engine.clock.now(),
         })
     }
 
     /// What its templates read in place of a run.
-    pub(super) fn occasion(&self) -> Occasion<'_> {
+    pub(in crate::engine) fn occasion(&self) -> Occasion<'_> {
         Occasion {
             id: self.id,
             workspace: self.workspace,

@@ -59,7 +59,7 @@ pub struct TargetTested {
 }
 
 /// Maps a success; with the failure of the whole, if it does not fit.
-pub(super) async fn map(
+pub(in crate::engine) async fn map(
     prepared: &Arc<Prepared>,
     subject: &Subject,
     answer: Answer,

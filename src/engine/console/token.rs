@@ -13,10 +13,11 @@ use crate::engine::wanted::Wanted;
 use crate::service::ProviderToken;
 
 /// The token that the request wants; none: it proves itself in another way, or not at all.
-pub(super) async fn token(
+pub(in crate::engine) async fn token(
     engine: &Engine,
     prepared: &Prepared,
     request: &Rendered,
+    deadline: Option<Deadline>,
     trace: &mut Trace,
 ) -> Result<Option<HeldToken>, Stop> {
     let Some(wanted) = Wanted::of(engine, prepared, prepared.auth_for(&request.url))? else {
@@ -24,7 +25,7 @@ pub(super) async fn token(
     };
     // What could not be sent for want of a token.
     trace.request = Some(shown(request, &prepared.redactor));
-    let deadline = Deadline::start(engine, prepared.timeout_ms());
+    let deadline = deadline.unwrap_or_else(|| Deadline::start(engine, prepared.timeout_ms()));
     let asked = token_fetch::ask(engine, &wanted, &deadline).await;
     trace.calls.push(asked.call);
     let answer = asked.outcome?;
