@@ -26,7 +26,8 @@ pub async fn test(
     Ok(HttpResponse::Ok().json(TestedView::from(tested)))
 }
 
-fn refused(why: NotTested) -> ApiError {
+/// Why there was no test, as an answer.
+pub(super) fn refused(why: NotTested) -> ApiError {
     match why {
         NotTested::Busy => ApiError::new(Code::TooManyRequests, format!("{why}.")),
         NotTested::Refused(error) => error.into(),

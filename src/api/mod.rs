@@ -38,6 +38,7 @@ mod cache;
 mod case_list;
 mod case_types;
 mod cases;
+mod connection_test;
 mod connections;
 mod console;
 mod fields;

@@ -15,7 +15,7 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    audit, cache, case_types, cases, connections, console, docs, fields, health, metrics, openapi, runs,
+    audit, cache, case_types, cases, connection_test, connections, console, docs, fields, health, metrics, openapi, runs,
     schedules, secrets, tokens, workspace,
 };
 
@@ -42,6 +42,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/connections/{key}/resume").post(connections::resume))
         .service(at("/connections/{key}/breaker/open").post(connections::open_breaker))
         .service(at("/connections/{key}/breaker/close").post(connections::close_breaker))
+        .service(at("/connections/{key}/test").post(connection_test::test))
         .service(at("/connections/{key}/health").get(connections::health))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))

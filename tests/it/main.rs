@@ -22,6 +22,7 @@ mod cache;
 mod case_types;
 
 #[cfg(test)]
+mod connection_test;
 mod connections;
 
 #[cfg(test)]

@@ -21,16 +21,16 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::app::{Answer, MARKER, TestApp};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate and its key, in PEM.
 #[derive(Clone)]
-struct Pair {
-    certificate: String,
-    key: String,
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
 }
 
-fn authority(name: &str, until: i32) -> Authority {
+pub fn authority(name: &str, until: i32) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -40,7 +40,7 @@ fn authority(name: &str, until: i32) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn issued(by: &Authority, name: &str, until: i32) -> Pair {
+pub fn issued(by: &Authority, name: &str, until: i32) -> Pair {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_before = date_time_ymd(2020, 1, 1);
@@ -57,7 +57,7 @@ fn self_signed(name: &str) -> Pair {
 }
 
 /// A provider over TLS on a thread of its own; it answers `{"v": 1}` to everything.
-struct Provider {
+pub struct Provider {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -65,7 +65,7 @@ struct Provider {
 
 impl Provider {
     /// Shows this certificate; with an authority it wants one from its clients.
-    fn start(own: &Pair, clients: Option<&Authority>) -> Self {
+    pub fn start(own: &Pair, clients: Option<&Authority>) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = ServerConfig::builder();
         let builder = match clients {
@@ -97,11 +97,11 @@ impl Provider {
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
-    fn allow(&self) -> String {
+    pub fn allow(&self) -> String {
         format!("127.0.0.1:{},[::1]:{}", self.address.port(), self.address.port())
     }
 }

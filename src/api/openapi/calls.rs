@@ -8,6 +8,7 @@ use super::access_calls;
 use super::bodies;
 use super::call::{Call, call, text};
 use super::connection::{actions as connection_actions, connections};
+use super::connection_test::connection_test;
 use super::console::console;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
@@ -28,7 +29,7 @@ pub fn all() -> Vec<Call> {
     let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
     let access =
         [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
-    let others = [connections(), connection_actions(), runs(), schedules()]
+    let others = [connections(), connection_actions(), connection_test(), runs(), schedules()]
         .into_iter()
         .flatten()
         .chain(access)

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, connection, console, links};
+use super::{bodies, calls, connection, connection_test, console, links};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -112,6 +112,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::connection_health::HealthView>(&mut schemas);
     add::<present::console::TestedView>(&mut schemas);
     add::<console::FieldTestRequest>(&mut schemas);
+    add::<present::connection_test::ConnectionTestView>(&mut schemas);
+    add::<connection_test::ConnectionTestRequest>(&mut schemas);
     add::<bodies::NewCase>(&mut schemas);
     add::<bodies::CasePatch>(&mut schemas);
     add::<bodies::Refresh>(&mut schemas);

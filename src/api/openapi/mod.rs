@@ -8,6 +8,7 @@ mod access_calls;
 mod calls;
 mod connection;
 mod connection_parts;
+mod connection_test;
 mod console;
 mod run_calls;
 

@@ -16,6 +16,9 @@ pub mod run;
 /// What a test of a field came to.
 pub mod console;
 
+/// … and one of a connection.
+pub mod connection_test;
+
 /// What went wrong with a run.
 pub mod run_error;
 

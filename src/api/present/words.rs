@@ -78,6 +78,9 @@ words! {
     Source = case::Source::ALL, case::Source::as_str;
     ConnectionStatus = connection::ConnectionStatus::ALL, connection::ConnectionStatus::as_str;
     CalledFor = engine::CalledFor::ALL, engine::CalledFor::as_str;
+    TestVerdict = engine::TestVerdict::ALL, engine::TestVerdict::as_str;
+    StageName = engine::StageName::ALL, engine::StageName::as_str;
+    StepName = engine::StepName::ALL, engine::StepName::as_str;
     TargetVerdict = engine::TargetVerdict::ALL, engine::TargetVerdict::as_str;
     Role = token::Role::ALL, token::Role::as_str;
 }
