@@ -28,14 +28,8 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
         );
     }
     let options = AppOptions { serves, ticks: true };
-    let app = App::start(
-        &settings,
-        options,
-        Arc::new(SystemClock::default()),
-        Arc::new(SystemRng::default()),
-        &log,
-    )
-    .await?;
+    let (clock, rng) = (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
+    let app = Box::pin(App::start(&settings, options, clock, rng, &log)).await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
     } else {

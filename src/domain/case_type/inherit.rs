@@ -150,11 +150,11 @@ fn find<'k>(
     Some((key, endpoint?))
 }
 
+/// What came from the endpoint: a member, or of one that holds several the one of this name.
+type Taken = (&'static str, Option<String>);
+
 /// The field's own members over the endpoint's, and what came from the endpoint.
-fn lay_over(
-    own: &Map<String, Value>,
-    endpoint: &Map<String, Value>,
-) -> (Map<String, Value>, Vec<(&'static str, Option<String>)>) {
+fn lay_over(own: &Map<String, Value>, endpoint: &Map<String, Value>) -> (Map<String, Value>, Vec<Taken>) {
     let mut whole = own.clone();
     let mut taken = Vec::new();
     let mut take = |member: &'static str, value: Option<&Value>| {
