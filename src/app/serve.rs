@@ -58,7 +58,7 @@ mod tests {
     async fn a_worker_that_may_not_call_is_refused() {
         let variables = [("DOSSIER__WORKERS__CONCURRENCY".to_owned(), "0".to_owned())];
         let settings = Settings::load(None, variables.into_iter()).unwrap();
-        let refused = work(settings, LogRedactor::default()).await.unwrap_err();
+        let refused = Box::pin(work(settings, LogRedactor::default())).await.unwrap_err();
         assert!(refused.to_string().starts_with("`workers.concurrency` is 0"), "{refused}");
     }
 }
