@@ -384,7 +384,6 @@ async fn what_a_later_step_brings_is_refused_by_name() {
     for (field, config) in [
         (json!({"trigger": "webhook"}), json!({})),
         (json!({"trigger": "workflow"}), json!({})),
-        (json!({}), json!({"endpoint": "check"})),
         (json!({}), json!({"auth": oauth})),
         (json!({}), json!({"auth": {"type": "oidc_client_credentials", "config": {}}})),
         (json!({}), json!({"auth": {"type": "oidc_user"}})),
