@@ -136,7 +136,9 @@ pub(super) async fn users(
             users.entry(connection.clone()).or_default().push(found);
         }
     }
-    users.values_mut().for_each(|found| found.sort());
+    for found in users.values_mut() {
+        found.sort();
+    }
     Ok(users)
 }
 

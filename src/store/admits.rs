@@ -113,13 +113,14 @@ async fn admit_lane(
         // Where all endpoints share one circuit, or all are closed, all wait in one row.
         let endpoint = ask.endpoint.as_deref();
         let row = endpoint.filter(|_| before.apart().next().is_some());
-        if !waiting.contains_key(&row) {
-            waiting.insert(row, parked(tx, place, &before, row).await?);
-        }
+        let parked = match waiting.get(&row) {
+            Some(known) => *known,
+            None => parked(tx, place, &before, row).await?,
+        };
+        waiting.insert(row, parked);
         let probing = lanes::probing(tx, lane.circuit_of(endpoint)).await?;
         let circuit = before.circuit_of(endpoint);
-        let behind = ask.replaces.is_none()
-            && waiting.get(&row).is_some_and(|parked| parked.come_before(ask, circuit));
+        let behind = ask.replaces.is_none() && parked.come_before(ask, circuit);
         answers[*at] = match lane.admit(now, ask.run_id, Ask { endpoint, in_flight, probing, behind }) {
             Admission::Granted => {
                 in_flight = in_flight.saturating_add(1);
@@ -140,6 +141,7 @@ async fn admit_lane(
 }
 
 /// Who waits in a lane.
+#[derive(Clone, Copy)]
 struct Parked {
     /// The best rank.
     rank: Option<i64>,

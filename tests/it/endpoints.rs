@@ -171,6 +171,11 @@ async fn what_does_not_hold_together_is_refused_where_the_builder_wrote_it() {
         );
         assert!(errors[0]["message"].as_str().unwrap().contains(part), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_does_not_hold_together_is_refused_at_its_place() {
+    let app = TestApp::spawn().await;
     for (endpoint, pointer, code) in [
         (json!({}), "/endpoints/x/path", "required"),
         (json!({"path": "https://other.example/x"}), "/endpoints/x/path", "invalid"),

@@ -20,6 +20,9 @@ const WHOLE: [&str; 7] =
 /// Members that are taken over name by name.
 const BY_NAME: [&str; 2] = ["headers", "params"];
 
+/// Members, each with a name inside of it where only that is meant.
+type Members = Vec<(&'static str, Option<String>)>;
+
 /// What one field takes over.
 #[derive(Debug)]
 struct Taken {
@@ -27,8 +30,8 @@ struct Taken {
     field: usize,
     /// Pointer of its `api_config`.
     at: String,
-    /// The members, each with a name inside of it where only that is taken over.
-    members: Vec<(&'static str, Option<String>)>,
+    /// What.
+    members: Members,
 }
 
 /// What the fields of a case type take over.
@@ -151,12 +154,9 @@ fn find<'k>(
 }
 
 /// The field's own members over the endpoint's, and what came from the endpoint.
-fn lay_over(
-    own: &Map<String, Value>,
-    endpoint: &Map<String, Value>,
-) -> (Map<String, Value>, Vec<(&'static str, Option<String>)>) {
+fn lay_over(own: &Map<String, Value>, endpoint: &Map<String, Value>) -> (Map<String, Value>, Members) {
     let mut whole = own.clone();
-    let mut taken = Vec::new();
+    let mut taken = Members::new();
     let mut take = |member: &'static str, value: Option<&Value>| {
         if let Some(value) = value
             && own.get(member).is_none_or(Value::is_null)
