@@ -145,6 +145,10 @@ impl Picks {
             self.probe(found, &condition, lane.circuit_of(endpoint.as_deref()).last_failed, 1);
             left -= 1;
         }
+        // A value that no part of the statement reads is refused by PostgreSQL.
+        if left == 0 {
+            return;
+        }
         let condition = self.one_of("NOT IN", &apart.barred);
         self.add(&found.place, &condition, "due.priority, due.id", left);
     }

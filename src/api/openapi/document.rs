@@ -28,7 +28,7 @@ const SOMETIMES: [(&str, &[&str]); 6] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 21] = [
+const SENT: [&str; 24] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -39,6 +39,9 @@ const SENT: [&str; 21] = [
     "RateLimitDefinition",
     "WindowDefinition",
     "BreakerDefinition",
+    "EndpointDefinition",
+    "TlsDefinition",
+    "ClientCertificateDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",
