@@ -10,14 +10,13 @@ use super::context::{AuxiliaryCall, CalledFor, Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
 use super::redirect::Way;
 use super::render::Rendered;
+use super::trust::way_out;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::lane::LaneOutcome;
 use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
-use crate::outbound::{
-    Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, TlsPolicy, retry_after,
-};
+use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
 use crate::store::ClaimedRun;
 
 /// A complete answer, redacted, and what the provider asked for with it.
@@ -133,22 +132,6 @@ fn passed(next: &Signed, trace: &mut Trace) {
         let call = AuxiliaryCall::new(CalledFor::Redirect, request);
         trace.calls.push(AuxiliaryCall { response, phases, ..call });
     }
-}
-
-/// The way out under a TLS policy, where there is one.
-pub(super) async fn way_out(
-    engine: &Engine,
-    policy: Option<&TlsPolicy>,
-    redactor: &Redactor,
-) -> Result<Outbound, Failure> {
-    let Some(policy) = policy else { return Ok(engine.outbound.clone()) };
-    Box::pin(engine.outbound.under(policy)).await.map_err(|failed| {
-        let detail = format!(
-            "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
-            redactor.redact(&failed.detail)
-        );
-        Failure::new(FailureCode::TlsFailed, detail)
-    })
 }
 
 /// The exchange was ended because this process stops, not by the provider.

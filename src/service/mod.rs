@@ -85,6 +85,7 @@ mod waiting;
 
 /// Fields.
 mod fields;
+mod known;
 
 /// Runs.
 mod run_actions;

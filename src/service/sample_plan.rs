@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::case_types::known;
 use super::compiled::{Typed, possible_secrets_of};
 use super::error::ServiceError;
+use super::known::known;
 use super::plan::Plan;
 use super::plans::Plans;
 use crate::domain::case_type::CaseType;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -114,10 +115,11 @@ impl Drop for Provider {
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
+    let mut connections = JoinSet::new();
     loop {
         let Ok((socket, _)) = listener.accept().await else { return };
         let acceptor = acceptor.clone();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let Ok(mut stream) = acceptor.accept(socket).await else { return };
             let mut head = Vec::new();
             let mut buffer = [0; 4096];

@@ -18,16 +18,17 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 5] = [
+const SOMETIMES: [(&str, &[&str]); 6] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
-    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit"]),
+    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls"]),
+    ("ConnectionBreaker", &["endpoints"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 21] = [
+const SENT: [&str; 24] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -38,6 +39,9 @@ const SENT: [&str; 21] = [
     "RateLimitDefinition",
     "WindowDefinition",
     "BreakerDefinition",
+    "EndpointDefinition",
+    "TlsDefinition",
+    "ClientCertificateDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",

@@ -139,10 +139,12 @@ pub enum LaneOutcome {
 impl Lane {
     /// Whether calls go as they come, without asking.
     pub fn is_plain(&self) -> bool {
-        !self.has_circuits()
-            && self.standing()
-            && self.limits.windows.is_empty()
-            && self.limits.concurrency.is_none()
+        !self.has_circuits() && self.standing() && self.limits == RateLimit::default()
+    }
+
+    /// Whether there are limits, and nothing else that a call could wait for.
+    pub fn is_only_limited(&self) -> bool {
+        !self.has_circuits() && self.standing() && !self.is_plain()
     }
 
     /// Nothing but limits can hold a call back.
