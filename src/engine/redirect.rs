@@ -75,8 +75,10 @@ impl Way {
             return Ok(());
         }
         if target.host() != self.first.host() {
-            return Err("which is another host: put that address into the `url`, or say `redirects: \"any\"` in the \
-                        connection if it needs no credentials");
+            return Err(
+                "which is another host: put that address into the `url`, or say `redirects: \"any\"` in the \
+                        connection if it needs no credentials",
+            );
         }
         if from.scheme() == "https" && target.scheme() == "http" {
             return Err("which is no longer encrypted");
@@ -116,4 +118,31 @@ fn tells(prepared: &Prepared, signed: &Signed, target: &Url, failed: &ExchangeFa
     let said = failed.headers.iter().filter(|(name, _)| name == "location").map(|(_, value)| value.as_str());
     let mut places = said.chain([target.as_str()]);
     places.any(|place| all.redact(place) != place || signed.redactor.redact(place) != place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_redirect_is_followed() {
+        use Redirects::{Any, SameHost};
+        let first = "http://a.example/x";
+        for (rule, first, from, target, good) in [
+            (SameHost, first, first, "http://a.example/y", true),
+            (SameHost, first, first, "https://a.example/y", true),
+            (SameHost, first, first, "http://A.example:81/y", true),
+            (SameHost, first, first, "http://b.example/y", false),
+            (SameHost, first, first, "http://www.a.example/y", false),
+            (SameHost, first, first, "http://a.example./y", false),
+            (SameHost, first, "https://a.example/y", "http://a.example/z", false),
+            (SameHost, "https://a.example/", "https://a.example/", "http://a.example/", false),
+            (Any, first, first, "http://b.example/y", true),
+            (Any, first, "https://b.example/y", "http://c.example/z", true),
+        ] {
+            let url = |text: &str| Url::parse(text).unwrap();
+            let way = Way { first: url(first), rule, followed: 0, elsewhere: false };
+            assert_eq!(way.allows(&url(from), &url(target)).is_ok(), good, "{rule:?} {from} {target}");
+        }
+    }
 }

@@ -249,7 +249,9 @@ mod tests {
     #[test]
     fn every_form_that_embeds_an_ipv4_address_is_refused() {
         let first = u128::from(Ipv6Addr::new(0x2600, 1, 2, 3, 0, 0, 0, 0));
-        for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0", "8.8.8.8", "1.1.1.1"] {
+        for inside in
+            ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0", "8.8.8.8", "1.1.1.1"]
+        {
             let v4: Ipv4Addr = inside.parse().unwrap();
             let bits = u128::from(u32::from(v4));
             let [a, b, c, d] = v4.octets().map(u128::from);

@@ -148,7 +148,9 @@ fn an_address_is_judged_whatever_its_spelling() {
         assert!(matches!(judge(address), Verdict::Refused(_)), "{spelled} was let through");
     }
     // What is no address of four bytes is none, and no name either.
-    for nothing in ["256.256.256.256", "0x100000000", "4294967296", "1.2.3.4.5", "127.0.0.09", "[::127.0.0.1.5]"] {
+    for nothing in
+        ["256.256.256.256", "0x100000000", "4294967296", "1.2.3.4.5", "127.0.0.09", "[::127.0.0.1.5]"]
+    {
         assert!(url::Url::parse(&format!("http://{nothing}/")).is_err(), "{nothing}");
     }
 }

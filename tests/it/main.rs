@@ -23,6 +23,8 @@ mod case_types;
 
 #[cfg(test)]
 mod connection_test;
+
+#[cfg(test)]
 mod connections;
 
 #[cfg(test)]
@@ -108,6 +110,8 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
 mod redirects;
 
 #[cfg(test)]
