@@ -253,7 +253,7 @@ impl Cases {
                 })
             })
             .await?;
-        self.store.signals().changed([id]);
+        self.store.signals().withdrawn(id);
         if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
     }
 }

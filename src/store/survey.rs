@@ -182,7 +182,7 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
             continue;
         };
         lane.tidy(now);
-        let in_flight = lanes::in_flight(tx, &found.place, lane).await?;
+        let in_flight = lanes::in_flight(tx, &found.place, lane, now).await?;
         if lane.apart().next().is_some() {
             let opens_at = ask_apart(tx, found, now, in_flight).await?;
             next = [next, opens_at].into_iter().flatten().min();

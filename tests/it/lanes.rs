@@ -323,6 +323,30 @@ async fn no_more_calls_at_once_than_the_lane_bears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_call_is_ended_at_once_and_makes_room() {
+    let app = TestApp::spawn().await;
+    define_n(&app, json!({}), json!({})).await;
+    let limits = RateLimit { windows: Vec::new(), concurrency: Some(1) };
+    app.put_lane(LaneSettings { limits, ..LaneSettings::default() }).await;
+    app.upstream.otherwise(ok(json!({"value": 1})).held());
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(create_n(&app, n).await);
+    }
+    app.upstream.wait_for_calls(1).await;
+    let run = app.runs(&ids[0]).await[0]["id"].as_str().unwrap().to_owned();
+    // The clock stands: nobody waits for the end of a lease or its renewal.
+    app.post(&format!("/v1/runs/{run}/cancel"), &json!({})).await.expect(200);
+    app.upstream.wait_for_calls(2).await;
+    app.delete(&format!("/v1/cases/{}", ids[1])).await.expect(204);
+    app.upstream.wait_for_calls(3).await;
+    app.upstream.release();
+    app.drain().await;
+    assert_eq!(state(&app, &ids[0]).await["status"], "never_run");
+    assert_eq!(state(&app, &ids[2]).await["status"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_429_pauses_the_lane_for_all_within_bounds() {
     for (asked_for, shortest, longest) in [
         ("120", 120, 120),
