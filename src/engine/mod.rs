@@ -54,6 +54,9 @@ mod token_fetch;
 mod tokens;
 mod wanted;
 
+/// Whom it trusts, and by which certificate it says who it is.
+mod trust;
+
 /// 10. One exchange; what went wrong with it, as a failure.
 mod send;
 

@@ -19,10 +19,8 @@ use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
-use crate::domain::secret::SecretText;
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
-use crate::outbound::TlsPolicy;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
 use crate::store::{ClaimedCase, ClaimedRun};
 
@@ -94,35 +92,6 @@ impl Prepared {
             Some(Auth::Inherited) => self.connection_for(url).map_or(&Auth::None, |it| &it.auth),
             Some(own) => own,
         }
-    }
-
-    /// Whom a call to this URL trusts and how it proves who it is; none: as everybody.
-    pub(super) fn tls_for(&self, url: &Url) -> Result<Option<TlsPolicy>, Stop> {
-        self.connection_for(url).map_or(Ok(None), |connection| self.tls_of(connection))
-    }
-
-    /// As [`Prepared::tls_for`], of the call for a token: the connection's own goes wherever its
-    /// `auth` says.
-    pub(super) fn tls_for_token(&self, url: &Url) -> Result<Option<TlsPolicy>, Stop> {
-        match self.connection().filter(|_| self.inherits_auth()) {
-            Some(connection) => self.tls_of(connection),
-            None => self.tls_for(url),
-        }
-    }
-
-    fn tls_of(&self, connection: &Connection) -> Result<Option<TlsPolicy>, Stop> {
-        let tls = &connection.tls;
-        if tls.is_empty() {
-            return Ok(None);
-        }
-        let client = match &tls.client {
-            Some(client) => {
-                let key = client.key.render_text(&self.scope)?;
-                Some((client.certificate.clone(), SecretText::from(key)))
-            }
-            None => None,
-        };
-        Ok(Some(TlsPolicy { ca: tls.ca.clone(), client }))
     }
 
     /// The field says nothing of its own about how it proves who it is.

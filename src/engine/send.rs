@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 use super::authorize::Signed;
 use super::context::{Deadline, Engine, Stop, Trace};
 use super::prepare::Prepared;
+use super::trust::way_out;
 use crate::domain::answer::{Answer, Body};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::redact::Redactor;
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
-use crate::outbound::{
-    Exchange, ExchangeFailed, ExchangeFailure, Headers, Outbound, Outgoing, Phases, TlsPolicy, retry_after,
-};
+use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
 
 /// A complete answer, redacted, and what the provider asked for with it.
 pub(super) struct Received {
@@ -54,22 +53,6 @@ pub(super) async fn send(
         }
         Err(failed) => Err(refuse(&failed, &redactor, trace).into()),
     }
-}
-
-/// The way out under a TLS policy, where there is one.
-pub(super) async fn way_out(
-    engine: &Engine,
-    policy: Option<&TlsPolicy>,
-    redactor: &Redactor,
-) -> Result<Outbound, Failure> {
-    let Some(policy) = policy else { return Ok(engine.outbound.clone()) };
-    Box::pin(engine.outbound.under(policy)).await.map_err(|failed| {
-        let detail = format!(
-            "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
-            redactor.redact(&failed.detail)
-        );
-        Failure::new(FailureCode::TlsFailed, detail)
-    })
 }
 
 /// The exchange was ended because this process stops, not by the provider.

@@ -13,19 +13,20 @@ use super::compiled::compile;
 use super::credentials::{self, Described, Home};
 use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
+use super::known::known;
 use super::once;
 use super::plans::Plans;
 use super::precondition;
 use super::schedules;
 use super::vault::Vault;
 use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
-use crate::domain::case_type::{CaseType, Known, KnownConnection, Parsed};
+use crate::domain::case_type::{CaseType, Known, Parsed};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, ConnectionRow, Edited, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, Edited, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -257,20 +258,6 @@ fn audited(
             .with_versions(version, Some(row.version))
             .with_changed(changed)
     }
-}
-
-/// What a definition may refer to.
-pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
-    let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
-    let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
-    let connections = tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let connection = |row: &ConnectionRow| (row.key.to_string(), KnownConnection::of(&row.definition));
-    Ok(Known {
-        secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(),
-        connections: connections.iter().map(connection).collect(),
-        params,
-    })
 }
 
 async fn remove(

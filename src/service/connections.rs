@@ -8,13 +8,13 @@ use url::{Origin, Url};
 
 use super::actor::Actor;
 use super::audit;
-use super::case_types::known;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
 use super::connection_tls;
 use super::connection_views::{ConnectionView, shown, used_by, view, views};
 use super::endpoint_uses;
 use super::error::ServiceError;
+use super::known::known;
 use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;

@@ -83,6 +83,7 @@ mod waiting;
 
 /// Fields.
 mod fields;
+mod known;
 
 /// Runs.
 mod run_actions;

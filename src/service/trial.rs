@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::case_types::known;
 use super::compiled::compile;
 use super::credentials::{self, Described, Home};
 use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
+use super::known::known;
 use super::plan::Plan;
 use super::plans::Plans;
 use crate::domain::case_type::CaseType;

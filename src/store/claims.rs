@@ -2,7 +2,8 @@
 //!
 //! Within a lane the order is that of priority. Parked runs go only as their lane lets them go,
 //! and each of them holds a permit then; the others are claimed whatever their lane says, since
-//! only the call itself needs one.
+//! only the call itself needs one. Where nothing but a limit can stand in the way and it has room
+//! for all of them, they get theirs at once, too; who does not use it gives it back.
 //!
 //! A claim begins an attempt: it counts it, fixes the case type version at the first one, and
 //! gives the worker everything that the attempt reads. A run whose predecessor of the same
@@ -96,6 +97,10 @@ struct Picks {
 
 impl Picks {
     fn add(&mut self, place: &LanePlace, condition: &str, order: &str, count: u32) {
+        self.add_with(place, condition, order, count, "due.parked");
+    }
+
+    fn add_with(&mut self, place: &LanePlace, condition: &str, order: &str, count: u32, permit: &str) {
         if count == 0 {
             return;
         }
@@ -103,7 +108,7 @@ impl Picks {
         let n = self.values.len();
         let (cases, lock) = self.dialect.claiming();
         self.parts.push(format!(
-            "SELECT id FROM (SELECT due.id FROM run AS due{cases} WHERE due.workspace_id = ${} AND due.lane = ${} \
+            "SELECT id, permit FROM (SELECT due.id, {permit} AS permit FROM run AS due{cases} WHERE due.workspace_id = ${} AND due.lane = ${} \
              AND due.status = 'queued' AND {condition} AND {FREE} ORDER BY {order} LIMIT ${n}{lock}) AS picked",
             n - 2,
             n - 1,
@@ -112,7 +117,8 @@ impl Picks {
 
     fn of(&mut self, found: &Found) {
         let due = "NOT due.parked AND due.priority IN (0, 1, 2) AND due.due_at <= $4";
-        self.add(&found.place, due, "due.priority, due.due_at", found.dealt_due());
+        let permit = if found.permits_due() { "TRUE" } else { "FALSE" };
+        self.add_with(&found.place, due, "due.priority, due.due_at", found.dealt_due(), permit);
         if let Some(apart) = &found.apart {
             return self.of_circuits(found, apart);
         }
@@ -158,13 +164,13 @@ async fn take(tx: &Tx, claim: &Claim, lanes: &[&Found]) -> Result<Vec<QueryResul
         picks.of(found);
     }
     let statement = format!(
-        "WITH picked (id) AS MATERIALIZED ({}) \
+        "WITH picked (id, permit) AS MATERIALIZED ({}) \
          UPDATE run SET status = 'running', waiting_for = NULL, due_at = NULL, not_before = NULL, \
            case_type_version = CASE WHEN begun THEN case_type_version ELSE \
              COALESCE((SELECT version FROM case_type WHERE case_type.id = run.case_type_id), case_type_version) END, \
            begun = TRUE, attempt = attempt + 1, worker_id = $1, lease_token = $2, lease_until = $3, \
            started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4), \
-           permit = parked, parked = FALSE \
+           permit = id IN (SELECT picked.id FROM picked WHERE picked.permit), parked = FALSE \
          WHERE id IN (SELECT id FROM picked) RETURNING {CLAIMED}",
         picks.parts.join(" UNION ALL ")
     );

@@ -376,14 +376,10 @@ async fn what_a_later_step_brings_is_refused_by_name() {
         };
         assert_problem(&refused, expected.0, expected.1, &format!("{method} {path} If-Match"));
     }
-    for (field, config) in [
-        (json!({"trigger": "webhook"}), json!({})),
-        (json!({"trigger": "workflow"}), json!({})),
-        (json!({}), json!({"endpoint": "check"})),
-    ] {
-        let body = json!({"key": "test", "fields": [app.field("/check", field.clone(), config.clone())]});
-        let refused = app.put("/v1/case-types/test", &body).await;
-        assert_problem(&refused, 422, "not_supported_yet", &format!("{field} {config}"));
+    for trigger in ["webhook", "workflow"] {
+        let field = app.field("/check", json!({"trigger": trigger}), json!({}));
+        let refused = app.put("/v1/case-types/test", &json!({"key": "test", "fields": [field]})).await;
+        assert_problem(&refused, 422, "not_supported_yet", trigger);
     }
     for path in ["/v1/cases?q=acme", "/v1/cases?data.name=x"] {
         assert_problem(&app.get(path).await, 422, "not_supported_yet", path);

@@ -113,6 +113,7 @@ impl Drop for Provider {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the provider of a test ends with its runtime")]
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
     loop {
         let Ok((socket, _)) = listener.accept().await else { return };

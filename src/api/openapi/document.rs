@@ -18,11 +18,12 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 5] = [
+const SOMETIMES: [(&str, &[&str]); 6] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
-    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit"]),
+    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls"]),
+    ("ConnectionBreaker", &["endpoints"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 

@@ -28,7 +28,7 @@ struct Taken {
     /// Pointer of its `api_config`.
     at: String,
     /// The members, each with a name inside of it where only that is taken over.
-    members: Vec<(&'static str, Option<String>)>,
+    members: Vec<Member>,
 }
 
 /// What the fields of a case type take over.
@@ -150,11 +150,11 @@ fn find<'k>(
     Some((key, endpoint?))
 }
 
+/// What came from the endpoint: a member, or of one that holds several the one of this name.
+type Member = (&'static str, Option<String>);
+
 /// The field's own members over the endpoint's, and what came from the endpoint.
-fn lay_over(
-    own: &Map<String, Value>,
-    endpoint: &Map<String, Value>,
-) -> (Map<String, Value>, Vec<(&'static str, Option<String>)>) {
+fn lay_over(own: &Map<String, Value>, endpoint: &Map<String, Value>) -> (Map<String, Value>, Vec<Member>) {
     let mut whole = own.clone();
     let mut taken = Vec::new();
     let mut take = |member: &'static str, value: Option<&Value>| {

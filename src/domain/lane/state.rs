@@ -145,6 +145,11 @@ impl Lane {
             && self.limits.concurrency.is_none()
     }
 
+    /// Whether there are limits, and nothing else that a call could wait for.
+    pub fn is_only_limited(&self) -> bool {
+        !self.has_circuits() && self.standing() && !self.is_plain()
+    }
+
     /// Nothing but limits can hold a call back.
     const fn standing(&self) -> bool {
         !self.disabled && !self.held && self.circuit.is_closed() && self.paused_until.is_none()
