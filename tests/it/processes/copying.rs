@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::process::{Launch, Process};
 use crate::upstream::{Upstream, client, ok, status};
 
+/// A master key that is not that of the file.
+const OTHER_KEY: &str = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q=";
+
 /// The pages that must read the same before and after.
 const PAGES: [&str; 7] = [
     "/v1/cases?limit=200&include=provenance",
@@ -38,6 +41,10 @@ pub async fn everything_comes_along(url: &str, master_key: &str) {
     assert!(process.terminate().await);
     let (well, said) = target.run(&["copy", "--from", "data/no.db"]).await;
     assert!(!well && said.contains("there is no file data/no.db"), "{said}");
+    let other = target.clone().with("SECURITY__MASTER_KEY", OTHER_KEY);
+    let (well, said) = other.run(&words).await;
+    assert!(!well && said.contains("nothing was copied") && said.contains("master key"), "{said}");
+    // So the target is as empty as before.
     let (well, said) = target.run(&words).await;
     assert!(well && said.contains(": 20 cases, 20 runs, 1 secrets"), "{said}");
     let (well, said) = target.run(&words).await;
