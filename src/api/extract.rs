@@ -23,7 +23,7 @@ use super::error::{ApiError, Code};
 use crate::domain::clock::{Clock, Instant};
 use crate::domain::expected::Expected;
 use crate::domain::token::Role;
-use crate::service::{Actor, Services};
+use crate::service::{Actor, ServiceError, Services};
 
 /// Finds out who calls, or answers 401.
 pub async fn authenticate(
@@ -174,6 +174,19 @@ impl Wait {
         self.0.is_some()
     }
 
+    /// What is answered to a change that is committed: what was seen after the wait, or, when only the
+    /// waiting failed, what is known of it, and then no wait was applied.
+    pub fn after<T>(self, known: T, waited: Result<T, ServiceError>) -> Result<(T, Self), ServiceError> {
+        match waited {
+            Ok(seen) => Ok((seen, self)),
+            Err(ServiceError::Store(error)) => {
+                tracing::warn!(%error, "nobody could wait for the runs of a change; it is answered without");
+                Ok((known, Self(None)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Says in the answer which wait was applied.
     pub fn apply(self, answer: &mut HttpResponseBuilder) {
         if let Some(seconds) = self.0 {
@@ -218,6 +231,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::store::StoreError;
 
     #[test]
     fn a_wait_is_capped_and_nonsense_is_ignored() {
@@ -241,6 +255,15 @@ mod tests {
         for (headers, seconds) in cases {
             assert_eq!(Wait::parse(headers.iter().copied()), Wait(*seconds), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_wait_that_fails_takes_no_change_back() {
+        let wait = Wait(Some(5));
+        assert_eq!(wait.after(1, Ok(2)).unwrap(), (2, wait));
+        let away = ServiceError::Store(StoreError::Unavailable("away".to_owned()));
+        assert_eq!(wait.after(1, Err(away)).unwrap(), (1, Wait(None)));
+        assert!(wait.after(1, Err(ServiceError::NotFound("case"))).is_err());
     }
 
     #[test]
