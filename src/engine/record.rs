@@ -127,6 +127,8 @@ fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Op
     let unknown = trace.unknown;
     let (outcome, error, next) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None, None),
+        // Its lane let no call go.
+        Verdict::Ended(ending) if ending.keeps_state && trace.calls.is_empty() => return None,
         Verdict::Ended(ending) => (Outcome::Failed, ending.error.clone(), None),
         Verdict::Again { due_at, not_before, waiting_for, error, .. } => {
             (Outcome::Failed, error.clone(), Some(next_attempt(*due_at, *not_before, *waiting_for)))

@@ -50,7 +50,9 @@ pub(super) fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused,
         // While a probe is under way nobody knows, but soon.
         _ => Follow::NotBefore(refused.opens_at.filter(|opens| *opens > at).unwrap_or(at + SOON)),
     };
-    let error = Some(RunError::new(Failure::new(code, detail), trace.provider(), run.attempt, at, follow));
+    // Without any call it was no attempt.
+    let attempt = if trace.calls.is_empty() { 0 } else { run.attempt };
+    let error = Some(RunError::new(Failure::new(code, detail), trace.provider(), attempt, at, follow));
     Verdict::Ended(Ending { error, keeps_state: true, ..ending(RunStatus::Failed) })
 }
 

@@ -222,7 +222,8 @@ async fn a_manual_refresh_while_open_fails_at_once_or_meets_the_run_that_waits()
     assert_eq!(field["error"]["retry_at"], "2026-11-21T09:00:30.001Z");
     let run = app.runs(&id).await.remove(0);
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("circuit_open")), "{run}");
-    assert_eq!(run["attempts"], json!([]));
+    assert_eq!((&run["attempts"], &run["attempt"]), (&json!([]), &json!(0)), "it made none: {run}");
+    assert_eq!((&run["error"]["attempt"], &field["error"]["attempt"]), (&json!(0), &json!(0)), "{run}");
 
     let met = refresh(&app, &waiting, json!({})).await;
     app.drain().await;
