@@ -76,7 +76,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let LaneSettings { limits, breaker, disabled } = settings.clone();
         self.change_lane(workspace, key, now, |lane| {
-            lane.limits = limits;
+            lane.limit(limits);
             lane.breaker = breaker;
             lane.disabled = disabled;
             lane.end_hold();

@@ -558,6 +558,25 @@ async fn runs_fields_and_numbers_name_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_one_of_an_old_key_begins_without_its_figures() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    define(&app, json!({"retry": 0}), json!({})).await;
+    app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;
+    app.filled(json!({})).await;
+    let rate = async || app.get("/v1/connections/vies/health").await.expect(200)["success_rate"].clone();
+    assert_eq!(rate().await, 0.0);
+    app.define(json!([])).await;
+    app.move_clock(secs(1));
+    app.delete("/v1/connections/vies").await.expect(204);
+    connect(&app, json!({})).await;
+    assert_eq!(rate().await, Value::Null);
+    define(&app, json!({}), json!({})).await;
+    app.filled(json!({})).await;
+    assert_eq!(rate().await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_without_a_base_url_says_what_is_missing() {
     let app = TestApp::spawn().await;
     app.put("/v1/connections/vies", &json!({})).await.expect(201);

@@ -302,6 +302,24 @@ async fn in_no_second_more_than_twenty_calls_at_the_provider_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_period_does_not_forget_what_was_granted() {
+    let app = TestApp::spawn().await;
+    define_n(&app, json!({}), json!({})).await;
+    app.put_lane(limited(2, 30)).await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    for n in 0..4 {
+        create_n(&app, n).await;
+    }
+    app.drain().await;
+    assert_eq!(app.upstream.calls().len(), 2);
+    app.put_lane(limited(2, 31)).await;
+    app.advance(secs(1)).await;
+    assert_eq!(app.upstream.calls().len(), 2, "no two more within the new period");
+    app.advance(secs(31)).await;
+    assert_eq!(app.upstream.calls().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_calls_at_once_than_the_lane_bears() {
     let app = TestApp::spawn().await;
     define_n(&app, json!({}), json!({})).await;
