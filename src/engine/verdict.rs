@@ -52,8 +52,7 @@ pub(super) fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused,
     };
     // Without any call it was no attempt.
     let attempt = if trace.calls.is_empty() { 0 } else { run.attempt };
-    let failure =
-        Failure { by_hand: refused.because == Because::Stopped, ..Failure::new(code, detail) };
+    let failure = Failure { by_hand: refused.because == Because::Stopped, ..Failure::new(code, detail) };
     let error = Some(RunError::new(failure, trace.provider(), attempt, at, follow));
     Verdict::Ended(Ending { error, keeps_state: true, ..ending(RunStatus::Failed) })
 }

@@ -179,8 +179,13 @@ impl Worker {
         let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
         let (id, kept) = (run.id, run.clone());
         let over = Arc::new(Notify::new());
-        let place =
-            Place { worker: self.clone(), run: id, token: run.token, permit: Some(permit), over: over.clone() };
+        let place = Place {
+            worker: self.clone(),
+            run: id,
+            token: run.token,
+            permit: Some(permit),
+            over: over.clone(),
+        };
         // The entry is made under the lock, so the task cannot remove it before it is there.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let task = self.tasks.spawn(async move { place.worker.attempt(run).await });
@@ -257,9 +262,9 @@ impl Worker {
     /// Aborts the attempts of runs that were cancelled or taken over; when their calls are over, so are
     /// their permits. What was held when the leases were renewed says which attempt is meant.
     fn let_go(&self, lost: &[RunId], tokens: &HashMap<RunId, LeaseToken>) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for id in lost {
-            let Some(hold) = held.get(id).filter(|hold| tokens.get(id) == Some(&hold.run.token)) else {
+            let Some(hold) = holds.get(id).filter(|hold| tokens.get(id) == Some(&hold.run.token)) else {
                 continue;
             };
             tracing::debug!(run = %id, "the run is no longer ours; its attempt is aborted");

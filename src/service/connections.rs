@@ -153,7 +153,8 @@ impl Connections {
             refuse_to_move(tx, &self.plans, save.workspace, &connection.key).await?;
         }
         let mut definition = connection.normal_form();
-        let moved_credentials = before.as_ref().is_some_and(|before| origin(before) != origin_now(&connection));
+        let moved_credentials =
+            before.as_ref().is_some_and(|before| origin(before) != origin_now(&connection));
         let stored =
             before.as_ref().map(|row| Stored { definition: &row.definition, moved: moved_credentials });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };

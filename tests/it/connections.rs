@@ -315,9 +315,12 @@ async fn without_a_base_url_nothing_that_was_typed_leaves() {
     }
     assert_eq!(app.upstream.calls().len(), 0);
     // What the field says itself is its own business.
-    app.put("/v1/connections/nowhere", &json!({"auth": {"type": "bearer", "token": MARKER}})).await.expect(200);
+    app.put("/v1/connections/nowhere", &json!({"auth": {"type": "bearer", "token": MARKER}}))
+        .await
+        .expect(200);
     app.upstream.otherwise(ok(json!({"value": 1})));
-    let config = json!({"connection": "nowhere", "url": app.upstream.url("/check"), "auth": {"type": "none"}});
+    let config =
+        json!({"connection": "nowhere", "url": app.upstream.url("/check"), "auth": {"type": "none"}});
     app.define(json!([app.field("/x", json!({"retry": 0}), config)])).await;
     assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
 }

@@ -105,7 +105,11 @@ async fn a_call_of_a_cancelled_run_counts_until_its_process_has_ended_it() {
         other.drain().await;
         assert_eq!(calls.upstream.calls().len(), 1, "the call of the cancelled run is still open");
         // The process that calls is taken for dead; or it renews its leases and finds out.
-        if delete { other.move_clock(secs(16)) } else { calls.move_clock(secs(5)) }
+        if delete {
+            other.move_clock(secs(16));
+        } else {
+            calls.move_clock(secs(5));
+        }
         calls.upstream.wait_for_calls(2).await;
         calls.upstream.release();
         drain((&other, &calls)).await;
