@@ -79,9 +79,9 @@ mod console;
 /// The same for a connection, in three stages.
 mod connection_test;
 
-pub use console::{CallBeside, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested};
 pub use connection_test::{
     CertificateSeen, ConnectionTested, StageName, StageTested, StepName, StepTested, TestVerdict,
 };
+pub use console::{CallBeside, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested};
 pub use context::{CalledFor, Engine, EngineSettings};
 pub use worker::Worker;

@@ -75,8 +75,10 @@ impl Way {
             return Ok(());
         }
         if target.host() != self.first.host() {
-            return Err("which is another host: put that address into the `url`, or say `redirects: \"any\"` in the \
-                        connection if it needs no credentials");
+            return Err(
+                "which is another host: put that address into the `url`, or say `redirects: \"any\"` in the \
+                        connection if it needs no credentials",
+            );
         }
         if from.scheme() == "https" && target.scheme() == "http" {
             return Err("which is no longer encrypted");

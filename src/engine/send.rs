@@ -92,9 +92,10 @@ async fn go(
 }
 
 fn outgoing(request: &Rendered) -> Result<Outgoing, Failure> {
-    let method = request.method.as_str().parse().map_err(|_| {
-        Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
-    })?;
+    let method =
+        request.method.as_str().parse().map_err(|_| {
+            Failure::new(FailureCode::TemplateFailed, "the method is not one that can be sent")
+        })?;
     let (url, headers, body) = (request.url.clone(), request.headers.clone(), request.body.clone());
     Ok(Outgoing { method, url, headers, body })
 }

@@ -40,7 +40,8 @@ impl Outbound {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
         let not_found = |detail: String| ExchangeFailure::Dns { host: host.clone(), detail };
-        let found = self.resolver.look_up(host.clone()).await.map_err(|error| not_found(error.to_string()))?;
+        let found =
+            self.resolver.look_up(host.clone()).await.map_err(|error| not_found(error.to_string()))?;
         if found.is_empty() {
             return Err(not_found("it has no address".to_owned()));
         }

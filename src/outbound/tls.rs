@@ -163,8 +163,7 @@ pub(super) fn config(policy: Option<&TlsPolicy>) -> Result<ClientConfig, SetUpFa
     let mut config = match policy.and_then(|policy| policy.client.as_ref()) {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let chain: Result<Vec<_>, _> =
-                CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
             let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
             let (chain, key) = (chain.map_err(|error| failed(&error))?, key.map_err(|error| failed(&error))?);
             builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))?

@@ -33,7 +33,8 @@ async fn test(app: &TestApp, body: Value) -> Value {
 
 /// All steps, by name and verdict.
 fn verdicts(tested: &Value) -> Vec<(String, String)> {
-    let steps = tested["stages"].as_array().unwrap().iter().flat_map(|stage| stage["steps"].as_array().unwrap());
+    let steps =
+        tested["stages"].as_array().unwrap().iter().flat_map(|stage| stage["steps"].as_array().unwrap());
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     steps.map(|step| (text(&step["name"]), text(&step["verdict"]))).collect()
 }
@@ -58,7 +59,8 @@ fn fails(tested: &Value, name: &str, part: &str) {
     assert!(all[at + 1..].iter().all(|(_, verdict)| verdict == "skipped"), "{all:?}");
     assert!(all[..at].iter().all(|(_, verdict)| verdict != "failed"), "{all:?}");
     for stage in tested["stages"].as_array().unwrap() {
-        let has = |verdict: &str| stage["steps"].as_array().unwrap().iter().any(|it| it["verdict"] == verdict);
+        let has =
+            |verdict: &str| stage["steps"].as_array().unwrap().iter().any(|it| it["verdict"] == verdict);
         let expected = if has("failed") {
             "failed"
         } else if has("passed") {
@@ -102,7 +104,11 @@ async fn a_connection_that_works_is_tested() {
     assert_eq!((&health["queue_depth"], &health["success_rate"]), (&json!(0), &Value::Null), "{health}");
     assert_eq!(app.get("/v1/runs").await.expect(200)["items"], json!([]));
     let entries = app.get("/v1/audit").await.expect(200);
-    assert_eq!((&entries["items"][0]["action"], &entries["items"][0]["key"]), (&json!("tested"), &json!("vies")), "{entries}");
+    assert_eq!(
+        (&entries["items"][0]["action"], &entries["items"][0]["key"]),
+        (&json!("tested"), &json!("vies")),
+        "{entries}"
+    );
     app.upstream.on("GET", "/api/check", ok(json!({"value": 1})));
     app.define_one("/", json!({}), json!({"connection": "vies", "url": "/check"})).await;
     app.filled(json!({})).await;
@@ -162,10 +168,7 @@ async fn a_certificate_is_looked_at_as_calls_do() {
     let app = app_for(&good, json!({"ca": ours.pem()})).await;
     let tested = test(&app, json!({})).await;
     assert_eq!((&tested["verdict"], &tested["status"]), (&json!("passed"), &json!("tested")), "{tested}");
-    assert_eq!(
-        tested["certificate"],
-        json!({"expires_at": "2100-01-01T00:00:00.000Z", "days_left": 26_703})
-    );
+    assert_eq!(tested["certificate"], json!({"expires_at": "2100-01-01T00:00:00.000Z", "days_left": 26_703}));
     assert_eq!(step(&tested, "tls")["hint"], Value::Null);
     app.set_clock("2099-12-22T00:00:00Z");
     let tested = test(&app, json!({})).await;
@@ -259,7 +262,8 @@ async fn the_sample_call_is_an_endpoint_a_field_or_the_base_url() {
     let tested = test(&app, body).await;
     assert_eq!(step(&tested, "mapping")["verdict"], "passed", "{tested}");
     app.upstream.on("GET", "/api/c/BE1", Reply::of("text/html", "<p>Hello</p>"));
-    let html = json!({"endpoint": "look_up", "params": {"env": "t"}, "input": {"n": 1}, "data": {"vat": "BE1"}});
+    let html =
+        json!({"endpoint": "look_up", "params": {"env": "t"}, "input": {"n": 1}, "data": {"vat": "BE1"}});
     fails(&test(&app, html).await, "mapping", "");
 
     let before = app.upstream.calls().len();
@@ -272,7 +276,10 @@ async fn the_sample_call_is_an_endpoint_a_field_or_the_base_url() {
 
     let refused = app.post(PATH, &json!({"endpoint": "lok_up"})).await.expect(422);
     assert_eq!(refused["errors"][0]["pointer"], "/endpoint", "{refused}");
-    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("did you mean `look_up`?"), "{refused}");
+    assert!(
+        refused["errors"][0]["message"].as_str().unwrap().contains("did you mean `look_up`?"),
+        "{refused}"
+    );
 
     app.define_one("/", json!({"retry": 0}), json!({"connection": "vies", "url": "/f/{data.x}"})).await;
     app.upstream.on("GET", "/api/f/1", ok(json!({"value": 7})));
@@ -304,7 +311,11 @@ async fn an_answer_that_is_no_success_says_how_to_mend_it() {
         (status(429), "status 429", "later"),
         (status(503), "status 503", "trouble of its own"),
         (Reply::reset(), "no connection", "firewall"),
-        (status(302).header("Location", "http://elsewhere.example/x"), "http://elsewhere.example/x", "`base_url`"),
+        (
+            status(302).header("Location", "http://elsewhere.example/x"),
+            "http://elsewhere.example/x",
+            "`base_url`",
+        ),
     ] {
         app.upstream.answers([reply]).await;
         let tested = test(&app, json!({})).await;
@@ -321,7 +332,8 @@ async fn a_test_goes_by_the_lane_and_ends_a_hold_only_when_it_passes() {
     let app = TestApp::spawn().await;
     let limit = json!({"limit": 5, "period": 3600});
     connect(&app, json!({"base_url": app.upstream.url("/"), "rate_limit": limit})).await;
-    let own = json!({"connection": "vies", "url": "/own", "auth": {"type": "bearer", "token": "own-credential"}});
+    let own =
+        json!({"connection": "vies", "url": "/own", "auth": {"type": "bearer", "token": "own-credential"}});
     let mut field = app.field("/", json!({"key": "own", "trigger": "manual"}), own);
     field["api_config"]["response_mapping"] = json!({"own": "$.value"});
     let check = app.field("/", json!({"retry": 0}), json!({"connection": "vies", "url": "/check"}));

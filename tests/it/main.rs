@@ -23,6 +23,7 @@ mod case_types;
 
 #[cfg(test)]
 mod connection_test;
+#[cfg(test)]
 mod connections;
 
 #[cfg(test)]
@@ -108,6 +109,7 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
+#[cfg(test)]
 mod redirects;
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ fn troubles() -> Vec<Row> {
         nothing("missing", "/status/404").ends("http_status 404"),
         nothing("slow", "/delay/10").with(&json!({"timeout": 1000})).ends("timeout"),
         row("below_text", "/html", maps(&json!({"never.title": "$.title"}))).ends("invalid_response 200"),
-        nothing("elsewhere", "/redirect-to?url=http%3A%2F%2Felsewhere.example%2F").ends("redirect_refused 302"),
+        nothing("elsewhere", "/redirect-to?url=http%3A%2F%2Felsewhere.example%2F")
+            .ends("redirect_refused 302"),
         nothing("no_token", "/bearer").ends("http_status 401"),
         row(
             "wrong_password",
@@ -213,7 +214,10 @@ async fn history_tells_what_happened(process: &Process, case: &Value) {
     assert_eq!(signed["attempts"][0]["request"]["headers"]["authorization"], "Bearer [secret token]");
 
     let sent_away = run("elsewhere").await;
-    assert!(sent_away["error"]["detail"].as_str().unwrap().contains("http://elsewhere.example/"), "{sent_away}");
+    assert!(
+        sent_away["error"]["detail"].as_str().unwrap().contains("http://elsewhere.example/"),
+        "{sent_away}"
+    );
 
     let late = run("slow").await;
     assert_eq!(late["attempts"].as_array().unwrap().len(), 1, "{late}");

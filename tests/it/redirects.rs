@@ -97,7 +97,10 @@ async fn get_and_head_follow_on_the_same_host_with_everything() {
                 // The history shows the last exchange.
                 let url = attempt["request"]["url"].as_str().unwrap();
                 assert!(url.contains("/api/new") && !attempt.to_string().contains("typ3d"), "{attempt}");
-                assert_eq!((&attempt["outcome"], &attempt["response"]["status"]), (&json!("ok"), &json!(200)));
+                assert_eq!(
+                    (&attempt["outcome"], &attempt["response"]["status"]),
+                    (&json!("ok"), &json!(200))
+                );
             }
         }
     }
@@ -165,7 +168,9 @@ async fn the_guard_looks_at_every_hop() {
     let body = json!({"base_url": app.upstream.url("/"), "redirects": "any"});
     app.put("/v1/connections/vies", &body).await.expect(201);
     app.define_one("/", json!({"retry": 0}), json!({"connection": "vies", "url": "/check"})).await;
-    for host in ["provider.localhost", "127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "2130706434", "169.254.169.254"] {
+    for host in
+        ["provider.localhost", "127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "2130706434", "169.254.169.254"]
+    {
         // A name that leads here is refused at any other port.
         let port = if host == "provider.localhost" { 1 } else { port };
         app.upstream.answers([to("/again"), to(&format!("http://{host}:{port}/x"))]).await;
@@ -206,7 +211,8 @@ async fn nothing_of_ours_reaches_another_origin() {
                 // Of another origin back to the first one, which gets nothing any more either.
                 app.upstream.on("GET", "/api/old", to(&format!("http://{host}:{port}/new?x=1")));
                 let mut body = json!({"base_url": app.upstream.url("/api"), "redirects": redirects});
-                let mut config = json!({"connection": "vies", "url": "/old", "body": {"pin": "{secret.pin}"}});
+                let mut config =
+                    json!({"connection": "vies", "url": "/old", "body": {"pin": "{secret.pin}"}});
                 let target = if over_connection { &mut body } else { &mut config };
                 target["auth"] = proof.clone();
                 target["headers"] = headers.clone();
@@ -265,7 +271,9 @@ async fn who_has_left_the_origin_goes_back_without_credentials() {
     app.upstream.on("GET", "/old", to(&other.url("/x")));
     app.upstream.on("GET", "/back", status(401));
     let auth = json!({"type": "bearer", "token": TYPED[0]});
-    app.put("/v1/connections/vies", &json!({"base_url": app.upstream.url("/"), "auth": auth})).await.expect(201);
+    app.put("/v1/connections/vies", &json!({"base_url": app.upstream.url("/"), "auth": auth}))
+        .await
+        .expect(201);
     app.define_one("/", json!({"retry": 0}), json!({"connection": "vies", "url": "/old"})).await;
     // Answers to requests without credentials say nothing about these: no hold.
     for _ in 0..6 {
@@ -320,7 +328,8 @@ async fn every_hop_takes_a_permit_in_time() {
     app.upstream.on("GET", "/new", ok(json!({"value": 7})));
     let body = json!({"base_url": app.upstream.url("/"), "rate_limit": {"limit": 1, "period": 10}});
     app.put("/v1/connections/vies", &body).await.expect(201);
-    app.define_one("/", json!({"retry": 0, "timeout": 15_000}), json!({"connection": "vies", "url": "/old"})).await;
+    app.define_one("/", json!({"retry": 0, "timeout": 15_000}), json!({"connection": "vies", "url": "/old"}))
+        .await;
     let id = app.create(json!({})).await;
     app.upstream.wait_for_calls(1).await;
     assert_eq!(app.case(&id).await["fields"]["check"]["status"], "running");
@@ -333,7 +342,8 @@ async fn every_hop_takes_a_permit_in_time() {
     assert_eq!(app.upstream.calls_so_far(), 2);
     // A limit that opens after the attempt's time is not waited for.
     app.advance(secs(60)).await;
-    app.define_one("/", json!({"retry": 0, "timeout": 5000}), json!({"connection": "vies", "url": "/old"})).await;
+    app.define_one("/", json!({"retry": 0, "timeout": 5000}), json!({"connection": "vies", "url": "/old"}))
+        .await;
     let case = app.filled(json!({})).await;
     let error = &case["fields"]["check"]["error"];
     assert_eq!((&error["code"], &error["retryable"]), (&json!("redirect_refused"), &json!(true)), "{error}");
@@ -363,10 +373,11 @@ async fn the_console_shows_the_way() {
     app.upstream.on("GET", "/older", to(&other.url("/new?y=2")));
     other.otherwise(ok(json!({"value": 7})));
     let auth = json!({"type": "bearer", "token": TYPED[0]});
-    app.put("/v1/connections/vies", &json!({"base_url": app.upstream.url("/"), "auth": auth})).await.expect(201);
+    app.put("/v1/connections/vies", &json!({"base_url": app.upstream.url("/"), "auth": auth}))
+        .await
+        .expect(201);
     app.define_one("/", json!({}), json!({"connection": "vies", "url": "/old"})).await;
-    let tested =
-        app.post("/v1/case-types/test/fields/check/test", &json!({"send": true})).await.expect(200);
+    let tested = app.post("/v1/case-types/test/fields/check/test", &json!({"send": true})).await.expect(200);
     let way: Vec<_> = tested["calls"]
         .as_array()
         .unwrap()
@@ -382,5 +393,8 @@ async fn the_console_shows_the_way() {
     ];
     assert_eq!(way, expected);
     assert_eq!(tested["request"]["url"], other.url("/new?y=2"));
-    assert_eq!((&tested["request"]["headers"], &tested["mapping"]["values"]["value"]), (&json!({}), &json!(7)));
+    assert_eq!(
+        (&tested["request"]["headers"], &tested["mapping"]["values"]["value"]),
+        (&json!({}), &json!(7))
+    );
 }

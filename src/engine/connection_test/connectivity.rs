@@ -100,7 +100,8 @@ impl Way<'_> {
         let days_left = (valid_until - self.engine.clock.now()).num_days();
         report.certificate = Some(CertificateSeen { valid_until, days_left });
         let until = rfc3339(valid_until);
-        let detail = format!("the certificate is trusted, and valid for {days_left} more days (until {until})");
+        let detail =
+            format!("the certificate is trusted, and valid for {days_left} more days (until {until})");
         if days_left < SOON {
             let hint = "It ends soon: see that the provider renews it in time.";
             report.passed_but(StepName::Tls, detail, hint);

@@ -107,7 +107,8 @@ async fn subject(
     let workspace = actor.workspace;
     let (plan, field) = match &wanted.call {
         Called::Connection(endpoint, params) => {
-            let sample = engine.plans.over_connection(workspace, connection, endpoint.as_ref(), params).await?;
+            let sample =
+                engine.plans.over_connection(workspace, connection, endpoint.as_ref(), params).await?;
             (sample.plan, sample.field)
         }
         Called::Field(case_type, field) => {
@@ -135,8 +136,7 @@ async fn subject(
 type Gathered = Result<Arc<Prepared>, Option<Failure>>;
 
 async fn gather(engine: &Engine, subject: &Subject) -> Result<Gathered, Stop> {
-    let gathered =
-        prepare::gather(engine, &subject.occasion(), subject.plan.clone(), &subject.outputs).await;
+    let gathered = prepare::gather(engine, &subject.occasion(), subject.plan.clone(), &subject.outputs).await;
     match gathered {
         Ok(prepared) => Ok(Ok(Arc::new(prepared))),
         Err(Stop::Failed(failure)) => Ok(Err(Some(*failure))),
@@ -146,10 +146,7 @@ async fn gather(engine: &Engine, subject: &Subject) -> Result<Gathered, Stop> {
 
 /// How TLS to the connection is made. Where its parts cannot be had, only a connection without any
 /// goes on.
-fn policy(
-    connection: &Connection,
-    prepared: &Gathered,
-) -> Result<Result<Option<TlsPolicy>, Failure>, Stop> {
+fn policy(connection: &Connection, prepared: &Gathered) -> Result<Result<Option<TlsPolicy>, Failure>, Stop> {
     match (prepared, &connection.base_url) {
         (Ok(prepared), Some(url)) => match prepared.tls_for(url) {
             Ok(policy) => Ok(Ok(policy)),

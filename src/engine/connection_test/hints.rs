@@ -36,11 +36,15 @@ pub(super) const fn of(failure: &Failure) -> &'static str {
              mend its path."
         }
         (C::HttpStatus, Some(429)) => "The provider takes no more calls for now: try again later.",
-        (C::HttpStatus, Some(500..)) => "The provider has trouble of its own: try again later, or ask its operator.",
+        (C::HttpStatus, Some(500..)) => {
+            "The provider has trouble of its own: try again later, or ask its operator."
+        }
         (C::HttpStatus | C::Unsuccessful, _) => {
             "See what the answer says in `sample.response`, and mend the request or `success_when`."
         }
-        (C::InvalidResponse, _) => "See in `sample.response` what came; the address may be that of a page for people.",
+        (C::InvalidResponse, _) => {
+            "See in `sample.response` what came; the address may be that of a page for people."
+        }
         (C::ResponseTooLarge, _) => {
             "Ask for less, such as by a page size, or have `limits.response_bytes` made larger."
         }

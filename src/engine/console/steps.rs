@@ -85,8 +85,11 @@ async fn steps(
     let signed = match render::render(&prepared, trace) {
         Ok(request) => {
             confirmed(wanted, request.method)?;
-            let token =
-                if wanted.send { token::token(engine, &prepared, &request, None, trace).await? } else { None };
+            let token = if wanted.send {
+                token::token(engine, &prepared, &request, None, trace).await?
+            } else {
+                None
+            };
             Some(authorize::authorize(&prepared, request, token.as_ref(), trace)?)
         }
         // The recorded answer needs no request.
@@ -99,7 +102,9 @@ async fn steps(
     let received = match (&wanted.response, signed) {
         (Some(recorded), Some(signed)) => given(engine, recorded, &signed.redactor, trace),
         (Some(recorded), None) => given(engine, recorded, &prepared.redactor, trace),
-        (None, Some(signed)) if wanted.send => send::send(engine, None, &prepared, signed, None, trace).await?,
+        (None, Some(signed)) if wanted.send => {
+            send::send(engine, None, &prepared, signed, None, trace).await?
+        }
         (None, _) => return Ok(()),
     };
     judge::judge(&prepared, &received)?;
