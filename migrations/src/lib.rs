@@ -14,6 +14,7 @@ mod m0004_connections;
 mod m0005_provider_tokens;
 mod m0006_access;
 mod m0007_circuits;
+mod m0008_withdrawn;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_provider_tokens::Migration),
             Box::new(m0006_access::Migration),
             Box::new(m0007_circuits::Migration),
+            Box::new(m0008_withdrawn::Migration),
         ]
     }
 }

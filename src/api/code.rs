@@ -73,6 +73,14 @@ pub const NO_SPACE: &str = "The disk of Dossier's database has no space left. No
 /// … when it cannot serve for another reason.
 pub const AWAY: &str = "The database cannot serve this request now. Nothing was changed; try again shortly.";
 
+/// … when nobody knows whether the change was made.
+pub const IN_DOUBT: &str = "The connection to the database was cut while the change was written, so it is not known whether \
+     it was made. Look before you repeat it; with the same `Idempotency-Key` it is made once however often you send it.";
+
+/// … when it was made.
+pub const UNREAD: &str = "The change was made, but the database cannot show it now. Do not repeat it, read it again shortly; \
+     with the same `Idempotency-Key` you get its answer.";
+
 /// … and when something in Dossier itself went wrong.
 pub const OUR_TROUBLE: &str = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it \
      and name the request id.";

@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-pub use super::code::{AWAY, Code, NO_SPACE, OUR_TROUBLE};
+pub use super::code::{AWAY, Code, IN_DOUBT, NO_SPACE, OUR_TROUBLE, UNREAD};
 use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
@@ -219,6 +219,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::Store(StoreError::Full(cause)) => {
                 Self { detail: NO_SPACE.into(), ..Self::unavailable(cause) }
             }
+            ServiceError::Store(StoreError::Doubtful(cause)) => {
+                Self { detail: IN_DOUBT.into(), ..Self::unavailable(cause) }
+            }
+            ServiceError::Store(StoreError::Unread(cause)) => {
+                Self { detail: UNREAD.into(), ..Self::unavailable(cause) }
+            }
             ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
             ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
         }
@@ -346,6 +352,23 @@ mod tests {
             assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{name}");
             assert_eq!(body["status"], status, "{name}");
             assert!(!body["detail"].as_str().unwrap().contains("no table"), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_said_of_a_change() {
+        let cause = || "cut".to_owned();
+        for (error, says) in [
+            (StoreError::Unavailable(cause()), "Nothing was changed"),
+            (StoreError::Full(cause()), "Nothing was changed"),
+            (StoreError::Doubtful(cause()), "not known whether it was made"),
+            (StoreError::Unread(cause()), "The change was made"),
+        ] {
+            let (status, body) = problem(ServiceError::Store(error));
+            let detail = body["detail"].as_str().unwrap();
+            assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+            assert!(detail.contains(says), "{detail}");
+            assert_eq!(detail.contains("Nothing was changed"), says == "Nothing was changed", "{detail}");
         }
     }
 

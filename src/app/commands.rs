@@ -11,6 +11,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::admission::{admit, database_file};
+use super::keys;
 use super::parts::{default_workspace, open_services};
 use super::presence::alone;
 use super::system::{SystemClock, SystemRng};
@@ -115,14 +116,15 @@ pub async fn copy_database(settings: &Settings, log: &LogRedactor, from: &str) -
             file.display()
         );
     };
-    let copied = copy(from, &settings.database.url)
-        .await
-        .with_context(|| format!("nothing was copied into {}", settings.database.shown_url()))?;
+    let nothing = || format!("nothing was copied into {}", settings.database.shown_url());
+    // A master key that does not fit is told now: what is copied could not be used with it.
+    keys::check_source(settings, log, from).await.with_context(nothing)?;
+    let copied = copy(from, &settings.database.url).await.with_context(nothing)?;
     let count = |table: &str| copied.get(table).copied().unwrap_or_default();
     let (cases, runs, secrets) = (count("cases"), count("run"), count("secret"));
     let rows: u64 = copied.values().sum();
     print(&format!("Copied {rows} rows: {cases} cases, {runs} runs, {secrets} secrets."))?;
-    // A master key that does not fit is told now and not at the first start.
+    // Whatever would keep a process from starting on it is told now.
     with_services(settings, log, async |_, _| Ok(())).await
 }
 

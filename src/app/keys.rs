@@ -31,6 +31,23 @@ pub(super) async fn check(services: &Services, loaded: &LoadedKeys, shared: bool
     refuse(&check, loaded)
 }
 
+/// Stops a copy of this file before its first row when the master keys at hand are not those of the
+/// file: the database that it goes to could not be opened with them. The file is only read.
+pub(super) async fn check_source(settings: &Settings, log: &LogRedactor, from: &str) -> anyhow::Result<()> {
+    let (clock, rng): (SharedClock, SharedRng) =
+        (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
+    // The database that the copy goes to needs a key that is there; none is made for it.
+    config::load_master_key(&settings.security, false, &*rng)?;
+    let mut source = settings.clone();
+    from.clone_into(&mut source.database.url);
+    let tasks = TaskTracker::new();
+    let (services, loaded) = open_unchecked(&source, &clock, &rng, log, &tasks).await?;
+    let check = service::compare_keys(&services).await;
+    close(services, tasks).await;
+    let check = check?;
+    if check.missing.is_empty() && check.unproved.is_empty() { Ok(()) } else { refuse(&check, &loaded) }
+}
+
 fn refuse(check: &KeyCheck, loaded: &LoadedKeys) -> anyhow::Result<()> {
     let KeyCheck { sealed, missing, unproved } = check;
     if let Some(path) = &loaded.created {

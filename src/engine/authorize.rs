@@ -87,12 +87,14 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
     if connection.is_some_and(|connection| connection.base_url.is_some()) {
         return Ok(());
     }
+    typed_has_an_origin(prepared)?;
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let inherited = connection.filter(|_| prepared.inherits_auth());
     let of_auth = inherited.filter(|it| !matches!(it.auth, Auth::Token(_))).map(|it| &it.auth_secrets);
     let of_headers = connection.map(|it| &it.header_secrets);
+    let of_tls = connection.map(|it| &it.tls.secrets);
     let sent = |name: &str| {
-        let also = of_auth.into_iter().chain(of_headers);
+        let also = of_auth.into_iter().chain(of_headers).chain(of_tls);
         call.request.secrets.contains(name) || also.flatten().any(|known| known == name)
     };
     let used = prepared.secrets.hosts.iter().filter(|(name, _)| sent(name));
@@ -107,6 +109,22 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
             Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
         }
     }
+}
+
+/// What was typed into a connection goes to its provider only; while it has no `base_url`, that is
+/// nobody.
+pub(super) fn typed_has_an_origin(prepared: &Prepared) -> Result<(), Stop> {
+    let without = prepared.connection().filter(|connection| connection.base_url.is_none());
+    let typed = without.filter(|connection| {
+        connection.tls.types_key() || (prepared.inherits_auth() && connection.types_auth())
+    });
+    let Some(connection) = typed else { return Ok(()) };
+    let detail = format!(
+        "a credential was typed into the connection `{}`, which has no `base_url` that says to whom it may go: set the \
+         `base_url` and type the credential again, or make it a secret with `hosts`",
+        connection.key
+    );
+    Err(Failure::new(FailureCode::SecretNotAllowed, detail).into())
 }
 
 /// The request as the history shows it.

@@ -1,5 +1,6 @@
 //! Which token a request wants: the call for it, whose it is, and whether its secrets may go there.
 
+use super::authorize::typed_has_an_origin;
 use super::context::{Engine, Stop};
 use super::prepare::Prepared;
 use super::render;
@@ -29,6 +30,7 @@ impl<'p> Wanted<'p> {
     /// The token that a request with this `auth` wants.
     pub(super) fn of(engine: &Engine, prepared: &'p Prepared, auth: &'p Auth) -> Result<Option<Self>, Stop> {
         let Auth::Token(auth) = auth else { return Ok(None) };
+        typed_has_an_origin(prepared)?;
         let base = prepared.connection().and_then(|connection| connection.base_url.as_ref());
         let call = TokenCall::render(auth, &prepared.scope, base)?;
         if !prepared.inherits_auth() {

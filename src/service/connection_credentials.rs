@@ -32,7 +32,7 @@ pub struct Owner<'a> {
 pub struct Stored<'a> {
     /// The definition.
     pub definition: &'a Value,
-    /// Whether the new definition calls another origin.
+    /// Whether the new definition calls another origin; the first one is another one, too.
     pub moved: bool,
 }
 
@@ -81,7 +81,7 @@ pub fn seal(
         let value = match (text == HIDDEN, kept) {
             (true, None) => Err("stands for a stored credential, but there is none here: type it in"),
             (true, Some(_)) if stored.is_some_and(|stored| stored.moved) => {
-                let why = "was typed for the origin that `base_url` had before, so it was dropped together with its \
+                let why = "was typed before `base_url` led to this origin, so it was dropped together with its \
                            `auth`: type it again, if the new one may have it";
                 let doubt = Problem::new(pointer(sent, &place), code::DOUBTFUL, why);
                 drop_auth(definition);

@@ -42,7 +42,7 @@ impl Connections {
         let row = find(&tx, actor.workspace, key).await?;
         let endpoints = row.definition["endpoints"].as_object().into_iter().flat_map(serde_json::Map::keys);
         let queue = tx.connection_queue(actor.workspace, key).await?;
-        let calls = tx.connection_calls(actor.workspace, key, now).await?;
+        let calls = tx.connection_calls(actor.workspace, key, row.created_at, now).await?;
         let waiting = queue.oldest.map(|oldest| now.signed_duration_since(oldest).num_seconds().max(0));
         Ok(ConnectionHealth {
             status: row.status,

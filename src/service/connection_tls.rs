@@ -66,7 +66,7 @@ pub(super) fn seal(
         }
         (true, Some(_)) if stored.is_some_and(|stored| stored.moved) => {
             drop_client(definition);
-            let why = "was typed for the origin that `base_url` had before, so it was dropped together with its \
+            let why = "was typed before `base_url` led to this origin, so it was dropped together with its \
                        certificate: type both again, if the new one may have them";
             Ok(Some(Problem::new(KEY, code::DOUBTFUL, why)))
         }

@@ -4,7 +4,7 @@
 //! saved again unchanged stays the version it is.
 
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Origin, Url};
 
 use super::actor::Actor;
 use super::audit;
@@ -153,7 +153,10 @@ impl Connections {
             refuse_to_move(tx, &self.plans, save.workspace, &connection.key).await?;
         }
         let mut definition = connection.normal_form();
-        let stored = before.as_ref().map(|row| Stored { definition: &row.definition, moved });
+        let moved_credentials =
+            before.as_ref().is_some_and(|before| origin(before) != origin_now(&connection));
+        let stored =
+            before.as_ref().map(|row| Stored { definition: &row.definition, moved: moved_credentials });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };
         connection_tls::check(tx, &connection.tls, stored, owner, self.clock.now()).await?;
         warnings.extend(connection_credentials::seal(&mut definition, stored, &save.body, owner)?);
@@ -238,9 +241,16 @@ pub(super) async fn find(
 
 /// Whether a connection that had an origin gives it up.
 fn is_moved(before: &ConnectionRow, now: &Connection) -> bool {
-    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
-    let before = before.definition.get("base_url").and_then(Value::as_str).and_then(origin);
-    before.is_some() && before != now.base_url.as_ref().map(Url::origin)
+    origin(before).is_some_and(|before| Some(before) != origin_now(now))
+}
+
+fn origin(row: &ConnectionRow) -> Option<Origin> {
+    let url = row.definition.get("base_url")?.as_str()?;
+    Url::parse(url).ok().map(|url| url.origin())
+}
+
+fn origin_now(connection: &Connection) -> Option<Origin> {
+    connection.base_url.as_ref().map(Url::origin)
 }
 
 /// Refuses to take credentials that were typed into fields to another origin.

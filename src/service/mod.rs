@@ -133,7 +133,7 @@ pub use plan::Plan;
 pub use plans::Plans;
 pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
 pub use put_secret::PutSecret;
-pub use rotation::{KeyCheck, Rotated, adopt, check_keys, rotate};
+pub use rotation::{KeyCheck, Rotated, adopt, check_keys, compare_keys, rotate};
 pub use runs::Runs;
 pub use sample_plan::SamplePlan;
 pub use schedules::{ScheduleView, Schedules};

@@ -48,10 +48,11 @@ pub(super) async fn check_case_type(
     let Some(row) = row else {
         let detail = "there is no such case type any more: leave `If-Match` out to make it anew";
         return match expected {
-            Expected::Anything => Ok(()),
+            Expected::Anything | Expected::Absent => Ok(()),
             _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
         };
     };
+    refuse_second("case type", expected)?;
     if expected.allows(row.version) {
         return Ok(());
     }
@@ -69,10 +70,11 @@ pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected)
     let Some(row) = row else {
         let detail = "there is no such connection any more: leave `If-Match` out to make it anew";
         return match expected {
-            Expected::Anything => Ok(()),
+            Expected::Anything | Expected::Absent => Ok(()),
             _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
         };
     };
+    refuse_second("connection", expected)?;
     if expected.allows(row.version) {
         return Ok(());
     }
@@ -80,6 +82,17 @@ pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected)
     let news = row.changes.iter().filter(|change| since.is_some_and(|since| change.version > since));
     let changed: BTreeSet<&String> = news.flat_map(|change| &change.paths).collect();
     Err(mismatch("connection", row.version, since, changed.into_iter().cloned().collect()))
+}
+
+/// Refuses what was to be made anew where there is such a thing.
+pub(super) fn refuse_second(what: &str, expected: &Expected) -> Result<(), ServiceError> {
+    if *expected != Expected::Absent {
+        return Ok(());
+    }
+    let detail = format!(
+        "there is such a {what} already, and `If-None-Match: *` says that there is none: leave it out to replace it"
+    );
+    Err(ServiceError::VersionMismatch { detail, changed: Vec::new() })
 }
 
 /// Refuses a change of a workspace that is not as expected.

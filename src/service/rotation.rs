@@ -68,8 +68,23 @@ pub async fn check_keys(services: &Services) -> Result<KeyCheck, ServiceError> {
     services.store.write(move |tx| Box::pin(async move { check(tx, &vault, now).await })).await
 }
 
+/// The same, and nothing is written.
+pub async fn compare_keys(services: &Services) -> Result<KeyCheck, ServiceError> {
+    let tx = services.store.read().await?;
+    Ok(compare(&tx, &services.vault).await?.0)
+}
+
 async fn check(tx: &Tx, vault: &Vault, now: Instant) -> Result<KeyCheck, ServiceError> {
     tx.hold(Edited::Access).await?;
+    let (check, is_new) = compare(tx, vault).await?;
+    if is_new {
+        tx.put_key_check(&vault.check()?, now).await?;
+    }
+    Ok(check)
+}
+
+/// `true`: the database knows no key yet, and may come to know the one that seals now.
+async fn compare(tx: &Tx, vault: &Vault) -> Result<(KeyCheck, bool), ServiceError> {
     let keys = vault.keys();
     let sealed = master_keys_in(tx).await?;
     let checks = tx.key_checks().await?;
@@ -77,10 +92,8 @@ async fn check(tx: &Tx, vault: &Vault, now: Instant) -> Result<KeyCheck, Service
     let unproved = checks.iter().filter(|check| !keys.proves(check)).map(Sealed::key_id);
     let unproved = unproved.collect();
     let is_ours = sealed.is_empty() || sealed.contains(&keys.current().id());
-    if checks.is_empty() && missing.is_empty() && is_ours {
-        tx.put_key_check(&vault.check()?, now).await?;
-    }
-    Ok(KeyCheck { sealed: !sealed.is_empty(), missing, unproved })
+    let is_new = checks.is_empty() && missing.is_empty() && is_ours;
+    Ok((KeyCheck { sealed: !sealed.is_empty(), missing, unproved }, is_new))
 }
 
 /// Takes the key that seals now for the one of the database: nothing is sealed with another one.

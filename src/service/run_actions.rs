@@ -118,7 +118,7 @@ impl Runs {
                 })
             })
             .await?;
-        self.cases.store.signals().changed([run.case_id]);
+        self.cases.store.signals().withdrawn(run.case_id);
         Ok(run)
     }
 }

@@ -17,12 +17,14 @@ use super::error::ServiceError;
 use super::opened::{OpenFailed, OpenSecret, Opened};
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
+use super::precondition;
 use super::put_secret::{Checked, PutSecret};
 use super::secret_users::{SecretUser, users_in, users_under_way};
 use super::uses::Uses;
 use super::vault::{Vault, place_of_secret};
 use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::expected::Expected;
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
 use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
@@ -97,8 +99,9 @@ impl Secrets {
         actor: &Actor,
         name: SecretName,
         secret: PutSecret,
+        expected: Expected,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_as(actor.workspace, actor.author(), name, secret).await
+        self.put_as(actor.workspace, actor.author(), (name, expected), secret).await
     }
 
     /// As [`Secrets::put`], for the command line, which acts for nobody.
@@ -108,18 +111,18 @@ impl Secrets {
         name: SecretName,
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_as(workspace, Author::command(), name, secret).await
+        self.put_as(workspace, Author::command(), (name, Expected::Anything), secret).await
     }
 
     async fn put_as(
         &self,
         workspace: WorkspaceId,
         author: Author,
-        name: SecretName,
+        (name, expected): (SecretName, Expected),
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         let secret = secret.check()?;
-        let (this, put) = (self.clone(), name.clone());
+        let (this, put) = (self.clone(), (name.clone(), expected));
         let written = self
             .store
             .write(move |tx| Box::pin(async move { this.write(tx, workspace, &author, put, secret).await }))
@@ -134,12 +137,15 @@ impl Secrets {
         tx: &Tx,
         workspace: WorkspaceId,
         author: &Author,
-        name: SecretName,
+        (name, expected): (SecretName, Expected),
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         tx.hold(Edited::Definitions(workspace)).await?;
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
+        if old.is_some() {
+            precondition::refuse_second("secret", &expected)?;
+        }
         let Checked { value, hosts } = secret;
         let info = SecretInfo {
             version: old.as_ref().map_or(1, |old| old.info.version + 1),

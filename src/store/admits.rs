@@ -101,7 +101,7 @@ async fn admit_lane(
     let before = lane.clone();
     let Some(now) = members.first().map(|(_, ask)| ask.clock.now()) else { return Ok(()) };
     lane.tidy(now);
-    let mut in_flight = lanes::in_flight(tx, place, lane).await?;
+    let mut in_flight = lanes::in_flight(tx, place, lane, now).await?;
     let mut waiting: BTreeMap<Option<&str>, Parked> = BTreeMap::new();
     let mut granted = Vec::new();
     for (at, ask) in members {

@@ -131,6 +131,10 @@ impl Picks {
 
     /// The oldest; the one that failed last only when no other waits.
     fn probe(&mut self, found: &Found, condition: &str, failed: Option<RunId>, count: u32) {
+        // PostgreSQL takes no value that nothing refers to.
+        if count == 0 {
+            return;
+        }
         self.values.push(uuid(failed.map_or(Uuid::nil(), |run| run.0)));
         let order = format!("due.id = ${}, due.id", self.values.len());
         self.add(&found.place, condition, &order, count);
@@ -145,12 +149,10 @@ impl Picks {
             self.probe(found, &condition, lane.circuit_of(endpoint.as_deref()).last_failed, 1);
             left -= 1;
         }
-        // A value that no part of the statement reads is refused by PostgreSQL.
-        if left == 0 {
-            return;
+        if left > 0 {
+            let condition = self.one_of("NOT IN", &apart.barred);
+            self.add(&found.place, &condition, "due.priority, due.id", left);
         }
-        let condition = self.one_of("NOT IN", &apart.barred);
-        self.add(&found.place, &condition, "due.priority, due.id", left);
     }
 
     fn one_of(&mut self, word: &str, endpoints: &[Option<String>]) -> String {

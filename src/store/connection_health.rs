@@ -67,11 +67,13 @@ impl Tx {
         Ok(ConnectionQueue { depth: depth.unsigned_abs(), oldest })
     }
 
-    /// How the last calls of a connection went, newest runs first.
+    /// How the last calls of a connection went, newest runs first. Nothing before `since` counts: a
+    /// connection of that key that was deleted is another one.
     pub async fn connection_calls(
         &self,
         workspace: WorkspaceId,
         key: &ConnectionKey,
+        since: Instant,
         now: Instant,
     ) -> Result<Vec<CallSeen>, StoreError> {
         let statement = "SELECT attempt.run_id, attempt.outcome, attempt.phases FROM \
@@ -79,7 +81,7 @@ impl Tx {
                   AS recent WHERE workspace_id = $3 AND connection = $4 ORDER BY id DESC LIMIT $5) AS sample \
              JOIN attempt ON attempt.run_id = sample.id WHERE attempt.request IS NOT NULL";
         let values = vec![
-            id(first_id(now - WINDOW)),
+            id(first_id(since.max(now - WINDOW))),
             int(LOOKED_THROUGH),
             id(workspace.0),
             text(key.as_str()),

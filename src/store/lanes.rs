@@ -76,7 +76,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let LaneSettings { limits, breaker, disabled } = settings.clone();
         self.change_lane(workspace, key, now, |lane| {
-            lane.limits = limits;
+            lane.limit(limits);
             lane.breaker = breaker;
             lane.disabled = disabled;
             lane.end_hold();
@@ -251,14 +251,20 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Lane, StoreError
     })
 }
 
-/// Calls in flight that count against the lane's `concurrency`; 0 where it has none.
-pub(super) async fn in_flight(tx: &Tx, place: &LanePlace, lane: &Lane) -> Result<u32, StoreError> {
+/// Calls in flight that count against the lane's `concurrency`; 0 where it has none. Those of
+/// cancelled runs count until their worker has ended them, or their lease is over.
+pub(super) async fn in_flight(
+    tx: &Tx,
+    place: &LanePlace,
+    lane: &Lane,
+    now: Instant,
+) -> Result<u32, StoreError> {
     if lane.limits.concurrency.is_none() {
         return Ok(0);
     }
-    let statement =
-        "SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'running' AND permit";
-    let count = tx.number(sql(statement, vec![uuid(place.0.0), text(place.1.as_str())])).await?;
+    let statement = "SELECT (SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'running' AND permit) \
+         + (SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'cancelled' AND permit AND lease_until > $3)";
+    let count = tx.number(sql(statement, vec![uuid(place.0.0), text(place.1.as_str()), ms(now)])).await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -280,7 +286,8 @@ mod tests {
     use super::*;
     use crate::domain::clock::Rng;
     use crate::domain::connection::Window;
-    use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::domain::failure::RunError;
+    use crate::domain::ids::{CaseId, LeaseToken, WorkerId};
     use crate::store::claims::{Claim, Claimed};
     use crate::store::close::CommitLimits;
     use crate::store::database::{Store, StoreSettings};
@@ -395,6 +402,31 @@ mod tests {
         assert!(claim(&store, at(41)).await.0.is_empty());
         let lane = store.read().await.unwrap().lane(HERE, &LaneKey::parse("x")).await.unwrap().unwrap();
         assert_eq!(lane.circuit.probe, Some(run(2)));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_counts_until_it_is_over_or_its_lease_is() {
+        for (token, goes_at) in [(77, 1), (78, 16)] {
+            let (_folder, store) = store(&[(1, 1, "running", false), (2, 1, "queued", true)]).await;
+            change(&store, |lane| lane.limits.concurrency = Some(1)).await;
+            let cancel = store.write(move |tx| {
+                Box::pin(async move {
+                    let hold = "UPDATE run SET permit = TRUE, lease_until = 15000 WHERE status = 'running'";
+                    tx.execute(sql(hold, Vec::new())).await?;
+                    let error = RunError::cancelled("Cancelled.", 1, at(0));
+                    tx.cancel_run(CaseId(Uuid::nil()), run(1), &error).await
+                })
+            });
+            cancel.await.unwrap();
+            assert!(claim(&store, at(1)).await.0.is_empty());
+            let ended = [(run(1), LeaseToken(Uuid::from_u128(token)))];
+            let ended = store.write(move |tx| Box::pin(async move { tx.hand_in_permits(&ended).await }));
+            ended.await.unwrap();
+            assert_eq!(claim(&store, at(1)).await.0.is_empty(), goes_at > 1, "another's token");
+            if goes_at > 1 {
+                assert_eq!(claim(&store, at(goes_at)).await.0, [(2, true)]);
+            }
+        }
     }
 
     #[tokio::test]

@@ -188,7 +188,7 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
         found.lane = held.remove(&found.place);
         let Some(lane) = found.lane.as_mut().filter(|lane| lane.is_only_limited()) else { continue };
         lane.tidy(now);
-        let in_flight = lanes::in_flight(tx, &found.place, lane).await?;
+        let in_flight = lanes::in_flight(tx, &found.place, lane, now).await?;
         found.permits = lane.room(now, in_flight).unwrap_or(0);
     }
     for found in lanes.iter_mut().filter(|found| found.parked > 0) {
@@ -200,7 +200,7 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
             continue;
         };
         lane.tidy(now);
-        let in_flight = lanes::in_flight(tx, &found.place, lane).await?;
+        let in_flight = lanes::in_flight(tx, &found.place, lane, now).await?;
         if lane.apart().next().is_some() {
             let opens_at = ask_apart(tx, found, now, in_flight).await?;
             next = [next, opens_at].into_iter().flatten().min();

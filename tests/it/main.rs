@@ -23,7 +23,6 @@ mod case_types;
 
 #[cfg(test)]
 mod connection_test;
-
 #[cfg(test)]
 mod connections;
 
@@ -110,7 +109,6 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
-
 #[cfg(test)]
 mod redirects;
 

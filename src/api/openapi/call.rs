@@ -101,6 +101,11 @@ impl Call {
             .refuses(412)
     }
 
+    /// `If-None-Match: *`.
+    pub fn makes_only(self) -> Self {
+        self.header("If-None-Match", "`*` makes it when there is none, and replaces nothing.").refuses(412)
+    }
+
     /// `Idempotency-Key`. For its hash a body is read where none is taken, and when the call is
     /// repeated, what it made may be gone.
     fn repeats(mut self) -> Self {

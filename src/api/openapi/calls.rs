@@ -82,6 +82,7 @@ fn one_case_type() -> Vec<Call> {
         ))
         .needs(Builder)
         .expects()
+        .makes_only()
         .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
         .answers(200, "It has a new version, or is the same as before.", is::<bodies::CaseType>(), &["ETag"])
         .answers(201, "It is new.", is::<bodies::CaseType>(), &["Location", "ETag"])
@@ -224,6 +225,7 @@ fn secrets() -> Vec<Call> {
         call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
             .needs(Builder)
             .path("name", "Its name.", key())
+            .makes_only()
             .body(JSON, Required::True, is::<bodies::PutSecret>())
             .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
             .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),

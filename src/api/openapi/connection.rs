@@ -176,6 +176,7 @@ pub fn connections() -> Vec<Call> {
         one(HttpMethod::Put, "/v1/connections/{key}", "put_connection", "Saves a connection under its key.")
             .needs(Builder)
             .expects()
+            .makes_only()
             .body(JSON, Required::True, is::<ConnectionDefinition>())
             .answers(200, "It has a new version, or is the same as before.", shown(), &["ETag"])
             .answers(201, "It is new.", shown(), &["Location", "ETag"])

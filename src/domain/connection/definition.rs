@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::domain::api_call::{Compiler, read_headers};
-use crate::domain::auth::Auth;
+use crate::domain::auth::{Auth, credential_members};
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 use crate::domain::case_type::{Context, Known};
@@ -98,6 +98,11 @@ impl Connection {
         all.into_iter().flatten().collect::<BTreeSet<_>>().into_iter()
     }
 
+    /// Whether a credential was typed into its `auth`, where no secret's `hosts` bound it.
+    pub fn types_auth(&self) -> bool {
+        self.normal.get("auth").is_some_and(|auth| !credential_members(auth).is_empty())
+    }
+
     /// Whether a request of this URL stays with the provider, so that headers and credentials of
     /// the connection may go along. Without a base URL there is nothing to stay with.
     pub fn reaches(&self, url: &Url) -> bool {
@@ -137,6 +142,9 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
         reader.later(name);
     }
     doubt_headers(headers.as_deref().unwrap_or_default(), &mut reader);
+    if base_url.is_none() {
+        doubt_typed(&written, &tls, &mut reader);
+    }
     reader.finish(|_| None);
     let key = key?;
     let mut connection = Connection {
@@ -246,6 +254,19 @@ fn doubt_headers(headers: &[(String, Template)], reader: &mut Reader<'_, '_>) {
                            secret";
             reader.findings.doubt(join(&at, name), message);
         }
+    }
+}
+
+/// What was typed before anybody said for whom: it is not sent.
+fn doubt_typed(written: &Map<String, Value>, tls: &Tls, reader: &mut Reader<'_, '_>) {
+    let auth = written.get("auth").is_some_and(|auth| !credential_members(auth).is_empty());
+    let places = [("auth", auth), ("tls", tls.types_key())];
+    for (member, _) in places.iter().filter(|(_, typed)| *typed) {
+        let at = reader.at(member);
+        let message = "holds a credential that was typed in, and without a `base_url` nothing says to whom it may go: \
+                       calls over this connection fail with `secret_not_allowed`. Set the `base_url` and type the \
+                       credential again, or make it a secret with `hosts`";
+        reader.findings.doubt(at, message);
     }
 }
 

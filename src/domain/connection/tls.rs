@@ -66,6 +66,11 @@ impl Tls {
         (read, (!normal.is_empty()).then(|| normal.into()))
     }
 
+    /// Whether the key was typed in, and is no secret.
+    pub fn types_key(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.key.literal().is_some())
+    }
+
     /// Whether it says nothing.
     pub const fn is_empty(&self) -> bool {
         self.ca.is_none() && self.client.is_none()

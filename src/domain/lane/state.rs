@@ -50,6 +50,8 @@ pub enum Because {
     Held,
     /// The circuit is open.
     Circuit,
+    /// Somebody opened the circuit.
+    Stopped,
     /// A limit of ours, or a 429.
     Limit,
 }
@@ -59,7 +61,7 @@ impl Because {
     pub const fn waiting_for(self) -> WaitingFor {
         match self {
             Self::Disabled | Self::Held => WaitingFor::Connection,
-            Self::Circuit => WaitingFor::Circuit,
+            Self::Circuit | Self::Stopped => WaitingFor::Circuit,
             Self::Limit => WaitingFor::RateLimit,
         }
     }
@@ -163,8 +165,14 @@ impl Lane {
     /// does not: one probe may go.
     pub fn barrier(&self, now: Instant, endpoint: Option<&str>) -> Option<Refused> {
         let open = self.circuit_of(endpoint).open_until.filter(|until| *until > now);
-        let open = open.map(|until| Refused { because: Because::Circuit, opens_at: Some(until) });
+        let open = open.map(|until| Refused { because: self.why_open(endpoint), opens_at: Some(until) });
         self.switched_off().or(open).or_else(|| self.paused(now))
+    }
+
+    /// A circuit that has not seen enough failures was opened by a person.
+    fn why_open(&self, endpoint: Option<&str>) -> Because {
+        let failed = self.circuit_of(endpoint).failures >= self.breaker.failures.max(1);
+        if failed { Because::Circuit } else { Because::Stopped }
     }
 
     const fn switched_off(&self) -> Option<Refused> {
@@ -188,7 +196,7 @@ impl Lane {
         let circuit = self.circuit_of(ask.endpoint);
         let probes = !circuit.is_closed();
         if probes && circuit.probe.is_some() && ask.probing {
-            return Release::Refused(Refused { because: Because::Circuit, opens_at: None });
+            return Release::Refused(Refused { because: self.why_open(ask.endpoint), opens_at: None });
         }
         match self.room(now, ask.in_flight) {
             Err(refused) => Release::Refused(refused),
@@ -224,7 +232,7 @@ impl Lane {
         let behind = |because| Admission::Refused(Refused { because, opens_at: Some(now) });
         match released {
             Release::Refused(refused) => return Admission::Refused(refused),
-            Release::Probe if ask.behind && !its_own => return behind(Because::Circuit),
+            Release::Probe if ask.behind && !its_own => return behind(self.why_open(ask.endpoint)),
             Release::Calls(_) if ask.behind => return behind(Because::Limit),
             Release::Probe => self.circuit_of_mut(ask.endpoint).probe = Some(run),
             Release::Calls(_) => {}
@@ -236,6 +244,12 @@ impl Lane {
     /// Notes calls that go now.
     pub fn take(&mut self, now: Instant, calls: u32) {
         self.grants.take(&self.limits.windows, now, calls);
+    }
+
+    /// Gives it other limits; what was granted under the old ones counts on.
+    pub fn limit(&mut self, limits: RateLimit) {
+        self.grants.carry_over(&limits.windows);
+        self.limits = limits;
     }
 
     /// A permit of `at` that was not used.
@@ -338,13 +352,15 @@ mod tests {
         lane.paused_until = Some(at(9));
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Limit, Some(at(9))));
         lane.circuit.open(at(0), &lane.breaker.clone());
-        assert_eq!(refused(lane.release(at(5), busy)), (Because::Circuit, Some(at(30))));
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Stopped, Some(at(30))));
         lane.held = true;
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Held, None));
         lane.disabled = true;
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Disabled, None));
         lane.disabled = false;
         lane.resume();
+        assert_eq!(refused(lane.release(at(5), busy)).0, Because::Stopped);
+        lane.circuit.failures = lane.breaker.failures;
         assert_eq!(refused(lane.release(at(5), busy)).0, Because::Circuit);
         lane.circuit.close();
         assert_eq!(lane.release(at(5), Ask::default()), Release::Calls(1));
@@ -355,11 +371,11 @@ mod tests {
         let mut lane = Lane::default();
         lane.circuit.open(at(0), &BreakerSettings::default());
         let behind = Ask { behind: true, ..Ask::default() };
-        let first = Refused { because: Because::Circuit, opens_at: Some(at(30)) };
+        let first = Refused { because: Because::Stopped, opens_at: Some(at(30)) };
         assert_eq!(lane.admit(at(30), run(1), behind), Admission::Refused(first));
         assert_eq!(lane.admit(at(30), run(1), Ask::default()), Admission::Granted);
         let probing = Ask { probing: true, ..Ask::default() };
-        let second = Refused { because: Because::Circuit, opens_at: None };
+        let second = Refused { because: Because::Stopped, opens_at: None };
         assert_eq!(lane.admit(at(31), run(2), probing), Admission::Refused(second));
         assert_eq!(lane.admit(at(31), run(1), probing), Admission::Granted, "the probe itself");
         assert_eq!(lane.admit(at(31), run(2), Ask::default()), Admission::Granted, "its worker is gone");
