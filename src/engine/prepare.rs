@@ -248,7 +248,12 @@ fn redactor(
     let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
     let literals = plan.credentials(field).iter().chain(typed);
     let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
-    Redactor::new(known)
+    let redactor = Redactor::new(known);
+    let places = [
+        connection.map(|plan| &plan.connection().redact),
+        plan.case_type.field(field.as_str()).and_then(|field| field.api_call()).map(|call| &call.redact),
+    ];
+    places.into_iter().flatten().fold(redactor, Redactor::with_paths)
 }
 
 /// The output variables that the field may read or watches; after a failed run of theirs they read null.

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::paths::HiddenPaths;
 use super::pattern::{self, Pattern};
 use super::spelling::{end_of, is_escape, readings};
 use crate::domain::ids::SecretName;
@@ -46,6 +47,8 @@ pub struct Redactor {
     first_bytes: [bool; 256],
     /// Secrets that are numbers, which JSON may carry unquoted and reformatted.
     numbers: Vec<(f64, String)>,
+    /// Where answers hold what nobody may see.
+    paths: HiddenPaths,
 }
 
 #[derive(Clone)]
@@ -57,7 +60,12 @@ struct Entry {
 
 impl Default for Redactor {
     fn default() -> Self {
-        Self { entries: Vec::new(), first_bytes: [false; 256], numbers: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            first_bytes: [false; 256],
+            numbers: Vec::new(),
+            paths: HiddenPaths::default(),
+        }
     }
 }
 
@@ -102,7 +110,19 @@ impl Redactor {
         self
     }
 
-    /// True when there is nothing to replace.
+    /// Also hides these places of answers.
+    #[must_use]
+    pub fn with_paths(mut self, paths: &HiddenPaths) -> Self {
+        self.paths = self.paths.and(paths);
+        self
+    }
+
+    /// The places of answers that nobody may see.
+    pub const fn paths(&self) -> &HiddenPaths {
+        &self.paths
+    }
+
+    /// True when no value is searched for.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
