@@ -97,6 +97,9 @@ mod overrides;
 mod metrics;
 
 #[cfg(test)]
+mod planted;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ const SHORTEST_PART: usize = 8;
 /// A text that stands for a value; wiped when dropped.
 pub type Pattern = Zeroizing<String>;
 
-/// The value, its hex and its base64, without repetitions.
+/// The value, its hex and its base64, and the value as it reads when its UTF-8 is taken for Latin-1
+/// (a header that is no UTF-8 is read so), without repetitions.
 pub fn of_value(value: &str) -> Vec<Pattern> {
     let bytes = value.as_bytes();
     let hex = hex::encode(bytes);
-    let mut all = vec![value.to_owned(), hex.to_uppercase(), hex];
+    let mistaken = bytes.iter().copied().map(char::from).collect();
+    let mut all = vec![value.to_owned(), mistaken, hex.to_uppercase(), hex];
     all.extend(base64_whole(bytes));
     all.extend((0..3).flat_map(|before| base64_inside(bytes, before)));
     without_repetitions(all)
