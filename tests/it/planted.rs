@@ -56,6 +56,11 @@ fn spellings(value: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// From it somebody reads the whole value.
+fn is_whole((name, _): &(&str, String)) -> bool {
+    !name.starts_with("base64_o") && !name.ends_with("_in")
+}
+
 fn lower_percent(text: &str) -> String {
     let mut parts = text.split('%');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -81,12 +86,16 @@ impl Said {
     /// Each value, in each spelling, in each text: none.
     fn assert_clean(&self, planted: &[(String, String)]) {
         let texts = self.0.lock().unwrap();
+        let needles: Vec<_> = planted
+            .iter()
+            .flat_map(|(place, value)| spellings(value).into_iter().map(move |(name, text)| (place, name, text)))
+            .collect();
+        let any: Vec<_> = needles.iter().map(|(_, _, text)| regex::escape(text)).collect();
+        let any = regex::RegexBuilder::new(&any.join("|")).size_limit(1 << 28).build().unwrap();
         let mut hits = Vec::new();
-        for (place, value) in planted {
-            for (spelling, needle) in spellings(value) {
-                let holding = texts.iter().filter(|(_, text)| text.contains(&needle));
-                hits.extend(holding.map(|(what, _)| format!("{what} holds {place} as {spelling}")));
-            }
+        for (what, text) in texts.iter().filter(|(_, text)| any.is_match(text)).take(20) {
+            let held = needles.iter().filter(|(_, _, needle)| text.contains(needle));
+            hits.extend(held.map(|(place, spelling, _)| format!("{what} holds {place} as {spelling}")));
         }
         hits.truncate(40);
         assert!(hits.is_empty(), "{}", hits.join("\n"));
@@ -206,7 +215,7 @@ fn echoes(planted: &[String]) -> Value {
     let mut all = Vec::new();
     for value in planted {
         let spelled: BTreeMap<_, _> =
-            spellings(value).into_iter().filter(|(name, _)| !name.starts_with("base64_o") && !name.ends_with("_in")).collect();
+            spellings(value).into_iter().filter(is_whole).collect();
         let names: BTreeMap<_, _> = spelled.values().map(|text| (format!("in {text} a name"), true)).collect();
         let mut pairs = ["user:", "x", "xy"].map(|before| BASE64_STANDARD.encode(format!("{before}{value}\n"))).to_vec();
         let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -240,7 +249,7 @@ fn answer(mode: &str, planted: &[String]) -> Reply {
     }
     let mut reply = reply.header("set-cookie", &format!("session={mode}-c00kie-planted"));
     for value in planted {
-        for (name, spelled) in spellings(value).into_iter().filter(|(name, _)| !name.starts_with("base64_o")) {
+        for (name, spelled) in spellings(value).into_iter().filter(is_whole) {
             reply = reply.header(&format!("x-{}", name.replace('_', "-")), &format!("it is {spelled}."));
         }
     }
@@ -372,7 +381,7 @@ async fn mistakes(scene: &Scene) {
         json!({"type": "bearer", "token": {"value": value}}),
         json!({"type": "bearer", "token": format!("{value}\u{0}")}),
         json!({"type": "bearer", "token": format!("{value}\nx")}),
-        json!({"type": "bearer", "token": format!("{value}{{data.x}}")}),
+        json!({"type": "bearer", "token": format!("{value}{{daata.x}}")}),
         json!({"type": "bearer", "token": format!("{value}{{{{ nope. }}}}")}),
         json!({"type": "bearer", "token": format!("{{{{ '{value}' | nofilter }}}}")}),
         json!({"type": "bearer", "token": value, "extra": 1}),
@@ -382,7 +391,7 @@ async fn mistakes(scene: &Scene) {
         json!({"type": "api_key", "key": "X", "value": value, "in": "cookie"}),
         json!({"type": "api_key", "keys": [{"key": "a", "value": value, "in": "header"}, {"key": "A", "value": value, "in": "header"}]}),
         json!({"type": "oauth2_client_credentials", "client_id": "x", "client_secret": value}),
-        json!({"type": "oauth2_client_credentials", "token_url": "nowhere", "client_id": "x", "client_secret": value}),
+        json!({"type": "oauth2_client_credentials", "token_url": "mailto:me", "client_id": "x", "client_secret": value}),
         json!({"type": "oauth2_client_credentials", "token_url": "https://me:pl4nt-mistake-pw@a.example/", "client_id": "x", "client_secret": value}),
         json!({"type": "oauth2_client_credentials", "token_url": "https://a.example/", "client_id": "x", "client_secret": value, "scopes": {"a": 1}}),
         json!({"type": "oauth2_password", "token_url": "https://a.example/", "client_id": "x", "password": value}),
@@ -393,6 +402,7 @@ async fn mistakes(scene: &Scene) {
         json!([value]),
         hidden,
     ];
+    let mut odd = Vec::new();
     for auth in auths {
         for (method, path, body) in [
             ("PUT", "/v1/connections/wrong", json!({"base_url": "https://a.example", "auth": auth})),
@@ -404,10 +414,13 @@ async fn mistakes(scene: &Scene) {
             ),
         ] {
             let (status, body) = scene.call(method, path, Some(&body)).await;
-            assert_eq!(status, 422, "{path} {auth}: {body}");
-            assert!(body["errors"][0]["pointer"].as_str().unwrap().contains("auth"), "{auth}: {body}");
+            let place = body["errors"][0]["pointer"].as_str().unwrap_or_default();
+            if status != 422 || !place.contains("auth") {
+                odd.push(format!("{path} {auth}: {status} {body}"));
+            }
         }
     }
+    assert!(odd.is_empty(), "{}", odd.join("\n"));
     for (path, body) in [
         ("/v1/connections/wrong", json!({"base_url": "https://user:pl4nt-mistake-pw@a.example/"})),
         ("/v1/connections/wrong", json!({"base_url": "https://a.example/?key=pl4nt-mistake-pw"})),
