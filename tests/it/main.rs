@@ -16,6 +16,9 @@ mod audit;
 mod authorization;
 
 #[cfg(test)]
+mod bad_providers;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]
@@ -110,6 +113,9 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
+
+#[cfg(test)]
+mod redaction;
 
 #[cfg(test)]
 mod replicas;
