@@ -61,7 +61,6 @@ async fn addresses_that_cannot_be_called_are_refused() {
         ("https://[::1".to_owned(), ""),
         ("https://1.2.3.4.5".to_owned(), ""),
         ("https://256.1.1.1".to_owned(), ""),
-        (format!("https://{}.example", "a".repeat(64)), ""),
         (format!("https://a.example/{}", "a".repeat(3000)), ""),
         (String::new(), ""),
     ];
@@ -77,7 +76,9 @@ async fn every_member_of_a_wrong_type_is_said_at_its_place() {
     let wrong = [json!(5), json!(true), json!([CREDENTIAL]), json!({"a": CREDENTIAL}), json!(CREDENTIAL)];
     let good = |name: &str, value: &Value| match name {
         "timeout" => value.is_number(),
-        "name" | "description" | "base_url" | "redirects" => false,
+        // Of a word that is none there is no telling but by quoting it.
+        "redirects" => value.is_string(),
+        "redact" => value.is_array(),
         "headers" | "metadata" | "endpoints" => value.is_object(),
         _ => false,
     };
@@ -146,6 +147,7 @@ async fn auth_that_cannot_be_meant_is_refused() {
         (cc(json!({"token_url": format!("https://u:{typed}@id.example/")})), "/auth/token_url", ""),
         (cc(json!({"token_url": "ftp://id.example/"})), "/auth/token_url", ""),
         (cc(json!({"token_url": "https://id.example:99999/"})), "/auth/token_url", ""),
+        (cc(json!({"token_url": "https://id.example:0/"})), "/auth/token_url", "port"),
         (cc(json!({"client_secret": null})), "/auth/client_secret", ""),
         (cc(json!({"client_secret": {"a": typed}})), "/auth/client_secret", ""),
         (cc(json!({"client_secert": typed})), "/auth/client_secert", "did you mean `client_secret`?"),
@@ -220,7 +222,7 @@ async fn huge_and_odd_pems_are_refused_without_a_word_of_them() {
     let certificate = CertificateParams::new(vec!["a".to_owned()]).unwrap().self_signed(&pair).unwrap().pem();
     let key = pair.serialize_pem();
     let client = |certificate: Value, key: Value| json!({"tls": {"client_certificate": {"certificate": certificate, "key": key}}});
-    let many = certificate.repeat(400);
+    let many = certificate.repeat(1200);
     refuse(&app, [
         (json!({"tls": 5}), "/tls", ""),
         (json!({"tls": {"ca": [certificate]}}), "/tls/ca", ""),
