@@ -24,7 +24,10 @@ async fn refuse(app: &TestApp, rows: impl IntoIterator<Item = Row>) {
         let fits = answer.status == 422 && found.is_some() && says.contains(part);
         if !fits || answer.body.to_string().contains(CREDENTIAL) {
             let shown: String = body.to_string().chars().take(200).collect();
-            odd.push(format!("{shown}\n  wants {pointer} with `{part}`\n  got {} {}", answer.status, answer.body));
+            odd.push(format!(
+                "{shown}\n  wants {pointer} with `{part}`\n  got {} {}",
+                answer.status, answer.body
+            ));
         }
     }
     assert!(odd.is_empty(), "{}", odd.join("\n"));
@@ -82,7 +85,19 @@ async fn every_member_of_a_wrong_type_is_said_at_its_place() {
         "headers" | "metadata" | "endpoints" => value.is_object(),
         _ => false,
     };
-    let members = ["base_url", "headers", "endpoints", "timeout", "rate_limit", "breaker", "redirects", "tls", "metadata", "auth", "redact"];
+    let members = [
+        "base_url",
+        "headers",
+        "endpoints",
+        "timeout",
+        "rate_limit",
+        "breaker",
+        "redirects",
+        "tls",
+        "metadata",
+        "auth",
+        "redact",
+    ];
     for name in members {
         let rows = wrong.iter().filter(|value| !good(name, value) || name == "endpoints");
         for value in rows {
@@ -95,7 +110,11 @@ async fn every_member_of_a_wrong_type_is_said_at_its_place() {
     }
     for body in [json!(5), json!([CREDENTIAL]), json!(CREDENTIAL), json!(null)] {
         let answer = app.put(PATH, &body).await;
-        assert!(matches!(answer.status, 400 | 422) && !answer.body.to_string().contains(CREDENTIAL), "{}", answer.body);
+        assert!(
+            matches!(answer.status, 400 | 422) && !answer.body.to_string().contains(CREDENTIAL),
+            "{}",
+            answer.body
+        );
     }
 }
 
@@ -108,11 +127,6 @@ async fn auth_that_cannot_be_meant_is_refused() {
         auth.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         auth
     };
-    let asks = |request: Value, more: Value| {
-        let mut auth = json!({"type": "token_request", "token_path": "$.t", "request": request});
-        auth.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        auth
-    };
     let rows: Vec<Row> = vec![
         (json!({}), "/auth/type", ""),
         (json!({"type": null, "token": typed}), "/auth/type", ""),
@@ -120,8 +134,16 @@ async fn auth_that_cannot_be_meant_is_refused() {
         (json!({"type": "bearar", "token": typed}), "/auth/type", "did you mean `bearer`?"),
         (json!({"type": "Bearer", "token": typed}), "/auth/type", "bearer"),
         (json!({"type": "oauth2", "token": typed}), "/auth/type", ""),
-        (json!({"type": "oauth2_client_credential", "client_secret": typed}), "/auth/type", "did you mean `oauth2_client_credentials`?"),
-        (json!({"type": "oauth2_pasword", "password": typed}), "/auth/type", "did you mean `oauth2_password`?"),
+        (
+            json!({"type": "oauth2_client_credential", "client_secret": typed}),
+            "/auth/type",
+            "did you mean `oauth2_client_credentials`?",
+        ),
+        (
+            json!({"type": "oauth2_pasword", "password": typed}),
+            "/auth/type",
+            "did you mean `oauth2_password`?",
+        ),
         (json!({"type": "digest", "username": "u", "password": typed}), "/auth/type", ""),
         (json!({"type": "hmac", "key": typed}), "/auth/type", ""),
         (json!({"type": "bearer"}), "/auth/token", ""),
@@ -131,15 +153,27 @@ async fn auth_that_cannot_be_meant_is_refused() {
         (json!({"type": "bearer", "token": [typed]}), "/auth/token", ""),
         (json!({"type": "bearer", "token": typed, "username": "u"}), "/auth/username", ""),
         (json!({"type": "basic", "password": typed}), "/auth/username", ""),
-        (json!({"type": "basic", "username": "u", "pasword": typed}), "/auth/pasword", "did you mean `password`?"),
+        (
+            json!({"type": "basic", "username": "u", "pasword": typed}),
+            "/auth/pasword",
+            "did you mean `password`?",
+        ),
         (json!({"type": "api_key", "value": typed}), "/auth/key", ""),
         (json!({"type": "api_key", "key": "X-K", "value": {"a": typed}}), "/auth/value", ""),
         (json!({"type": "api_key", "key": "X-K", "value": typed, "in": "cookie"}), "/auth/in", ""),
-        (json!({"type": "api_key", "key": "X-K", "value": typed, "in": "heder"}), "/auth/in", "did you mean `header`?"),
+        (
+            json!({"type": "api_key", "key": "X-K", "value": typed, "in": "heder"}),
+            "/auth/in",
+            "did you mean `header`?",
+        ),
         (json!({"type": "api_key", "keys": []}), "/auth/keys", ""),
         (json!({"type": "api_key", "keys": {"key": typed}}), "/auth/keys", ""),
         (json!({"type": "api_key", "keys": [typed]}), "/auth/keys/0", ""),
-        (json!({"type": "api_key", "keys": [{"key": "a", "valu": typed, "in": "query"}]}), "/auth/keys/0/valu", "did you mean `value`?"),
+        (
+            json!({"type": "api_key", "keys": [{"key": "a", "valu": typed, "in": "query"}]}),
+            "/auth/keys/0/valu",
+            "did you mean `value`?",
+        ),
         (cc(json!({"client_id": null})), "/auth/client_id", ""),
         (cc(json!({"client_id": 5})), "/auth/client_id", ""),
         (cc(json!({"token_url": null})), "/auth/token_url", ""),
@@ -160,19 +194,69 @@ async fn auth_that_cannot_be_meant_is_refused() {
         (cc(json!({"refresh_when": 5})), "/auth/refresh_when", ""),
         (cc(json!({"refresh_when": "status =="})), "/auth/refresh_when", ""),
         (cc(json!({"type": "oauth2_password", "password": typed})), "/auth/username", ""),
+    ];
+    refuse(&app, rows.into_iter().map(|(auth, pointer, part)| (json!({"auth": auth}), pointer, part))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_tokens_that_cannot_be_meant_are_refused() {
+    let app = TestApp::spawn().await;
+    let typed = CREDENTIAL;
+    let asks = |request: Value, more: Value| {
+        let mut auth = json!({"type": "token_request", "token_path": "$.t", "request": request});
+        auth.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        auth
+    };
+    let rows: Vec<Row> = vec![
         (json!({"type": "token_request", "token_path": "$.t"}), "/auth/request", ""),
         (asks(json!(typed), json!({})), "/auth/request", ""),
         (asks(json!({}), json!({})), "/auth/request/url", ""),
         (asks(json!({"url": 5}), json!({})), "/auth/request/url", ""),
-        (asks(json!({"url": "https://id.example/", "method": "FETCH"}), json!({})), "/auth/request/method", ""),
-        (asks(json!({"url": "https://id.example/", "headers": typed}), json!({})), "/auth/request/headers", ""),
-        (asks(json!({"url": "https://id.example/", "headers": {"X Y": typed}}), json!({})), "/auth/request/headers/X Y", ""),
-        (asks(json!({"url": "https://id.example/", "boddy": typed}), json!({})), "/auth/request/boddy", "did you mean `body`?"),
-        (asks(json!({"url": "https://id.example/", "body": typed}), json!({"token_path": null})), "/auth/token_path", ""),
-        (asks(json!({"url": "https://id.example/", "body": typed}), json!({"token_path": "$["})), "/auth/token_path", ""),
-        (asks(json!({"url": "https://id.example/", "body": typed}), json!({"expires_path": 5})), "/auth/expires_path", ""),
-        (asks(json!({"url": "https://id.example/", "body": typed}), json!({"header": "X Y"})), "/auth/header", ""),
-        (asks(json!({"url": "https://id.example/", "body": typed}), json!({"prefix": 5})), "/auth/prefix", ""),
+        (
+            asks(json!({"url": "https://id.example/", "method": "FETCH"}), json!({})),
+            "/auth/request/method",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "headers": typed}), json!({})),
+            "/auth/request/headers",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "headers": {"X Y": typed}}), json!({})),
+            "/auth/request/headers/X Y",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "boddy": typed}), json!({})),
+            "/auth/request/boddy",
+            "did you mean `body`?",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "body": typed}), json!({"token_path": null})),
+            "/auth/token_path",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "body": typed}), json!({"token_path": "$["})),
+            "/auth/token_path",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "body": typed}), json!({"expires_path": 5})),
+            "/auth/expires_path",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "body": typed}), json!({"header": "X Y"})),
+            "/auth/header",
+            "",
+        ),
+        (
+            asks(json!({"url": "https://id.example/", "body": typed}), json!({"prefix": 5})),
+            "/auth/prefix",
+            "",
+        ),
     ];
     refuse(&app, rows.into_iter().map(|(auth, pointer, part)| (json!({"auth": auth}), pointer, part))).await;
 }
@@ -182,37 +266,45 @@ async fn endpoints_and_limits_that_cannot_be_meant_are_refused() {
     let app = TestApp::spawn().await;
     let one = |endpoint: Value| json!({"endpoints": {"one": endpoint}});
     let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("e{n}"), json!({"path": "/x"}))).collect();
-    refuse(&app, [
-        (one(json!(5)), "/endpoints/one", ""),
-        (one(json!({})), "/endpoints/one/path", "missing"),
-        (one(json!({"path": 5})), "/endpoints/one/path", ""),
-        (one(json!({"path": format!("https://u:{CREDENTIAL}@a.example/")})), "/endpoints/one/path", ""),
-        (one(json!({"path": "//a.example/x"})), "/endpoints/one/path", ""),
-        (one(json!({"path": "/x", "method": "GETT"})), "/endpoints/one/method", "did you mean `GET`?"),
-        (one(json!({"path": "/x", "methd": "GET"})), "/endpoints/one/methd", "did you mean `method`?"),
-        (one(json!({"path": "/x", "headers": [CREDENTIAL]})), "/endpoints/one/headers", ""),
-        (one(json!({"path": "/x", "headers": {"Host": "a"}})), "/endpoints/one/headers/Host", ""),
-        (one(json!({"path": "/x", "params": CREDENTIAL})), "/endpoints/one/params", ""),
-        (one(json!({"path": "/x", "body_type": "xml"})), "/endpoints/one/body_type", ""),
-        (one(json!({"path": "/x", "response_mapping": []})), "/endpoints/one/response_mapping", ""),
-        (one(json!({"path": "/x", "auth": {"type": "bearer", "token": CREDENTIAL}})), "/endpoints/one/auth", "connection itself"),
-        (one(json!({"path": "/{secret.nope}"})), "/endpoints/one/path", "nope"),
-        (json!({"endpoints": {"Bad Key": {"path": "/x"}}}), "/endpoints/Bad Key", "not a valid key"),
-        (json!({"endpoints": many}), "/endpoints", "at most"),
-        (json!({"timeout": -1}), "/timeout", ""),
-        (json!({"timeout": 1.5}), "/timeout", ""),
-        (json!({"timeout": 1e300}), "/timeout", ""),
-        (json!({"breaker": {"failures": 1e18}}), "/breaker/failures", ""),
-        (json!({"breaker": {"scope": "endpont"}}), "/breaker/scope", "did you mean `endpoint`?"),
-        (json!({"redirects": "sme_host"}), "/redirects", "did you mean `same_host`?"),
-        (json!({"redirects": true}), "/redirects", ""),
-        (json!({"rate_limit": {"limit": -1, "period": 1}}), "/rate_limit/limit", ""),
-        (json!({"rate_limit": {"windows": [5]}}), "/rate_limit/windows/0", ""),
-        (json!({"headers": {"X": {"a": CREDENTIAL}}}), "/headers/X", ""),
-        (json!({"headers": {"X": format!("{CREDENTIAL}\r\nX-Other: y")}}), "/headers/X", ""),
-        (json!({"headers": {"": CREDENTIAL}}), "/headers/", ""),
-        (json!({"metadata": [CREDENTIAL]}), "/metadata", ""),
-    ]).await;
+    refuse(
+        &app,
+        [
+            (one(json!(5)), "/endpoints/one", ""),
+            (one(json!({})), "/endpoints/one/path", "missing"),
+            (one(json!({"path": 5})), "/endpoints/one/path", ""),
+            (one(json!({"path": format!("https://u:{CREDENTIAL}@a.example/")})), "/endpoints/one/path", ""),
+            (one(json!({"path": "//a.example/x"})), "/endpoints/one/path", ""),
+            (one(json!({"path": "/x", "method": "GETT"})), "/endpoints/one/method", "did you mean `GET`?"),
+            (one(json!({"path": "/x", "methd": "GET"})), "/endpoints/one/methd", "did you mean `method`?"),
+            (one(json!({"path": "/x", "headers": [CREDENTIAL]})), "/endpoints/one/headers", ""),
+            (one(json!({"path": "/x", "headers": {"Host": "a"}})), "/endpoints/one/headers/Host", ""),
+            (one(json!({"path": "/x", "params": CREDENTIAL})), "/endpoints/one/params", ""),
+            (one(json!({"path": "/x", "body_type": "xml"})), "/endpoints/one/body_type", ""),
+            (one(json!({"path": "/x", "response_mapping": []})), "/endpoints/one/response_mapping", ""),
+            (
+                one(json!({"path": "/x", "auth": {"type": "bearer", "token": CREDENTIAL}})),
+                "/endpoints/one/auth",
+                "connection itself",
+            ),
+            (one(json!({"path": "/{secret.nope}"})), "/endpoints/one/path", "nope"),
+            (json!({"endpoints": {"Bad Key": {"path": "/x"}}}), "/endpoints/Bad Key", "not a valid key"),
+            (json!({"endpoints": many}), "/endpoints", "at most"),
+            (json!({"timeout": -1}), "/timeout", ""),
+            (json!({"timeout": 1.5}), "/timeout", ""),
+            (json!({"timeout": 1e300}), "/timeout", ""),
+            (json!({"breaker": {"failures": 1e18}}), "/breaker/failures", ""),
+            (json!({"breaker": {"scope": "endpont"}}), "/breaker/scope", "did you mean `endpoint`?"),
+            (json!({"redirects": "sme_host"}), "/redirects", "did you mean `same_host`?"),
+            (json!({"redirects": true}), "/redirects", ""),
+            (json!({"rate_limit": {"limit": -1, "period": 1}}), "/rate_limit/limit", ""),
+            (json!({"rate_limit": {"windows": [5]}}), "/rate_limit/windows/0", ""),
+            (json!({"headers": {"X": {"a": CREDENTIAL}}}), "/headers/X", ""),
+            (json!({"headers": {"X": format!("{CREDENTIAL}\r\nX-Other: y")}}), "/headers/X", ""),
+            (json!({"headers": {"": CREDENTIAL}}), "/headers/", ""),
+            (json!({"metadata": [CREDENTIAL]}), "/metadata", ""),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

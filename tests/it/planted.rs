@@ -33,23 +33,25 @@ fn spellings(value: &str) -> Vec<(&'static str, String)> {
     let quoted = json!(value).to_string();
     let json = quoted[1..quoted.len() - 1].to_owned();
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let percent = |write: fn(u8) -> String| value.bytes().map(write).collect::<String>();
+    let percent: Vec<_> = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let unicode: Vec<_> = value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let html: Vec<_> = value.chars().map(|letter| format!("&#{};", u32::from(letter))).collect();
     vec![
         ("plain", value.to_owned()),
         ("json", json.clone()),
         ("json_slash", json.replace('/', "\\/")),
-        ("json_unicode", value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+        ("json_unicode", unicode.concat()),
         ("form_lower", lower_percent(&form)),
         ("percent_space", form.replace('+', "%20")),
         ("form", form.clone()),
-        ("percent_all", percent(|byte| format!("%{byte:02X}"))),
+        ("percent_all", percent.concat()),
         ("base64", BASE64_STANDARD.encode(value)),
         ("base64_no_pad", BASE64_STANDARD_NO_PAD.encode(value)),
         ("base64_url", BASE64_URL_SAFE.encode(value)),
         ("base64_url_no_pad", BASE64_URL_SAFE_NO_PAD.encode(value)),
         ("hex", hex::encode(value)),
         ("hex_upper", hex::encode_upper(value)),
-        ("html", value.chars().map(|letter| format!("&#{};", u32::from(letter))).collect()),
+        ("html", html.concat()),
         ("base64_of_a_pair", core("user:", value)),
         ("base64_of_a_client", core("client:", &form)),
         ("base64_one_in", core("x", value)),
@@ -85,11 +87,13 @@ impl Said {
     }
 
     /// Each value, in each spelling, in each text: none.
-    fn assert_clean(&self, planted: &[(String, String)]) {
+    fn assert_clean(&self, planted: &Planted) {
         let texts = self.0.lock().unwrap();
         let needles: Vec<_> = planted
             .iter()
-            .flat_map(|(place, value)| spellings(value).into_iter().map(move |(name, text)| (place, name, text)))
+            .flat_map(|(place, value)| {
+                spellings(value).into_iter().map(move |(name, text)| (place, name, text))
+            })
             .collect();
         let any: Vec<_> = needles.iter().map(|(_, _, text)| regex::escape(text)).collect();
         let any = regex::RegexBuilder::new(&any.join("|")).size_limit(1 << 28).build().unwrap();
@@ -153,11 +157,23 @@ fn places_of_fields() -> Vec<Place> {
             json!({"type": "api_key", "keys": [
                 {"key": "X-A", "value": value, "in": "header"}, {"key": "b", "value": value, "in": "query"}]})
         }),
-        place("params", json!({"connection": "plain", "params": {"p": secret("params"), "l": [secret("params")]}})),
+        place(
+            "params",
+            json!({"connection": "plain", "params": {"p": secret("params"), "l": [secret("params")]}}),
+        ),
         place("path", json!({"connection": "plain"})),
-        place("body", json!({"connection": "plain", "method": "POST", "body": {"a": [secret("body")], "b": "x{secret.body}y"}})),
-        place("form", json!({"connection": "plain", "method": "POST", "body_type": "form", "body": {"a": {"b": secret("form")}}})),
-        place("text", json!({"connection": "plain", "method": "PUT", "body_type": "text", "body": "v={secret.text}."})),
+        place(
+            "body",
+            json!({"connection": "plain", "method": "POST", "body": {"a": [secret("body")], "b": "x{secret.body}y"}}),
+        ),
+        place(
+            "form",
+            json!({"connection": "plain", "method": "POST", "body_type": "form", "body": {"a": {"b": secret("form")}}}),
+        ),
+        place(
+            "text",
+            json!({"connection": "plain", "method": "PUT", "body_type": "text", "body": "v={secret.text}."}),
+        ),
         Place {
             name: "header",
             config: json!({"connection": "plain", "headers": {"X-H": "a {secret.header} b"}}),
@@ -187,12 +203,21 @@ fn connections(upstream: &Upstream) -> Vec<(Place, Value)> {
     });
     vec![
         (Place { planted: vec![ascii("plain")], ..over("plain", vec![]) }, json!({"type": "none"})),
-        (Place { planted: vec![ascii("typed")], ..over("typed", vec![]) }, json!({"type": "bearer", "token": ascii("typed")})),
-        (over("oauth_body", tokens("oauth_body")), oauth("oauth_body", json!({"extra": {"assertion": plant("assertion")}}))),
+        (
+            Place { planted: vec![ascii("typed")], ..over("typed", vec![]) },
+            json!({"type": "bearer", "token": ascii("typed")}),
+        ),
+        (
+            over("oauth_body", tokens("oauth_body")),
+            oauth("oauth_body", json!({"extra": {"assertion": plant("assertion")}})),
+        ),
         (over("oauth_basic", tokens("oauth_basic")), oauth("oauth_basic", json!({"client_auth": "basic"}))),
         (
             over("oauth_user", [tokens("oauth_user"), vec![plant("password")]].concat()),
-            oauth("oauth_user", json!({"type": "oauth2_password", "username": "me", "password": plant("password")})),
+            oauth(
+                "oauth_user",
+                json!({"type": "oauth2_password", "username": "me", "password": plant("password")}),
+            ),
         ),
         (
             over("odd", [tokens("odd"), vec![ascii("odd_header"), plant("odd_secret")]].concat()),
@@ -215,10 +240,11 @@ fn refresh_token(name: &str) -> String {
 fn echoes(planted: &[String]) -> Value {
     let mut all = Vec::new();
     for value in planted {
-        let spelled: BTreeMap<_, _> =
-            spellings(value).into_iter().filter(is_whole).collect();
-        let names: BTreeMap<_, _> = spelled.values().take(4).map(|text| (format!("in {text} a name"), true)).collect();
-        let mut pairs = ["user:", "x", "xy"].map(|before| BASE64_STANDARD.encode(format!("{before}{value}\n"))).to_vec();
+        let spelled: BTreeMap<_, _> = spellings(value).into_iter().filter(is_whole).collect();
+        let names: BTreeMap<_, _> =
+            spelled.values().take(4).map(|text| (format!("in {text} a name"), true)).collect();
+        let mut pairs =
+            ["user:", "x", "xy"].map(|before| BASE64_STANDARD.encode(format!("{before}{value}\n"))).to_vec();
         let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
         pairs.push(BASE64_STANDARD.encode(format!("client:{form}")));
         all.push(json!({"spelled": spelled, "names": names, "pairs": pairs}));
@@ -261,13 +287,24 @@ fn latin(text: &str) -> Vec<u8> {
     text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?')).collect()
 }
 
-const MODES: [&str; 11] = [
-    "ok", "cached", "unmapped", "missing", "broken", "invalid", "page", "moved", "latin", "cut", "reset",
+/// What the provider does, and what a field says of it.
+const MODES: [(&str, Option<&str>); 11] = [
+    ("ok", None),
+    ("cached", None),
+    ("latin", None),
+    ("unmapped", Some("mapping_failed")),
+    ("missing", Some("http_status")),
+    ("broken", Some("http_status")),
+    ("invalid", Some("invalid_response")),
+    ("page", Some("http_status")),
+    ("moved", Some("redirect_refused")),
+    ("cut", Some("connect_failed")),
+    ("reset", Some("connect_failed")),
 ];
 
 /// The fields of a place, one for each mode.
 fn fields(place: &Place) -> impl Iterator<Item = Value> + '_ {
-    MODES.into_iter().map(move |mode| {
+    MODES.into_iter().map(move |(mode, _)| {
         let key = format!("{}_{mode}", place.name);
         let mut config = place.config.clone();
         let last = if place.name == "path" { "{secret.path}" } else { "x" };
@@ -371,11 +408,9 @@ fn arrived(upstream: &Upstream) -> String {
     all
 }
 
-/// Bodies that are refused, each with a credential in it.
-async fn mistakes(scene: &Scene) {
-    let value = plant("mistake");
-    let hidden = json!({"type": "bearer", "token": "[hidden]"});
-    let auths = [
+/// Auths that are refused, each with a credential in it.
+fn wrong_auths(value: &str) -> Vec<Value> {
+    vec![
         json!({"type": "bearer", "tokn": value}),
         json!({"type": "bearr", "token": value}),
         json!({"type": "bearer", "token": [value]}),
@@ -401,10 +436,15 @@ async fn mistakes(scene: &Scene) {
         json!({"type": "token_request", "token_path": "$.t", "request": {"url": "ftp://a.example/", "headers": {"X Y": value}}}),
         json!(value),
         json!([value]),
-        hidden,
-    ];
+        json!({"type": "bearer", "token": "[hidden]"}),
+    ]
+}
+
+/// Bodies that are refused, each with a credential in it.
+async fn mistakes(scene: &Scene) {
+    let value = plant("mistake");
     let mut odd = Vec::new();
-    for auth in auths {
+    for auth in wrong_auths(&value) {
         for (method, path, body) in [
             ("PUT", "/v1/connections/wrong", json!({"base_url": "https://a.example", "auth": auth})),
             (
@@ -425,7 +465,10 @@ async fn mistakes(scene: &Scene) {
     for (path, body) in [
         ("/v1/connections/wrong", json!({"base_url": "https://user:pl4nt-mistake-pw@a.example/"})),
         ("/v1/connections/wrong", json!({"base_url": "https://a.example/?key=pl4nt-mistake-pw"})),
-        ("/v1/connections/wrong", json!({"tls": {"client_certificate": {"certificate": value, "key": value}}})),
+        (
+            "/v1/connections/wrong",
+            json!({"tls": {"client_certificate": {"certificate": value, "key": value}}}),
+        ),
         ("/v1/connections/wrong", json!({"tls": {"client_certificate": {"certificate": 5, "key": [value]}}})),
         ("/v1/secrets/wrong", json!({"value": {"a": value}})),
         ("/v1/secrets/wrong", json!({"value": value, "hosts": "a.example"})),
@@ -440,11 +483,15 @@ async fn mistakes(scene: &Scene) {
     // No JSON, and a bad token.
     let base = &scene.process.base;
     let http = client();
-    let broken = http.put(format!("{base}/v1/secrets/wrong")).bearer_auth(TOKEN).header("content-type", "application/json");
+    let broken = http
+        .put(format!("{base}/v1/secrets/wrong"))
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/json");
     let broken = broken.body(format!("{{\"value\": \"{value}")).send().await.unwrap();
     assert_eq!(broken.status(), 400);
     scene.said.add("no JSON", broken.text().await.unwrap());
-    let stranger = http.get(format!("{base}/v1/cases?token={}", hex::encode(&value))).bearer_auth("pl4nt-mistake-pw");
+    let stranger =
+        http.get(format!("{base}/v1/cases?token={}", hex::encode(&value))).bearer_auth("pl4nt-mistake-pw");
     let stranger = stranger.send().await.unwrap();
     assert_eq!(stranger.status(), 401);
     scene.said.add("a bad token", stranger.text().await.unwrap());
@@ -461,7 +508,8 @@ async fn tests(scene: &Scene, places: &[Place]) {
         }
         let path = format!("/v1/case-types/planted/fields/{}_ok/test", place.name);
         let known: Vec<_> = place.planted.iter().filter(|value| !value.contains("t0ken-")).cloned().collect();
-        let recorded = json!({"response": {"status": 200, "headers": {"x-echo": known[0]}, "body": echoes(&known)}});
+        let recorded =
+            json!({"response": {"status": 200, "headers": {"x-echo": known[0]}, "body": echoes(&known)}});
         Scene::good(&path, scene.call("POST", &path, Some(&recorded)).await);
         // A field that is not saved, with the same credentials.
         let mut field = fields(place).next().unwrap();
@@ -484,10 +532,24 @@ async fn read_all(scene: &Scene, case: &Value) {
         cursor = format!("&cursor={next}");
     }
     for path in [
-        "/v1/cases?include=outputs,provenance", "/v1/case-types", "/v1/case-types/planted",
-        "/v1/case-types/planted/versions", "/v1/connections", "/v1/connections/plain", "/v1/connections/odd",
-        "/v1/connections/odd/health", "/v1/connections/tls", "/v1/secrets", "/v1/tokens", "/v1/workspace",
-        "/v1/audit?limit=200", "/v1/schedules", "/metrics", "/openapi.json", "/docs", "/health/ready",
+        "/v1/cases?include=outputs,provenance",
+        "/v1/case-types",
+        "/v1/case-types/planted",
+        "/v1/case-types/planted/versions",
+        "/v1/connections",
+        "/v1/connections/plain",
+        "/v1/connections/odd",
+        "/v1/connections/odd/health",
+        "/v1/connections/tls",
+        "/v1/secrets",
+        "/v1/tokens",
+        "/v1/workspace",
+        "/v1/audit?limit=200",
+        "/v1/schedules",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/health/ready",
     ] {
         scene.get(path).await;
     }
@@ -523,12 +585,75 @@ async fn commands(launch: &Launch, said: &Said) {
 /// A key for a client certificate that is never shown to anybody, and its connection.
 async fn plant_tls(scene: &Scene, upstream: &Upstream) -> String {
     let pair = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["dossier".to_owned()]).unwrap().self_signed(&pair).unwrap().pem();
+    let certificate =
+        CertificateParams::new(vec!["dossier".to_owned()]).unwrap().self_signed(&pair).unwrap().pem();
     let key = pair.serialize_pem();
     let base = upstream.url("").replace("http:", "https:");
     let tls = json!({"ca": certificate, "client_certificate": {"certificate": certificate, "key": key}});
     scene.put("/v1/connections/tls", json!({"base_url": base, "timeout": 1000, "tls": tls})).await;
     key
+}
+
+/// What was planted: where, and what.
+type Planted = Vec<(String, String)>;
+
+/// Plants at every place that goes to the provider; answers those places.
+async fn plant_all(scene: &Scene, upstream: &Upstream, planted: &mut Planted) -> Vec<Place> {
+    for name in ["params", "path", "body", "form", "text", "header", "plain", "odd_secret"] {
+        let value = if matches!(name, "header" | "plain") { ascii(name) } else { plant(name) };
+        scene.put(&format!("/v1/secrets/{name}"), json!({"value": value, "hosts": []})).await;
+    }
+    let mut places = places_of_fields();
+    for (place, auth) in connections(upstream) {
+        let headers = if place.name == "plain" { json!({"X-Conn": "{secret.plain}"}) } else { json!({}) };
+        let body = json!({"base_url": upstream.url(""), "auth": auth, "headers": headers, "breaker": {"failures": 100}});
+        let saved = scene.put(&format!("/v1/connections/{}", place.name), body).await;
+        // What was read is sent back, and a `[hidden]` in it means what it stands for.
+        scene.put(&format!("/v1/connections/{}", place.name), saved).await;
+        places.push(place);
+    }
+    for place in &places {
+        planted.extend(place.planted.iter().map(|value| (place.name.to_owned(), value.clone())));
+    }
+    planted.push(("refused's token".to_owned(), token("refused")));
+    // What goes over `plain` brings the header of `plain`, too.
+    let over_plain = |place: &Place| place.config["connection"] == "plain";
+    let known = places.iter().map(|place| {
+        let header = over_plain(place).then(|| ascii("plain"));
+        (place.name.to_owned(), place.planted.iter().cloned().chain(header).collect())
+    });
+    script(upstream, known.collect());
+    places.retain(|place| place.name != "refused");
+    places
+}
+
+/// Saves the case type of all places, and makes a token.
+async fn define(scene: &Scene, places: &[Place], planted: &mut Planted) {
+    let mut all: Vec<_> = places.iter().flat_map(fields).collect();
+    for name in ["refused", "tls"] {
+        let config = json!({"connection": name, "url": format!("/ok/{name}"), "response_mapping": {format!("got.{name}"): "$"}});
+        all.push(json!({"key": format!("{name}_ok"), "type": "api_call", "retry": 0, "api_config": config}));
+    }
+    let saved = scene.put("/v1/case-types/planted", json!({"fields": all})).await;
+    scene.put("/v1/case-types/planted", saved).await;
+    let body = json!({"name": "t", "role": "viewer"});
+    let (_, made) = scene.process.call(&client(), "POST", "/v1/tokens", Some(&body)).await;
+    planted.push(("api token".to_owned(), made["token"].as_str().unwrap().to_owned()));
+}
+
+/// Every call came out as it should, with what was planted.
+fn assert_provoked(case: &Value, places: &[Place], upstream: &Upstream) {
+    let arrived = arrived(upstream);
+    for place in places {
+        for (mode, code) in MODES {
+            let state = &case["fields"][format!("{}_{mode}", place.name)];
+            assert_eq!(state["error"]["code"].as_str(), code, "{} {mode}: {state}", place.name);
+        }
+        let mut all = place.planted.iter().flat_map(|value| spellings(value));
+        assert!(all.any(|(_, text)| arrived.contains(&text)), "{} did not arrive", place.name);
+    }
+    assert_eq!(case["fields"]["refused_ok"]["error"]["code"], "auth_failed");
+    assert!(!case["fields"]["tls_ok"]["error"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -537,101 +662,48 @@ async fn what_is_planted_anywhere_is_found_nowhere() {
     let database = TestDatabase::create(folder.path());
     let upstream = Upstream::start().await;
     let master_key = BASE64_STANDARD.encode([0xa7; 32]);
-    let mut launch = Launch::serve(folder.path());
-    for (name, value) in database.settings(folder.path()) {
-        launch = launch.with(name, value);
-    }
-    launch = launch
+    let settings = database.settings(folder.path()).into_iter();
+    let launch =
+        settings.fold(Launch::serve(folder.path()), |launch, (name, value)| launch.with(name, value));
+    let launch = launch
         .with("SECURITY__MASTER_KEY", master_key.clone())
         .with("NETWORK__ALLOW", upstream.authority())
         .with("LOG__LEVEL", "trace");
     let scene = Scene { process: launch.start().await, said: Said::default() };
-    let mut places = places_of_fields();
-    let mut planted: Vec<(String, String)> = Vec::new();
-    for name in ["params", "path", "body", "form", "text", "header", "plain", "odd_secret"] {
-        let value = if matches!(name, "header" | "plain") { ascii(name) } else { plant(name) };
-        scene.put(&format!("/v1/secrets/{name}"), json!({"value": value, "hosts": []})).await;
+    let mut planted: Planted = ["mistake", "from_env", "bad_key", "bad_admin", "assertion"]
+        .map(|name| (name.to_owned(), plant(name)))
+        .to_vec();
+    for (name, value) in [
+        ("admin token", TOKEN),
+        ("mistake", "pl4nt-mistake-pw"),
+        ("database", "pl4nt-db-pw"),
+        ("cookie", "c00kie-planted"),
+        ("master key", master_key.as_str()),
+    ] {
+        planted.push((name.to_owned(), value.to_owned()));
     }
-    for (place, auth) in connections(&upstream) {
-        let headers = if place.name == "plain" { json!({"X-Conn": "{secret.plain}"}) } else { json!({}) };
-        let body = json!({"base_url": upstream.url(""), "auth": auth, "headers": headers, "breaker": {"failures": 100}});
-        let saved = scene.put(&format!("/v1/connections/{}", place.name), body).await;
-        // What was read is sent back, and a `[hidden]` in it means what it stands for.
-        scene.put(&format!("/v1/connections/{}", place.name), saved).await;
-        if place.name != "refused" {
-            places.push(place);
-        }
-    }
-    planted.push(("refused".to_owned(), plant("refused")));
-    planted.push(("refused's token".to_owned(), token("refused")));
-    for place in &places {
-        planted.extend(place.planted.iter().map(|value| (place.name.to_owned(), value.clone())));
-    }
-    let mut known: BTreeMap<_, _> = places.iter().map(|place| (place.name.to_owned(), place.planted.clone())).collect();
-    // What goes over `plain` brings the header of `plain`, too.
-    for place in &places {
-        if place.config["connection"] == "plain" {
-            known.get_mut(place.name).unwrap().push(ascii("plain"));
-        }
-    }
-    known.insert("refused".to_owned(), vec![plant("refused")]);
-    script(&upstream, known);
+    let places = plant_all(&scene, &upstream, &mut planted).await;
     let key = plant_tls(&scene, &upstream).await;
-    let lines: Vec<_> = key.lines().filter(|line| !line.starts_with("--")).map(str::to_owned).collect();
-    planted.extend(lines.iter().map(|line| ("tls key".to_owned(), line.clone())));
+    let lines: Vec<_> = key.lines().filter(|line| !line.starts_with("--")).collect();
+    planted.extend(lines.iter().map(|line| ("tls key".to_owned(), (*line).to_owned())));
     planted.push(("tls key".to_owned(), lines.concat()));
-
-    let mut all: Vec<_> = places.iter().flat_map(fields).collect();
-    all.push(json!({"key": "refused_ok", "type": "api_call", "retry": 0, "api_config":
-        {"connection": "refused", "url": "/ok/refused", "response_mapping": {"got.refused": "$"}}}));
-    all.push(json!({"key": "tls_ok", "type": "api_call", "retry": 0, "api_config":
-        {"connection": "tls", "url": "/ok/tls", "response_mapping": {"got.tls": "$"}}}));
-    let saved = scene.put("/v1/case-types/planted", json!({"fields": all})).await;
-    scene.put("/v1/case-types/planted", saved).await;
-    let made = scene.process.call(&client(), "POST", "/v1/tokens", Some(&json!({"name": "t", "role": "viewer"}))).await;
-    planted.push(("api token".to_owned(), made.1["token"].as_str().unwrap().to_owned()));
+    define(&scene, &places, &mut planted).await;
 
     let case = scene.case().await;
-    for (mode, code) in [
-        ("ok", Value::Null), ("cached", Value::Null), ("latin", Value::Null), ("unmapped", json!("mapping_failed")),
-        ("missing", json!("http_status")), ("broken", json!("http_status")), ("invalid", json!("invalid_response")),
-        ("page", json!("http_status")), ("moved", json!("redirect_refused")), ("cut", json!("connect_failed")),
-        ("reset", json!("connect_failed")),
-    ] {
-        for place in &places {
-            let state = &case["fields"][format!("{}_{mode}", place.name)];
-            assert_eq!(state["error"]["code"], code, "{} {mode}: {state}", place.name);
-        }
-    }
-    assert_eq!(case["fields"]["refused_ok"]["error"]["code"], "auth_failed");
-    assert!(!case["fields"]["tls_ok"]["error"].is_null());
+    assert_provoked(&case, &places, &upstream);
     // The same from the cache.
     let again = scene.case().await;
     assert_eq!(again["fields"]["params_cached"]["cached"], true, "{}", again["fields"]["params_cached"]);
-    let arrived = arrived(&upstream);
-    for place in &places {
-        let mut all = place.planted.iter().flat_map(|value| spellings(value));
-        let found = all.any(|(_, text)| arrived.contains(&text));
-        assert!(found, "{} did not arrive", place.name);
-    }
     mistakes(&scene).await;
     tests(&scene, &places).await;
     read_all(&scene, &case).await;
     commands(&launch, &scene.said).await;
 
-    for name in ["mistake", "from_env", "bad_key", "bad_admin", "assertion"] {
-        planted.push((name.to_owned(), plant(name)));
-    }
-    for (name, value) in [
-        ("admin token", TOKEN), ("mistake", "pl4nt-mistake-pw"), ("database", "pl4nt-db-pw"),
-        ("cookie", "c00kie-planted"), ("master key", master_key.as_str()),
-    ] {
-        planted.push((name.to_owned(), value.to_owned()));
-    }
     let Scene { process, said } = scene;
     said.add("the database", String::from_utf8_lossy(&database.bytes()));
-    said.add("the log", process.log());
-    assert!(process.log().contains("TRACE") || process.log().len() > 10_000, "the log says too little");
+    let log = process.log();
+    assert!(log.len() > 10_000, "the log says too little: {log}");
+    said.add("the log", log);
     assert!(process.terminate().await);
     said.add("the database at the end", String::from_utf8_lossy(&database.bytes()));
     said.assert_clean(&planted);

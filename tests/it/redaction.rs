@@ -72,17 +72,19 @@ async fn connection_endpoint_and_field_name_places_together() {
     let app = TestApp::spawn().await;
     app.upstream.otherwise(ok(json!({"a": PLANTED, "b": PLANTED, "c": PLANTED, "d": SHOWN})));
     let endpoint = json!({"path": "/x", "redact": ["$.b"], "response_mapping": {"got": "$"}});
-    let mut connection = json!({"base_url": app.upstream.url("/"), "redact": ["$.a"], "endpoints": {"one": endpoint}});
+    let mut connection =
+        json!({"base_url": app.upstream.url("/"), "redact": ["$.a"], "endpoints": {"one": endpoint}});
     let saved = app.put("/v1/connections/vies", &connection).await.expect(201);
     assert_eq!((&saved["redact"], &saved["endpoints"]["one"]["redact"]), (&json!(["$.a"]), &json!(["$.b"])));
     assert_eq!(app.put("/v1/connections/vies", &saved).await.expect(200)["version"], saved["version"]);
-    let field = |config: Value| {
-        json!([{"key": "check", "type": "api_call", "trigger": "on_create", "cache_duration": 600, "api_config": config}])
-    };
+    let field = |config: Value| json!([{"key": "check", "type": "api_call", "trigger": "on_create", "cache_duration": 600, "api_config": config}]);
     for (config, shown) in [
         (json!({"connection": "vies", "endpoint": "one"}), ["[redacted]", "[redacted]", PLANTED]),
         // A list of the field's own is in the place of the endpoint's; the connection's always holds.
-        (json!({"connection": "vies", "endpoint": "one", "redact": ["$.c"]}), ["[redacted]", PLANTED, "[redacted]"]),
+        (
+            json!({"connection": "vies", "endpoint": "one", "redact": ["$.c"]}),
+            ["[redacted]", PLANTED, "[redacted]"],
+        ),
         (json!({"connection": "vies", "endpoint": "one", "redact": ["$.c", "$.b"]}), ["[redacted]"; 3]),
     ] {
         let saved = app.define(field(config.clone())).await;
@@ -114,7 +116,12 @@ async fn a_list_of_places_that_cannot_be_meant_is_refused() {
             ("/v1/case-types/test", &json!({"fields": [field]}), vec!["/fields/0/api_config"]),
         ] {
             let refused = app.put(path, body).await.expect(422);
-            let found: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|error| (&error["pointer"], &error["code"])).collect();
+            let found: Vec<_> = refused["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|error| (&error["pointer"], &error["code"]))
+                .collect();
             for at in at {
                 assert!(found.contains(&(&json!(format!("{at}{pointer}")), &json!(code))), "{refused}");
             }

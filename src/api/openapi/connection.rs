@@ -52,7 +52,7 @@ pub struct ConnectionDefinition {
     endpoints: Option<BTreeMap<String, EndpointDefinition>>,
     /// How far redirects are followed; `same_host`, unless given.
     redirects: Option<Redirects>,
-    /// JSONPaths of what nobody may see of any of its answers.
+    /// Paths (RFC 9535) of what nobody may see of any of its answers.
     #[schema(max_items = 20)]
     redact: Option<Vec<String>>,
     tls: Option<TlsDefinition>,

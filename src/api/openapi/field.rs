@@ -163,7 +163,7 @@ pub struct ApiConfig {
     /// An expression over the same.
     #[schema(required = false, min_length = 1)]
     retry_when: String,
-    /// JSONPaths of what nobody may see of its answers, beside those of the connection.
+    /// Paths (RFC 9535) of what nobody may see of its answers, beside those of the connection.
     #[schema(required = false, max_items = 20)]
     redact: Vec<String>,
     /// The member of `data` that keeps the whole answer.

@@ -24,7 +24,7 @@ const MOST: usize = 20;
 pub struct HiddenPaths(Arc<[JsonPath]>);
 
 impl HiddenPaths {
-    /// Reads the member `redact`: a list of JSONPaths. Its normal form is the list as it was written;
+    /// Reads the member `redact`: a list of paths. Its normal form is the list as it was written;
     /// it goes into `normal` when the member is there.
     pub fn read(reader: &mut Reader<'_, '_>, normal: &mut Map<String, Value>) -> Self {
         let at = reader.at("redact");

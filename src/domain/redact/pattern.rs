@@ -29,8 +29,7 @@ fn of_text(value: &str) -> Vec<String> {
     let hex = hex::encode(bytes);
     let mistaken = bytes.iter().copied().map(char::from).collect();
     let mut all = vec![value.to_owned(), mistaken, hex.to_uppercase(), hex];
-    let form: Zeroizing<String> =
-        Zeroizing::new(url::form_urlencoded::byte_serialize(bytes).collect());
+    let form: Zeroizing<String> = Zeroizing::new(url::form_urlencoded::byte_serialize(bytes).collect());
     for bytes in [bytes, form.as_bytes()] {
         all.extend(base64_whole(bytes));
         all.extend((0..3).flat_map(|before| base64_inside(bytes, before)));
