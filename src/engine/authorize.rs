@@ -30,7 +30,7 @@ pub(super) fn authorize(
     token: Option<&HeldToken>,
     trace: &mut Trace,
 ) -> Result<Signed, Stop> {
-    let mut redactor = prepared.redactor.clone();
+    let mut pair_of = None;
     let auth = prepared.auth_for(&request.url);
     match auth {
         Auth::Inherited | Auth::None => {}
@@ -39,7 +39,7 @@ pub(super) fn authorize(
         }
         Auth::Basic { username, password } => {
             let (username, password) = (text(username, prepared)?, text(password, prepared)?);
-            redactor = redactor.with_basic(&Label::Hidden, &username, &password);
+            pair_of = Some((username.clone(), password.clone()));
             let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
             set(&mut request, "Authorization", format!("Basic {pair}"));
         }
@@ -50,10 +50,16 @@ pub(super) fn authorize(
         }
         Auth::Token(auth) => {
             if let Some(token) = token {
-                redactor = redactor.with_value(&Label::Token, token.expose());
                 set(&mut request, &auth.header, format!("{}{}", auth.prefix, token.expose()));
             }
         }
+    }
+    let mut redactor = prepared.redactor();
+    if let Some((username, password)) = pair_of {
+        redactor = redactor.with_basic(&Label::Hidden, &username, &password);
+    }
+    if let (Auth::Token(_), Some(token)) = (auth, token) {
+        redactor = redactor.with_value(&Label::Token, token.expose());
     }
     trace.request = Some(shown(&request, &redactor));
     may_go_there(prepared, &request)?;

@@ -179,6 +179,18 @@ fn places_of_fields() -> Vec<Place> {
             config: json!({"connection": "plain", "headers": {"X-H": "a {secret.header} b"}}),
             planted: vec![ascii("header")],
         },
+        // What a template makes of a secret is as secret.
+        Place {
+            name: "upper",
+            config: json!({"connection": "plain", "headers": {"X-H": "{{ secret.header | upper }}"}}),
+            planted: vec![ascii("header").to_uppercase()],
+        },
+        Place {
+            name: "replaced",
+            config: json!({"connection": "plain", "auth":
+                {"type": "bearer", "token": "{{ secret.header | replace('pl4nt', 'made') }}"}}),
+            planted: vec![ascii("header").replace("pl4nt", "made")],
+        },
     ]
 }
 
@@ -260,9 +272,8 @@ fn answer(mode: &str, planted: &[String]) -> Reply {
     let reply = match mode {
         "ok" | "cached" | "unmapped" => ok(echo),
         "missing" => crate::upstream::json(404, echo),
-        "broken" => crate::upstream::json(500, echo),
         "invalid" => Reply::of("application/json", text[..text.len() - 1].to_owned()),
-        "page" => status(403).header("content-type", "text/html").body(format!("<p>{text}</p>")),
+        "page" => status(500).header("content-type", "text/html").body(format!("<p>{text}</p>")),
         "moved" => {
             let form: String = url::form_urlencoded::byte_serialize(planted[0].as_bytes()).collect();
             status(302).header("location", &format!("http://elsewhere.example/{form}?key={form}"))
@@ -288,13 +299,12 @@ fn latin(text: &str) -> Vec<u8> {
 }
 
 /// What the provider does, and what a field says of it.
-const MODES: [(&str, Option<&str>); 11] = [
+const MODES: [(&str, Option<&str>); 10] = [
     ("ok", None),
     ("cached", None),
     ("latin", None),
     ("unmapped", Some("mapping_failed")),
     ("missing", Some("http_status")),
-    ("broken", Some("http_status")),
     ("invalid", Some("invalid_response")),
     ("page", Some("http_status")),
     ("moved", Some("redirect_refused")),
@@ -519,6 +529,46 @@ async fn tests(scene: &Scene, places: &[Place]) {
     }
 }
 
+/// Formulas that cannot be worked out, each over a secret.
+async fn formulas(scene: &Scene) {
+    for formula in [
+        "int",
+        "float",
+        "round",
+        "abs",
+        "date_format('%d')",
+        "times(2)",
+        "join(',')",
+        "first",
+        "items",
+        "digits | int",
+        "length",
+        "replace('pl4nt')",
+        "prefix(5)",
+        "remove(5)",
+        "title",
+        "trim('p')",
+        "list",
+        "reverse",
+        "urlencode",
+        "tojson",
+    ] {
+        let header = format!("{{{{ secret.header | {formula} }}}}");
+        let config = json!({"connection": "plain", "url": "/ok/header/x", "headers": {"X-H": header},
+            "params": {"n": "{{ secret.header + 1 }}", "m": "{{ -secret.header }}", "o": "{{ secret.header[1:] }}"},
+            "response_mapping": {"got": "$"}});
+        let field = json!({"key": "formula", "type": "api_call", "api_config": config});
+        let path = "/v1/case-types/planted/fields/formula/test";
+        let (status, body) = scene.call("POST", path, Some(&json!({"field": field}))).await;
+        assert!(matches!(status, 200 | 422), "{formula}: {body}");
+        // The same where nothing else is wrong.
+        let mut field = field;
+        field["api_config"]["params"] = json!({});
+        let (status, body) = scene.call("POST", path, Some(&json!({"field": field, "send": true}))).await;
+        assert!(matches!(status, 200 | 422), "{formula}: {body}");
+    }
+}
+
 /// Whatever can be read.
 async fn read_all(scene: &Scene, case: &Value) {
     let id = case["id"].as_str().unwrap();
@@ -696,6 +746,7 @@ async fn what_is_planted_anywhere_is_found_nowhere() {
     assert_eq!(again["fields"]["params_cached"]["cached"], true, "{}", again["fields"]["params_cached"]);
     mistakes(&scene).await;
     tests(&scene, &places).await;
+    formulas(&scene).await;
     read_all(&scene, &case).await;
     commands(&launch, &scene.said).await;
 

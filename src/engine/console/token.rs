@@ -23,7 +23,7 @@ pub(super) async fn token(
         return Ok(None);
     };
     // What could not be sent for want of a token.
-    trace.request = Some(shown(request, &prepared.redactor));
+    trace.request = Some(shown(request, &prepared.redactor()));
     let deadline = Deadline::start(engine, prepared.timeout_ms());
     let asked = token_fetch::ask(engine, &wanted, &deadline).await;
     trace.calls.push(asked.call);
