@@ -401,25 +401,25 @@ async fn circuits_are_opened_and_closed_by_hand_alone_or_together() {
     two_circuits(&app, json!({})).await;
     app.upstream.otherwise(ok(json!({"v": 1})));
     let at = |what: &str| format!("/v1/connections/registry/breaker/{what}");
-    app.post(&at("open?endpoint=bad"), &json!(null)).await.expect(200);
+    app.post(&at("open?endpoint=bad"), &json!({})).await.expect(200);
     let case = app.filled(json!({})).await;
     assert_eq!((&case["data"], waits(&case, "bad")), (&json!({"good": 1}), json!("circuit")), "{case}");
-    app.post(&at("close?endpoint=bad"), &json!(null)).await.expect(200);
+    app.post(&at("close?endpoint=bad"), &json!({})).await.expect(200);
     app.drain().await;
     let case = app.case(case["id"].as_str().unwrap()).await;
     assert_eq!(case["data"], json!({"good": 1, "bad": 1}));
-    app.post(&at("open"), &json!(null)).await.expect(200);
+    app.post(&at("open"), &json!({})).await.expect(200);
     let case = app.filled(json!({})).await;
     assert_eq!((waits(&case, "bad"), waits(&case, "good")), (json!("circuit"), json!("circuit")));
-    app.post(&at("close"), &json!(null)).await.expect(200);
+    app.post(&at("close"), &json!({})).await.expect(200);
     app.drain().await;
     assert_eq!(app.case(case["id"].as_str().unwrap()).await["settled"], true);
-    let unknown = app.post(&at("open?endpoint=goood"), &json!(null)).await.expect(422);
+    let unknown = app.post(&at("open?endpoint=goood"), &json!({})).await.expect(422);
     assert!(unknown["errors"][0]["message"].as_str().unwrap().contains("did you mean `good`?"), "{unknown}");
-    assert_eq!(app.post(&at("open?endpoints=good"), &json!(null)).await.code(), "malformed_request");
+    assert_eq!(app.post(&at("open?endpoints=good"), &json!({})).await.code(), "malformed_request");
     // One circuit for all again: what was open for an endpoint is forgotten.
-    app.post(&at("open?endpoint=bad"), &json!(null)).await.expect(200);
+    app.post(&at("open?endpoint=bad"), &json!({})).await.expect(200);
     two_circuits(&app, json!({"breaker": {"failures": 1}})).await;
     assert_eq!(breaker(&app).await, json!({"state": "closed", "failures": 0, "open_until": null}));
-    assert_eq!(app.post(&at("open?endpoint=bad"), &json!(null)).await.status, 422);
+    assert_eq!(app.post(&at("open?endpoint=bad"), &json!({})).await.status, 422);
 }

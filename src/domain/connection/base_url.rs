@@ -33,10 +33,10 @@ pub(super) fn read(text: &str) -> Result<Url, String> {
     if authority.contains('@') {
         return Err("holds credentials: take them out and put them into `auth`".to_owned());
     }
+    let url = Url::parse(text).map_err(|error| format!("cannot be read: {error}"))?;
     if authority.is_empty() {
         return Err("names no host: give one behind `://`".to_owned());
     }
-    let url = Url::parse(text).map_err(|error| format!("cannot be read: {error}"))?;
     if url.port() == Some(0) {
         return Err("has the port 0, where nobody answers: give one from 1 to 65535".to_owned());
     }
