@@ -32,8 +32,7 @@ pub(super) fn authorize(
     token: Option<&HeldToken>,
     trace: &mut Trace,
 ) -> Result<Signed, Stop> {
-    let mut redactor = prepared.redactor.clone();
-    let mut query_keys = Vec::new();
+    let (mut pair_of, mut query_keys) = (None, Vec::new());
     let auth = prepared.auth_for(&request.url);
     match auth {
         Auth::Inherited | Auth::None => {}
@@ -42,7 +41,7 @@ pub(super) fn authorize(
         }
         Auth::Basic { username, password } => {
             let (username, password) = (text(username, prepared)?, text(password, prepared)?);
-            redactor = redactor.with_basic(&Label::Hidden, &username, &password);
+            pair_of = Some((username.clone(), password.clone()));
             let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
             set(&mut request, "Authorization", format!("Basic {pair}"));
         }
@@ -57,13 +56,19 @@ pub(super) fn authorize(
         }
         Auth::Token(auth) => {
             if let Some(token) = token {
-                redactor = redactor.with_value(&Label::Token, token.expose());
                 set(&mut request, &auth.header, format!("{}{}", auth.prefix, token.expose()));
             }
         }
     }
     for (name, value) in &query_keys {
         request.url.query_pairs_mut().append_pair(name, value);
+    }
+    let mut redactor = prepared.redactor();
+    if let Some((username, password)) = pair_of {
+        redactor = redactor.with_basic(&Label::Hidden, &username, &password);
+    }
+    if let (Auth::Token(_), Some(token)) = (auth, token) {
+        redactor = redactor.with_value(&Label::Token, token.expose());
     }
     trace.request = Some(shown(&request, &redactor));
     may_go_there(prepared, &request)?;

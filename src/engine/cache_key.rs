@@ -86,6 +86,7 @@ fn add_connection(parts: &mut Parts, prepared: &Prepared) {
 fn add_rules(parts: &mut Parts, call: &ApiCall) {
     parts.add_list(call.success_when.iter().map(Expression::source));
     parts.add_list(call.retry_when.iter().map(Expression::source));
+    parts.add_list(call.redact.sources());
     parts.add(call.error_mapping.normal_form().map(|form| form.to_string()).unwrap_or_default());
 }
 

@@ -36,7 +36,7 @@ impl<'p> Credentials<'p> {
         let auth = prepared.auth_for(&request.url);
         let Some(wanted) = Wanted::of(engine, prepared, auth)? else { return Ok(Self(None)) };
         // What could not be sent for want of a token.
-        trace.request = Some(shown(request, &prepared.redactor));
+        trace.request = Some(shown(request, &prepared.redactor()));
         let deadline = Deadline::start(engine, prepared.timeout_ms());
         let token = Box::pin(tokens::token(engine, run, &wanted, &deadline, trace)).await?;
         Ok(Self(Some(WithToken { wanted, token, deadline })))

@@ -41,8 +41,8 @@ pub(super) struct Prepared {
     pub(super) data: Arc<Value>,
     /// The secrets that the request uses, opened.
     pub(super) secrets: Opened,
-    /// Knows every secret of this attempt.
-    pub(super) redactor: Redactor,
+    /// Knows every secret of this attempt, but not what its templates make of them.
+    redactor: Redactor,
     /// Mapped values that the run leaves alone.
     pub(super) overrides: Overrides,
     /// Sent with methods that are not safe to repeat.
@@ -54,6 +54,13 @@ impl Prepared {
     pub(super) fn take_key(&mut self, key: String) {
         self.scope.set("workflow_run_id", Arc::new(Value::String(key.clone())));
         self.idempotency_key = key;
+    }
+
+    /// Knows every secret of this attempt, and what its templates have made of them so far.
+    pub(super) fn redactor(&self) -> Redactor {
+        let made = self.scope.made_of_secrets();
+        made.iter()
+            .fold(self.redactor.clone(), |redactor, text| redactor.with_value(&Label::Hidden, text.expose()))
     }
 
     /// The field's configuration; it was there when this was made.
@@ -217,7 +224,12 @@ fn redactor(
     let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
     let literals = plan.credentials(field).iter().chain(typed);
     let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
-    Redactor::new(known)
+    let redactor = Redactor::new(known);
+    let places = [
+        connection.map(|plan| &plan.connection().redact),
+        plan.case_type.field(field.as_str()).and_then(|field| field.api_call()).map(|call| &call.redact),
+    ];
+    places.into_iter().flatten().fold(redactor, Redactor::with_paths)
 }
 
 /// The output variables that the field may read or watches; after a failed run of theirs they read null.

@@ -116,7 +116,7 @@ fn standing(run: &ClaimedRun, prepared: &Prepared) -> Result<Vec<u8>, Stop> {
     match render(&apart) {
         Ok(request) => Ok(fingerprint(&request, None)),
         // A formula that computes with a secret may not take its name.
-        Err(_) => Ok(fingerprint(&render(&first)?, Some(&prepared.redactor))),
+        Err(_) => Ok(fingerprint(&render(&first)?, Some(&prepared.redactor()))),
     }
 }
 

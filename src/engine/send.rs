@@ -11,10 +11,10 @@ use super::prepare::Prepared;
 use super::redirect::Way;
 use super::render::Rendered;
 use super::trust::way_out;
-use crate::domain::answer::{Answer, Body};
+use crate::domain::answer::{Answer, Body, parse_json};
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::lane::LaneOutcome;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::{REDACTED, Redactor};
 use crate::domain::run::{PhaseTimes, ReceivedResponse};
 use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, retry_after};
 use crate::store::ClaimedRun;
@@ -162,6 +162,7 @@ pub(super) fn receive(
             )
         }
     };
+    hide_paths(&mut answer, redactor, unreadable.is_some());
     redact_answer(&mut answer, redactor);
     trace.phases = Some(phases(exchange.phases));
     trace.response = Some(ReceivedResponse {
@@ -172,6 +173,36 @@ pub(super) fn receive(
         truncated: false,
     });
     Received { answer, unreadable, asked, elsewhere: false }
+}
+
+/// What a builder named in `redact`. The text is written anew from what is left: it may say more than
+/// the value that was read from it, such as a member twice. A text is JSON when it reads like it; one
+/// that should be and does not is hidden as a whole.
+fn hide_paths(answer: &mut Answer, redactor: &Redactor, broken: bool) {
+    let paths = redactor.paths();
+    if paths.is_empty() {
+        return;
+    }
+    let shown = match &mut answer.body {
+        Body::Json(value) => {
+            let value = std::sync::Arc::make_mut(value);
+            paths.hide(value);
+            Some(value.to_string())
+        }
+        Body::Text(text) => {
+            match parse_json(text) {
+                Ok(mut value) => {
+                    paths.hide(&mut value);
+                    *text = value.to_string();
+                }
+                Err(_) if broken => REDACTED.clone_into(text),
+                Err(_) => {}
+            }
+            Some(text.clone())
+        }
+        Body::None => None,
+    };
+    answer.text = shown.or(answer.text.take());
 }
 
 /// Spellings that only appear once the body is decoded.

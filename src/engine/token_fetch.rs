@@ -22,7 +22,7 @@ use crate::domain::auth::TokenAnswer;
 use crate::domain::failure::{Failure, FailureCode, ProviderError};
 use crate::domain::lane::LaneOutcome;
 use crate::domain::mapping::ErrorMapping;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{ReceivedResponse, SentRequest};
 use crate::domain::secret::HIDDEN;
 use crate::outbound::{Exchange, ExchangeFailed, ExchangeFailure, Outgoing, retry_after};
@@ -76,7 +76,7 @@ fn answered(engine: &Engine, wanted: &Wanted<'_>, exchange: &Exchange, call: Aux
     let (now, redactor) = (engine.clock.now(), &wanted.redactor);
     let asked = retry_after(&exchange.headers, now);
     let success = (200..300).contains(&exchange.status);
-    let headers = shown_headers(&exchange.headers, redactor);
+    let mut headers = shown_headers(&exchange.headers, redactor);
     let answer = Answer::read(exchange.status, headers.clone(), &exchange.body);
     let outcome = match &answer {
         Ok(answer) if success => wanted.auth.paths.read(answer, now).map_err(|why| (why.to_string(), None)),
@@ -84,6 +84,9 @@ fn answered(engine: &Engine, wanted: &Wanted<'_>, exchange: &Exchange, call: Aux
         Err(_) if success => Err(("the answer says it is JSON, but does not parse".to_owned(), None)),
         Err(_) => Err((format!("it answered with status {}", exchange.status), None)),
     };
+    if let Ok(TokenAnswer { token, .. }) = &outcome {
+        headers = shown_headers(&exchange.headers, &redactor.clone().with_value(&Label::Token, token));
+    }
     let body =
         if success { Some(HIDDEN.to_owned()) } else { answer.ok().and_then(|it| excerpt(it, redactor)) };
     let outcome = outcome.map_err(|(why, provider)| Failure {
@@ -147,8 +150,11 @@ fn failure(wanted: &Wanted<'_>, why: &str) -> Failure {
 
 /// The endpoint's own word for it (RFC 6749, section 5.2).
 fn refusal(status: u16, answer: &Answer, redactor: &Redactor) -> (String, Option<ProviderError>) {
+    // Before anything is cut: half a credential is not found.
+    let mut body = (*answer.body_value()).clone();
+    redactor.redact_value(&mut body);
+    let answer = &Answer { body: Body::Json(std::sync::Arc::new(body.clone())), ..answer.clone() };
     let words = |text: String| redactor.redact(&text).chars().take(WORDS).collect::<String>();
-    let body = answer.body_value();
     let named = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let (code, description) = ErrorMapping::default().read(answer);
     let description = named("error_description").or(description).map(words);

@@ -40,7 +40,7 @@ impl<'p> Wanted<'p> {
         parts.extend(call.parts());
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         let place = engine.provider_tokens.place(prepared.plan.workspace, &parts);
-        let redactor = call.known_to(&prepared.redactor);
+        let redactor = call.known_to(&prepared.redactor());
         let tls = prepared.tls_for_token(&call.request.url)?;
         Ok(Some(Self { place, auth, call, redactor, tls }))
     }

@@ -24,12 +24,24 @@ async fn operations(app: &TestApp) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, call) in item.as_object().unwrap() {
-            let Some(role) = call["x-role"].as_str().and_then(Role::parse) else { continue };
+            let Some(role) = call["x-role"].as_str().and_then(Role::parse) else {
+                assert!(!path.starts_with("/v1/"), "{method} {path} has no role");
+                continue;
+            };
             let reads_body = call["requestBody"]["required"] == true;
             all.push(Operation { method: method.to_uppercase(), path: path.clone(), role, reads_body });
         }
     }
     assert!(all.len() > 40, "{} calls", all.len());
+    for path in [
+        "/v1/case-types/{key}/fields/{field}/test",
+        "/v1/connections/{key}/breaker/open",
+        "/v1/connections/{key}/health",
+        "/v1/audit",
+        "/v1/workspace",
+    ] {
+        assert!(all.iter().any(|operation| operation.path == path), "{path} is not tried");
+    }
     all
 }
 
@@ -73,6 +85,7 @@ fn body(operation: &Operation) -> Value {
         ("POST", "/v1/tokens") => json!({"name": "changed", "role": "admin"}),
         ("POST", "/v1/cases") => json!({"case_type": "mine", "data": {}}),
         ("PATCH", "/v1/cases/{id}") => json!({"title": "changed"}),
+        ("POST", "/v1/case-types/{key}/fields/{field}/test") => json!({"send": true, "confirm": true}),
         ("PATCH", "/v1/workspace") => json!({"name": "changed", "params": {"changed": true}}),
         _ => json!({}),
     }
@@ -177,7 +190,7 @@ async fn every_role_may_do_what_the_document_says_and_no_more() {
     for role in Role::ALL {
         tokens.push((role, token_of(&app, role).await));
     }
-    let before = everything(&app, &things).await;
+    let before = (everything(&app, &things).await, app.upstream.calls_so_far());
     let operations = operations(&app).await;
     for operation in &operations {
         let url = things.url(&operation.path, "mine");
@@ -189,7 +202,7 @@ async fn every_role_may_do_what_the_document_says_and_no_more() {
             assert!(!answer.body.to_string().contains(OURS), "{what}");
         }
     }
-    assert_eq!(everything(&app, &things).await, before);
+    assert_eq!((everything(&app, &things).await, app.upstream.calls_so_far()), before);
     for operation in &operations {
         let url = Things::absent().url(&operation.path, "absent");
         for (role, token) in tokens.iter().filter(|(role, _)| role.allows(operation.role)) {
@@ -209,7 +222,7 @@ async fn another_workspaces_things_are_not_there() {
     let request =
         NewTokenRequest { name: "other".into(), role: Role::Admin, overrides: true, expires_at: None };
     let token = access.create_in(other.id, request).await.unwrap().1.expose().to_owned();
-    let before = everything(&app, &things).await;
+    let (before, calls) = (everything(&app, &things).await, app.upstream.calls_so_far());
     for operation in operations(&app).await {
         let url = things.url(&operation.path, "mine");
         if operation.method == "PUT" {
@@ -248,7 +261,65 @@ async fn another_workspaces_things_are_not_there() {
         let request = client().put(app.url(url)).bearer_auth(&token).json(&body);
         assert_eq!(app.send(request).await.status, 201, "{url}: it is new there");
     }
+    assert_eq!((everything(&app, &things).await, app.upstream.calls_so_far()), (before, calls));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ones_own_leads_to_nothing_of_another_workspace() {
+    let app = TestApp::spawn().await;
+    let things = furnish(&app).await;
+    // Something is cached there, and an Idempotency-Key is kept.
+    let cached = app.field("/cached", json!({"cache_duration": 3600}), json!({"connection": "mine"}));
+    app.put("/v1/case-types/cached", &json!({"name": OURS, "fields": [cached]})).await.expect(201);
+    let made = json!({"case_type": "cached", "title": OURS, "data": {}});
+    let keyed = app.request("POST", "/v1/cases").header("Idempotency-Key", "the-key").json(&made);
+    app.send(keyed).await.expect(201);
+    app.drain().await;
+    let access = &app.services().access;
+    let other = access.create_workspace(&"beta".parse().unwrap(), Some("Beta".to_owned())).await.unwrap();
+    let request =
+        NewTokenRequest { name: "other".into(), role: Role::Admin, overrides: true, expires_at: None };
+    let token = access.create_in(other.id, request).await.unwrap().1.expose().to_owned();
+    let ask = async |method: &str, path: &str, body: Value| {
+        let request = client().request(method.parse().unwrap(), app.url(path)).bearer_auth(&token);
+        let answer = app.send(request.header("Idempotency-Key", "the-key").json(&body)).await;
+        assert!(!answer.body.to_string().contains(OURS), "{method} {path}: {}", answer.body);
+        answer
+    };
+    let before = everything(&app, &things).await;
+    // Its connections, secrets and params cannot be named.
+    let url = app.upstream.url("/own");
+    for config in [
+        json!({"url": "/x", "connection": "mine", "response_mapping": {"v": "$"}}),
+        json!({"url": "https://a.example/", "headers": {"X": "{secret.mine}"}, "response_mapping": {"v": "$"}}),
+    ] {
+        let fields = json!([{"key": "check", "type": "api_call", "api_config": config}]);
+        let refused = ask("PUT", "/v1/case-types/own", json!({"fields": fields})).await;
+        assert_eq!(refused.expect(422)["errors"][0]["code"], "unknown_reference");
+    }
+    // A field of one's own shows no case of theirs; a key of theirs is no key here.
+    let config = json!({"url": url, "params": {"t": "{{ data.text | default('none') }}"}, "response_mapping": {"v": "$"}});
+    let fields = json!([{"key": "check", "type": "api_call", "api_config": config}]);
+    ask("PUT", "/v1/case-types/mine", json!({"fields": fields})).await.expect(201);
+    let path = "/v1/case-types/mine/fields/check/test";
+    let theirs = ask("POST", path, json!({"case_id": things.case, "send": true})).await;
+    assert!(matches!(theirs.status, 404 | 422), "{}", theirs.body);
+    assert_eq!(ask("POST", "/v1/cases", made).await.status, 422, "their key and type are unknown here");
+    // What is switched and purged here is not switched and purged there.
+    ask("PUT", "/v1/connections/mine", json!({"base_url": app.upstream.url("/")})).await.expect(201);
+    for action in ["breaker/open", "disable"] {
+        ask("POST", &format!("/v1/connections/mine/{action}"), json!({})).await.expect(200);
+    }
+    ask("PATCH", "/v1/workspace", json!({"params": {"text": "of the other"}})).await.expect(200);
+    for what in ["connection=mine", "case_type=mine", "case_type=mine&field=check"] {
+        assert_eq!(ask("DELETE", &format!("/v1/cache?{what}"), json!({})).await.status, 204, "{what}");
+    }
+    ask("DELETE", "/v1/cache", json!({})).await;
     assert_eq!(everything(&app, &things).await, before);
+    let case = app.post("/v1/cases", &json!({"case_type": "cached", "data": {}})).await.expect(201);
+    app.drain().await;
+    let case = app.case(case["id"].as_str().unwrap()).await;
+    assert_eq!(case["fields"]["check"]["cached"], true, "{case}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

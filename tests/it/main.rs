@@ -16,6 +16,9 @@ mod audit;
 mod authorization;
 
 #[cfg(test)]
+mod bad_providers;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]
@@ -99,6 +102,9 @@ mod overrides;
 mod metrics;
 
 #[cfg(test)]
+mod planted;
+
+#[cfg(test)]
 mod process;
 
 #[cfg(test)]
@@ -111,6 +117,9 @@ mod providers;
 mod real_http;
 #[cfg(test)]
 mod redirects;
+
+#[cfg(test)]
+mod redaction;
 
 #[cfg(test)]
 mod replicas;

@@ -132,7 +132,7 @@ async fn what_does_not_hold_together_is_refused_where_it_breaks() {
         ),
         (oauth(json!({"token_url": 5})), "/token_url", "wrong_type", "text"),
         (oauth(json!({"tokn_url": "x"})), "/tokn_url", "unknown_member", "did you mean `token_url`?"),
-        (oauth(json!({"scopes": [1]})), "/scopes", "wrong_type", "texts"),
+        (oauth(json!({"scopes": [1]})), "/scopes/0", "wrong_type", "a text"),
         (oauth(json!({"scopes": {}})), "/scopes", "wrong_type", "list"),
         (oauth(json!({"client_auth": "header"})), "/client_auth", "invalid", "`basic`"),
         (oauth(json!({"extra": {"grant_type": "x"}})), "/extra/grant_type", "duplicate", "`type`"),
@@ -499,6 +499,16 @@ async fn how_long_a_token_holds_is_its_providers_word_within_reason() {
     }
 }
 
+/// Words of which the last that is kept ends inside of the credential; those before it are long only as
+/// long as the credential stands in them.
+fn cut_inside() -> String {
+    let written: Vec<_> = TYPED.chars().map(|letter| format!("&#{};", u32::from(letter))).collect();
+    let written = written.concat();
+    let before = 1983;
+    let filled = written.repeat(before / written.len());
+    format!("{filled}{}{TYPED}", "x".repeat(before - filled.len()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_token_endpoint_does_wrong_is_said_plainly() {
     let leak = "typ3d-cr3dential/+%41 ü and typ3d-cr3dential%2F%2B%2541+%C3%BC";
@@ -521,6 +531,23 @@ async fn whatever_a_token_endpoint_does_wrong_is_said_plainly() {
         (ok(json!({"access_token": ""})), false, Some(200), "empty"),
         (ok(json!({"access_token": format!("{}\n", token(9)).repeat(2)})), false, Some(200), "no header"),
         (ok(json!([token(9)])), false, Some(200), "no JSON object"),
+        (ok(json!(token(9))), false, Some(200), "no JSON object"),
+        (ok(json!({"data": {"access_token": token(9)}})), false, Some(200), "no token where it should be"),
+        (ok(json!({"access_token": {"value": token(9)}})), false, Some(200), "is no text"),
+        (ok(json!({"access_token": [token(9)]})), false, Some(200), "is no text"),
+        (ok(json!({"access_token": null})), false, Some(200), "no token where it should be"),
+        (status(204), false, Some(204), "no JSON object"),
+        (Reply::of("application/xml", format!("<t>{}</t>", token(9))), false, Some(200), "no JSON object"),
+        (Reply::gzip_bomb(), false, Some(200), "larger than"),
+        (ok(json!({"access_token": token(9)})).cut_after(20), true, Some(200), ""),
+        (Reply::raw("no HTTP at all\r\n\r\n"), true, None, "connection"),
+        // Half a credential is one, too: what is cut is cut when nothing is left of it.
+        (
+            crate::upstream::json(401, json!({"error_description": cut_inside()})),
+            false,
+            Some(401),
+            "[hidden]",
+        ),
         (
             status(302).header("location", "https://elsewhere.example/login"),
             false,
@@ -528,7 +555,7 @@ async fn whatever_a_token_endpoint_does_wrong_is_said_plainly() {
             "elsewhere.example",
         ),
         (Reply::reset(), true, None, "connection"),
-        (ok(json!({"access_token": "x".repeat(3 << 20)})), false, Some(200), "larger than"),
+        (ok(json!({"access_token": "x".repeat(10 << 20)})), false, Some(200), "larger than"),
     ] {
         let app = TestApp::spawn().await;
         app.upstream.on("POST", "/token", reply.clone());

@@ -52,6 +52,9 @@ pub struct ConnectionDefinition {
     endpoints: Option<BTreeMap<String, EndpointDefinition>>,
     /// How far redirects are followed; `same_host`, unless given.
     redirects: Option<Redirects>,
+    /// Paths (RFC 9535) of what nobody may see of any of its answers.
+    #[schema(max_items = 20)]
+    redact: Option<Vec<String>>,
     tls: Option<TlsDefinition>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
@@ -127,6 +130,8 @@ pub struct Connection {
     breaker: BreakerDefinition,
     endpoints: BTreeMap<String, EndpointDefinition>,
     redirects: Redirects,
+    /// Only when given.
+    redact: Option<Vec<String>>,
     /// Only when given; a typed key reads as `[hidden]`.
     tls: Option<TlsDefinition>,
     metadata: Map<String, Value>,

@@ -34,6 +34,8 @@ pub struct EndpointDefinition {
     error_mapping: Option<Map<String, Value>>,
     success_when: Option<String>,
     retry_when: Option<String>,
+    #[schema(max_items = 20)]
+    redact: Option<Vec<String>>,
 }
 
 /// Whom calls trust and how they prove who they are. Certificates are always verified.

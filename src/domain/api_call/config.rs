@@ -8,6 +8,7 @@ use crate::domain::case_type::reader::Reader;
 use crate::domain::ids::{ConnectionKey, EndpointKey, KEY_RULE, is_key};
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::code;
+use crate::domain::redact::HiddenPaths;
 use crate::domain::template::{Expression, Roots};
 
 use super::compiler::{Compiler, expression};
@@ -15,7 +16,7 @@ use super::definition::FIELD_MEMBERS;
 use super::request::{Base, Request};
 
 /// Members that stand inside `api_config`.
-pub const CONFIG_MEMBERS: [&str; 14] = [
+pub const CONFIG_MEMBERS: [&str; 15] = [
     "connection",
     "endpoint",
     "method",
@@ -29,6 +30,7 @@ pub const CONFIG_MEMBERS: [&str; 14] = [
     "error_mapping",
     "success_when",
     "retry_when",
+    "redact",
     "output_variable",
 ];
 
@@ -76,6 +78,7 @@ pub struct Config {
     pub error_mapping: ErrorMapping,
     pub success_when: Option<Expression>,
     pub retry_when: Option<Expression>,
+    pub redact: HiddenPaths,
     pub output_variable: Option<String>,
     /// The members after the request as they are shown.
     pub normal: Map<String, Value>,
@@ -103,6 +106,7 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     let error_mapping = read_error_mapping(&mut config, &mut normal);
     let success_when = read_expression(&mut config, "success_when", &mut normal);
     let retry_when = read_expression(&mut config, "retry_when", &mut normal);
+    let redact = HiddenPaths::read(&mut config, &mut normal);
     if let Some(name) = &output_variable {
         normal.insert("output_variable".into(), name.as_str().into());
     }
@@ -117,6 +121,7 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
         error_mapping: error_mapping?,
         success_when,
         retry_when,
+        redact,
         output_variable,
         normal,
     })

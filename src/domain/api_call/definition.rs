@@ -14,6 +14,7 @@ use crate::domain::firing::OldUse;
 use crate::domain::ids::{CaseTypeKey, ConnectionKey, EndpointKey, FieldKey};
 use crate::domain::lane::LaneKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
+use crate::domain::redact::HiddenPaths;
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
@@ -64,6 +65,8 @@ pub struct ApiCall {
     pub success_when: Option<Expression>,
     /// Replaces the rule which statuses may be retried.
     pub retry_when: Option<Expression>,
+    /// Places of its answers that nobody may see.
+    pub redact: HiddenPaths,
     /// The member of `data` that gets the whole answer, and the root that reads it.
     pub output_variable: Option<String>,
     /// Dotted paths that request and `when` read, as far as they are static.
@@ -133,6 +136,7 @@ impl ApiCall {
             error_mapping: config.error_mapping,
             success_when: config.success_when,
             retry_when: config.retry_when,
+            redact: config.redact,
             output_variable: config.output_variable,
             references,
             secrets: secrets.keys().cloned().collect(),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::problem::code;
+use crate::domain::redact::HiddenPaths;
 
 use super::body::read_body;
 use super::compiler::{Compiler, LONGEST_TEMPLATE};
@@ -42,6 +43,7 @@ pub fn read_endpoint(
     read_error_mapping(&mut endpoint, &mut normal);
     read_expression(&mut endpoint, "success_when", &mut normal);
     read_expression(&mut endpoint, "retry_when", &mut normal);
+    HiddenPaths::read(&mut endpoint, &mut normal);
     endpoint.finish(|name| match name {
         "url" => Some("an endpoint has a `path`, which follows the connection's `base_url`"),
         "auth" | "timeout" | "rate_limit" => Some("it stands at the connection itself"),

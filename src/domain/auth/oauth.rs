@@ -127,12 +127,12 @@ fn read_scopes(
         Some(Value::String(text)) => text.split_whitespace().collect(),
         Some(Value::Array(_)) => {
             let items = auth.list(name, MOST)?;
-            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            if texts.len() < items.len() {
-                auth.problem(name, code::WRONG_TYPE, "expected a list of texts: each scope is one");
+            if let Some(wrong) = items.iter().position(|item| !item.is_string()) {
+                let at = join(&auth.at(name), wrong);
+                auth.findings.problem(at, code::WRONG_TYPE, "expected a text: each scope is one");
                 return None;
             }
-            texts
+            items.iter().filter_map(Value::as_str).collect()
         }
         Some(other) => {
             auth.wrong_type(name, "a list of texts, or a text with blanks between them", other);

@@ -15,8 +15,16 @@ use crate::domain::ids::is_key;
 use crate::domain::problem::{Problem, code, join};
 
 /// Members that are taken over whole.
-const WHOLE: [&str; 7] =
-    ["method", "body", "body_type", "response_mapping", "error_mapping", "success_when", "retry_when"];
+const WHOLE: [&str; 8] = [
+    "method",
+    "body",
+    "body_type",
+    "response_mapping",
+    "error_mapping",
+    "success_when",
+    "retry_when",
+    "redact",
+];
 /// Members that are taken over name by name.
 const BY_NAME: [&str; 2] = ["headers", "params"];
 

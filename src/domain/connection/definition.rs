@@ -13,6 +13,7 @@ use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 use crate::domain::case_type::{Context, Known};
 use crate::domain::ids::{ConnectionKey, KEY_RULE};
 use crate::domain::problem::{Problem, code, join};
+use crate::domain::redact::HiddenPaths;
 use crate::domain::template::Template;
 
 use super::base_url;
@@ -55,6 +56,8 @@ pub struct Connection {
     pub redirects: Redirects,
     /// How provider and we prove who we are.
     pub tls: Tls,
+    /// Places of its answers that nobody may see.
+    pub redact: HiddenPaths,
     /// Secrets that its headers use.
     pub header_secrets: BTreeSet<String>,
     /// Secrets that its `auth` uses.
@@ -133,6 +136,7 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     let (tls, tls_form) = Tls::read(&mut reader, &mut compiler);
     written.extend(tls_form.map(|form| ("tls".to_owned(), form)));
     let endpoints = Endpoints::read(&mut reader, &context);
+    let redact = HiddenPaths::read(&mut reader, &mut written);
     let timeout_ms = reader.whole("timeout", 1..=LONGEST_TIMEOUT);
     let rate_limit = read_rate_limit(&mut reader);
     let breaker = read_breaker(&mut reader);
@@ -159,6 +163,7 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
         endpoints,
         redirects,
         tls,
+        redact,
         header_secrets,
         auth_secrets,
         normal: Map::new(),

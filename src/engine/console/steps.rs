@@ -101,7 +101,7 @@ async fn steps(
     };
     let received = match (&wanted.response, signed) {
         (Some(recorded), Some(signed)) => given(engine, recorded, &signed.redactor, trace),
-        (Some(recorded), None) => given(engine, recorded, &prepared.redactor, trace),
+        (Some(recorded), None) => given(engine, recorded, &prepared.redactor(), trace),
         (None, Some(signed)) if wanted.send => {
             send::send(engine, None, &prepared, signed, None, trace).await?
         }

@@ -24,7 +24,7 @@ pub(in crate::engine) async fn token(
         return Ok(None);
     };
     // What could not be sent for want of a token.
-    trace.request = Some(shown(request, &prepared.redactor));
+    trace.request = Some(shown(request, &prepared.redactor()));
     let deadline = deadline.unwrap_or_else(|| Deadline::start(engine, prepared.timeout_ms()));
     let asked = token_fetch::ask(engine, &wanted, &deadline).await;
     trace.calls.push(asked.call);
