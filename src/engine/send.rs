@@ -243,16 +243,22 @@ pub(super) fn shown_headers(headers: &Headers, redactor: &Redactor) -> Map<Strin
     shown
 }
 
+/// Headers of an answer that is not taken, as they are kept: where it leads is only named.
+pub(super) fn refused_headers(failed: &ExchangeFailed, redactor: &Redactor) -> Map<String, Value> {
+    let mut headers = shown_headers(&failed.headers, redactor);
+    if let ExchangeFailure::RedirectRefused { location, .. } = &failed.kind {
+        headers.insert("location".to_owned(), redactor.redact(location).into());
+    }
+    headers
+}
+
 fn refuse(failed: &ExchangeFailed, redactor: &Redactor, trace: &mut Trace) -> Failure {
     use ExchangeFailure as E;
     trace.phases = Some(phases(failed.phases));
     let incomplete = matches!(failed.kind, E::Timeout { .. } | E::Cut { .. });
     trace.unknown = failed.sent && incomplete;
     if let Some(status) = failed.status {
-        let mut headers = shown_headers(&failed.headers, redactor);
-        if let ExchangeFailure::RedirectRefused { location, .. } = &failed.kind {
-            headers.insert("location".to_owned(), redactor.redact(location).into());
-        }
+        let headers = refused_headers(failed, redactor);
         trace.response = Some(ReceivedResponse { status, headers, body: None, bytes: 0, truncated: false });
     }
     Failure { http_status: failed.status, ..failure(&failed.kind, redactor) }

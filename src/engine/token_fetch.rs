@@ -13,7 +13,7 @@ use super::admit;
 use super::authorize::shown;
 use super::context::{AuxiliaryCall, CalledFor, Deadline, Engine};
 use super::judge::EXCERPT;
-use super::send::{phases, shown_headers};
+use super::send::{phases, refused_headers, shown_headers};
 use super::token_call::TokenCall;
 use super::trust::way_out;
 use super::wanted::Wanted;
@@ -130,7 +130,7 @@ fn unanswered(wanted: &Wanted<'_>, failed: &ExchangeFailed, call: AuxiliaryCall)
     };
     let retryable = retryable || failed.status.is_some_and(|status| status >= 500);
     let failure = Failure { code, http_status: failed.status, retryable, ..failure(wanted, &why) };
-    let headers = shown_headers(&failed.headers, &wanted.redactor);
+    let headers = refused_headers(failed, &wanted.redactor);
     let response = failed.status.map(|status| ReceivedResponse {
         status,
         headers,
