@@ -23,6 +23,7 @@ mod occasion;
 
 /// 3. What the attempt needs: plan, secrets, the roots of its templates.
 mod prepare;
+mod roots;
 
 /// 4. Templates into a request, or skipped.
 mod render;

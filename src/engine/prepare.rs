@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::context::{Engine, Stop};
-use super::occasion::{Occasion, root_run};
+use super::occasion::Occasion;
+use super::roots::{data, scope};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::Auth;
-use crate::domain::clock::rfc3339;
 use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
@@ -22,7 +22,7 @@ use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
-use crate::store::{ClaimedCase, ClaimedRun};
+use crate::store::ClaimedRun;
 
 /// Milliseconds for one attempt when neither the field nor its connection names any.
 pub(super) const DEFAULT_TIMEOUT_MS: u64 = 30_000;
@@ -224,12 +224,9 @@ fn redactor(
     let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
     let literals = plan.credentials(field).iter().chain(typed);
     let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
-    let redactor = Redactor::new(known);
-    let places = [
-        connection.map(|plan| &plan.connection().redact),
-        plan.case_type.field(field.as_str()).and_then(|field| field.api_call()).map(|call| &call.redact),
-    ];
-    places.into_iter().flatten().fold(redactor, Redactor::with_paths)
+    let call = plan.case_type.field(field.as_str()).and_then(|field| field.api_call());
+    let places = [connection.map(|plan| &plan.connection().redact), call.map(|call| &call.redact)];
+    places.into_iter().flatten().fold(Redactor::new(known), Redactor::with_paths)
 }
 
 /// The output variables that the field may read or watches; after a failed run of theirs they read null.
@@ -269,38 +266,4 @@ pub(super) async fn outputs(
             (name, value, failed)
         })
         .collect())
-}
-
-fn data(case: &ClaimedCase, outputs: &[Output]) -> Arc<Value> {
-    let mut data = case.data.clone();
-    if !outputs.is_empty()
-        && let Value::Object(members) = Arc::make_mut(&mut data)
-    {
-        members.extend(outputs.iter().map(|(name, value, _)| (name.clone(), value.clone())));
-    }
-    data
-}
-
-fn scope(run: &Occasion<'_>, plan: &Plan, data: &Arc<Value>, outputs: &[Output], secrets: &Opened) -> Scope {
-    let now = run.sealed_at;
-    let secrets = Arc::new(Value::Object(secrets.values.clone()));
-    let mut scope = Scope::new()
-        .with("data", data.clone())
-        .with("case", Arc::new(run.case.case.root()))
-        .with("input", Arc::new(run.input.cloned().unwrap_or_else(|| Value::Object(Map::new()))))
-        .with("params", plan.params.clone())
-        .with("secret", secrets.clone())
-        .with("secrets", secrets)
-        .with("run", root_run(run, run.attempt))
-        .with("workflow_run_id", Arc::new(Value::from(run.idempotency_key)))
-        .with("now", Arc::new(Value::String(rfc3339(now))))
-        .with("now_unix", Arc::new(json!(now.timestamp())));
-    if let Some(old) = run.old {
-        scope.set("old", old.clone());
-    }
-    for (name, value, failed) in outputs {
-        let value = if *failed { Value::Null } else { value.clone() };
-        scope.set(name, Arc::new(value));
-    }
-    scope
 }
