@@ -11,6 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use super::code::code_of;
 pub use super::code::{AWAY, Code, IN_DOUBT, NO_SPACE, OUR_TROUBLE, UNREAD};
 use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
@@ -29,34 +30,6 @@ pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-
 
 /// When somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
-
-/// Which code a refusal of the services has.
-fn code_of(error: &ServiceError) -> Code {
-    match error {
-        ServiceError::NotFound(_) => Code::NotFound,
-        ServiceError::Invalid(problems) => code_of_problems(problems),
-        ServiceError::AlreadyExists(_)
-        | ServiceError::Repeated(_)
-        | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
-        ServiceError::InUse { .. } => Code::InUse,
-        ServiceError::FieldDisabled(_) => Code::FieldDisabled,
-        ServiceError::InProgress(_) => Code::InProgress,
-        ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
-        ServiceError::KeyReused => Code::IdempotencyMismatch,
-        ServiceError::RunEnded(_) => Code::RunEnded,
-        ServiceError::TooLarge(_) => Code::TooLarge,
-        ServiceError::Forbidden { .. } => Code::Forbidden,
-        ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
-        ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
-        ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
-    }
-}
-
-/// What only later steps will do is told apart from what is wrong.
-fn code_of_problems(problems: &[Problem]) -> Code {
-    let later = !problems.is_empty() && problems.iter().all(|p| p.code == code::NOT_SUPPORTED_YET);
-    if later { Code::NotSupportedYet } else { Code::Invalid }
-}
 
 /// What some refusals say beside their sentence.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponseB
 
 use super::edge::request_id;
 use super::error::{ApiError, Code};
+use super::matrix::is_call;
 use crate::domain::clock::{Clock, Instant};
 use crate::domain::expected::Expected;
 use crate::domain::token::Role;
@@ -89,7 +90,8 @@ fn ignores_if_none_match(method: &Method, pattern: &str, headers: &HeaderMap) ->
         return false;
     }
     let makes = *method == Method::PUT && MAKE_ONLY.contains(&pattern);
-    let asked = headers.contains_key(header::IF_NONE_MATCH);
+    // Where there is no such call, that is what is told.
+    let asked = headers.contains_key(header::IF_NONE_MATCH) && is_call(method.as_str(), pattern);
     asked && !(makes && is_any(headers) && !headers.contains_key(header::IF_MATCH))
 }
 

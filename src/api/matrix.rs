@@ -2,7 +2,9 @@
 //! neither says what the other does not. That the handlers keep to it is tried by a test that
 //! walks over all of them with every role.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use utoipa::openapi::HttpMethod;
 
@@ -23,6 +25,14 @@ This page is made from the list of calls; `DOSSIER_WRITE_DOCS=1 cargo nextest ru
 | call | does | viewer | operator | builder | admin |
 |---|---|---|---|---|---|
 ";
+
+static CALLS: LazyLock<HashSet<(&'static str, &'static str)>> =
+    LazyLock::new(|| all_calls().iter().map(|call| (method(&call.method), call.path)).collect());
+
+/// Whether this method can be used at a URL of this pattern.
+pub fn is_call(method: &str, pattern: &str) -> bool {
+    CALLS.contains(&(method, pattern))
+}
 
 /// The page: a table of all calls and the roles that may make them.
 pub fn access_page() -> String {

@@ -15,6 +15,9 @@ mod context;
 /// 1. Claims due runs, keeps hold of them, and hands back what it cannot finish.
 mod worker;
 
+/// What it notes of each.
+mod hold;
+
 /// 2. Calls the steps below in order.
 mod pipeline;
 

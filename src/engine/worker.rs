@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::context::Engine;
+use super::hold::{Hold, Took};
 use super::{pipeline, record};
-use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, LeaseToken, RunId};
 use crate::store::{Claim, ClaimedRun, LanePlace};
 
@@ -44,13 +43,6 @@ struct Place {
     over: Arc<Notify>,
 }
 
-/// A run in the hands of a worker.
-struct Hold {
-    run: ClaimedRun,
-    task: AbortHandle,
-    over: Arc<Notify>,
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.worker.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,16 +55,6 @@ impl Drop for Place {
         self.over.notify_one();
         self.worker.freed.notify_one();
     }
-}
-
-/// What came of a claim.
-#[derive(Default)]
-struct Took {
-    runs: usize,
-    /// There may be more at once.
-    more: bool,
-    /// When a lane opens in which runs wait.
-    opens_at: Option<Instant>,
 }
 
 /// The working part of a process.

@@ -4,12 +4,12 @@
 //! saved again unchanged stays the version it is.
 
 use serde_json::{Map, Value};
-use url::{Origin, Url};
 
 use super::actor::Actor;
 use super::audit;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
+use super::connection_origin::{is_moved, origin, origin_now, refuse_to_move};
 use super::connection_tls;
 use super::connection_views::{ConnectionView, shown, used_by, view, views};
 use super::endpoint_uses;
@@ -237,41 +237,6 @@ pub(super) async fn find(
     key: &ConnectionKey,
 ) -> Result<ConnectionRow, ServiceError> {
     tx.find_connection(workspace, key).await?.ok_or(ServiceError::NotFound("connection"))
-}
-
-/// Whether a connection that had an origin gives it up.
-fn is_moved(before: &ConnectionRow, now: &Connection) -> bool {
-    origin(before).is_some_and(|before| Some(before) != origin_now(now))
-}
-
-fn origin(row: &ConnectionRow) -> Option<Origin> {
-    let url = row.definition.get("base_url")?.as_str()?;
-    Url::parse(url).ok().map(|url| url.origin())
-}
-
-fn origin_now(connection: &Connection) -> Option<Origin> {
-    connection.base_url.as_ref().map(Url::origin)
-}
-
-/// Refuses to take credentials that were typed into fields to another origin.
-async fn refuse_to_move(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    key: &ConnectionKey,
-) -> Result<(), ServiceError> {
-    let current = plans.all_current_in(tx, workspace).await?;
-    let typed = current.iter().filter(|plan| plan.types_credentials_over(key));
-    let users: Vec<String> = typed.map(|plan| plan.key.to_string()).collect();
-    if users.is_empty() {
-        return Ok(());
-    }
-    let detail = format!(
-        "fields of {} have credentials typed into their `auth` for the origin that `{key}` has now: make them secrets, \
-         or take them out, before `base_url` leads elsewhere",
-        users.join(", ")
-    );
-    Err(ServiceError::InUse { detail, users })
 }
 
 /// The lane of a connection.

@@ -54,6 +54,7 @@ mod connection_actions;
 mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
+mod connection_origin;
 mod connection_plans;
 mod connection_tested;
 mod connection_tls;

@@ -18,7 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::TLS12;
+use tokio_rustls::rustls::{ALL_VERSIONS, RootCertStore, ServerConfig};
 
 use crate::app::{Answer, MARKER, TestApp};
 
@@ -68,7 +69,9 @@ impl Provider {
     /// Shows this certificate; with an authority it wants one from its clients.
     pub fn start(own: &Pair, clients: Option<&Authority>) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let builder = ServerConfig::builder();
+        // With TLS 1.3 a client learns only by its first answer that its certificate is missed, or not at all.
+        let versions = if clients.is_some() { &[&TLS12][..] } else { ALL_VERSIONS };
+        let builder = ServerConfig::builder_with_protocol_versions(versions);
         let builder = match clients {
             None => builder.with_no_client_auth(),
             Some(authority) => {

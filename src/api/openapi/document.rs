@@ -22,7 +22,7 @@ const SOMETIMES: [(&str, &[&str]); 6] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
-    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls"]),
+    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls", "redact"]),
     ("ConnectionBreaker", &["endpoints"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];

@@ -52,7 +52,7 @@ mod tests {
     use crate::domain::clock::Instant;
     use crate::domain::connection::BreakerSettings;
     use crate::domain::ids::RunId;
-    use crate::domain::lane::state::{Admission, Ask, LaneOutcome, Of};
+    use crate::domain::lane::answers::{Admission, Ask, LaneOutcome, Of};
 
     fn at(second: i64) -> Instant {
         Instant::from_timestamp(second, 0).unwrap()
