@@ -52,6 +52,9 @@ enum Command {
     /// Secrets
     #[command(subcommand)]
     Secrets(SecretsAction),
+    /// Who changed what
+    #[command(subcommand)]
+    Audit(AuditAction),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
     /// Print the settings in effect and where each came from
@@ -67,6 +70,18 @@ enum WorkspaceAction {
         /// What people see; the key when not given
         #[arg(long)]
         name: Option<String>,
+    },
+    /// List the workspaces: key and name
+    List,
+}
+
+#[derive(Subcommand)]
+enum AuditAction {
+    /// Walk the chain of each workspace and say whether it is whole
+    Verify {
+        /// Key of the one workspace to look at
+        #[arg(long, value_name = "KEY")]
+        workspace: Option<WorkspaceKey>,
     },
 }
 
@@ -90,12 +105,23 @@ struct TokenArguments {
     /// When it ends to be good: 2030-01-31T12:00:00Z, or 90d; never when not given
     #[arg(long, value_name = "TIME", value_parser = Expiry::parse)]
     expires: Option<Expiry>,
+    /// After how many days it ends to be good
+    #[arg(long, value_name = "DAYS", conflicts_with = "expires", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    expires_in: Option<u32>,
 }
 
 #[derive(Subcommand)]
 enum SecretsAction {
     /// Make or replace a secret
     Set(SecretArguments),
+    /// List the secrets, without their values
+    List {
+        /// Key of the workspace; `default` when not given
+        #[arg(long, value_name = "KEY")]
+        workspace: Option<WorkspaceKey>,
+    },
+    /// Seal everything with another master key, while processes run; go on where one was stopped
+    RotateKey,
 }
 
 #[derive(Args)]
@@ -157,7 +183,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Workspace(WorkspaceAction::Create { key, name }) => {
                 Box::pin(app::create_workspace(&settings, &log, &key, name)).await
             }
-            Command::Token(TokenAction::Create(TokenArguments { role, name, workspace, expires })) => {
+            Command::Workspace(WorkspaceAction::List) => {
+                Box::pin(app::list_workspaces(&settings, &log)).await
+            }
+            Command::Audit(AuditAction::Verify { workspace }) => {
+                Box::pin(app::verify_audit(&settings, &log, workspace)).await
+            }
+            Command::Token(TokenAction::Create(token)) => {
+                let TokenArguments { role, name, workspace, expires, expires_in } = token;
+                let expires = expires.or(expires_in.map(Expiry::Days));
                 let command = TokenCommand { role, name, workspace, expires };
                 Box::pin(app::create_token(&settings, &log, command)).await
             }
@@ -166,6 +200,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 let command = SecretCommand { name, from_env, hosts, workspace, redact: !no_redact };
                 Box::pin(app::set_secret(&settings, &log, command)).await
             }
+            Command::Secrets(SecretsAction::List { workspace }) => {
+                Box::pin(app::list_secrets(&settings, &log, workspace.as_ref())).await
+            }
+            Command::Secrets(SecretsAction::RotateKey) => Box::pin(app::rotate_key(&settings, &log)).await,
             // Both were done above, without a runtime.
             Command::Openapi | Command::Config => Ok(()),
         }

@@ -6,7 +6,7 @@
 //! not a licence: what is stored and shown is redacted where it is made.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -23,6 +23,9 @@ use crate::domain::secret::SecretText;
 /// a connection ends early: trouble of whoever called, or what the sandbox was asked for.
 const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,\
                      reqwest=warn,actix_server=warn,actix_http=warn,actix_http::h1::dispatcher=off,mio=warn,tokio_cron_scheduler=warn";
+
+/// Tokens of providers that are known at a time.
+const PASSING: usize = 256;
 
 /// What a log line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub struct LogRedactor(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     values: Vec<(Label, SecretText)>,
+    /// Tokens of providers, the latest ones: each is good for a while only.
+    passing: VecDeque<SecretText>,
     /// SHA-256 of the values, so that learning one again costs nothing.
     seen: HashSet<[u8; 32]>,
     redactor: Arc<Redactor>,
@@ -87,10 +92,11 @@ impl LogRedactor {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (hash, label, value) in new {
             if known.seen.insert(hash) {
-                known.values.push((label, SecretText::from(value.to_owned())));
+                known.keep(label, SecretText::from(value.to_owned()));
             }
         }
-        let all = known.values.iter().map(|(label, value)| (label.clone(), value.expose()));
+        let passing = known.passing.iter().map(|value| (Label::Token, value.expose()));
+        let all = known.values.iter().map(|(label, value)| (label.clone(), value.expose())).chain(passing);
         let redactor = Arc::new(Redactor::new(all));
         known.redactor = redactor;
     }
@@ -98,6 +104,21 @@ impl LogRedactor {
     /// The redactor as of now.
     pub fn current(&self) -> Arc<Redactor> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).redactor)
+    }
+}
+
+impl Known {
+    fn keep(&mut self, label: Label, value: SecretText) {
+        if label != Label::Token {
+            self.values.push((label, value));
+            return;
+        }
+        self.passing.push_back(value);
+        if self.passing.len() > PASSING
+            && let Some(oldest) = self.passing.pop_front()
+        {
+            self.seen.remove(&fingerprint(oldest.expose()));
+        }
     }
 }
 

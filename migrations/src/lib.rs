@@ -11,6 +11,10 @@ mod m0001_foundation;
 mod m0002_triggers;
 mod m0003_lanes;
 mod m0004_connections;
+mod m0005_provider_tokens;
+mod m0006_access;
+mod m0007_circuits;
+mod m0008_withdrawn;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -23,6 +27,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_triggers::Migration),
             Box::new(m0003_lanes::Migration),
             Box::new(m0004_connections::Migration),
+            Box::new(m0005_provider_tokens::Migration),
+            Box::new(m0006_access::Migration),
+            Box::new(m0007_circuits::Migration),
+            Box::new(m0008_withdrawn::Migration),
         ]
     }
 }

@@ -42,10 +42,13 @@ pub async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let (mut case, runs) = services.cases.create(&caller, &body.0, key.0).await?;
-    let id = case.case.id;
+    let (id, mut wait) = (case.case.id, wait);
     if let Some(until) = wait.until(&*services.clock) {
-        services.cases.wait_for_runs(&caller, id, &runs, until).await?;
-        case = services.cases.get(&caller, id).await?;
+        let waited = match services.cases.wait_for_runs(&caller, id, &runs, until).await {
+            Ok(()) => services.cases.get(&caller, id).await,
+            Err(error) => Err(error),
+        };
+        (case, wait) = wait.after(case, waited)?;
     }
     let mut answer = HttpResponse::Created();
     answer.insert_header((header::LOCATION, format!("/v1/cases/{id}")));

@@ -1,5 +1,9 @@
 //! The stable names of everything that the API refuses, and the only table of their statuses.
 
+use crate::domain::problem::{Problem, code};
+use crate::service::ServiceError;
+use crate::store::StoreError;
+
 macro_rules! codes {
     ($($variant:ident = $status:literal $word:literal,)*) => {
         /// Stable names of everything that the API refuses.
@@ -73,6 +77,42 @@ pub const NO_SPACE: &str = "The disk of Dossier's database has no space left. No
 /// … when it cannot serve for another reason.
 pub const AWAY: &str = "The database cannot serve this request now. Nothing was changed; try again shortly.";
 
+/// … when nobody knows whether the change was made.
+pub const IN_DOUBT: &str = "The connection to the database was cut while the change was written, so it is not known whether \
+     it was made. Look before you repeat it; with the same `Idempotency-Key` it is made once however often you send it.";
+
+/// … when it was made.
+pub const UNREAD: &str = "The change was made, but the database cannot show it now. Do not repeat it, read it again shortly; \
+     with the same `Idempotency-Key` you get its answer.";
+
 /// … and when something in Dossier itself went wrong.
 pub const OUR_TROUBLE: &str = "Something in Dossier itself went wrong. Try again; if it stays so, tell whoever runs it \
      and name the request id.";
+
+/// Which code a refusal of the services has.
+pub fn code_of(error: &ServiceError) -> Code {
+    match error {
+        ServiceError::NotFound(_) => Code::NotFound,
+        ServiceError::Invalid(problems) => code_of_problems(problems),
+        ServiceError::AlreadyExists(_)
+        | ServiceError::Repeated(_)
+        | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
+        ServiceError::InUse { .. } => Code::InUse,
+        ServiceError::FieldDisabled(_) => Code::FieldDisabled,
+        ServiceError::InProgress(_) => Code::InProgress,
+        ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
+        ServiceError::KeyReused => Code::IdempotencyMismatch,
+        ServiceError::RunEnded(_) => Code::RunEnded,
+        ServiceError::TooLarge(_) => Code::TooLarge,
+        ServiceError::Forbidden { .. } => Code::Forbidden,
+        ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
+        ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
+        ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
+    }
+}
+
+/// What only later steps will do is told apart from what is wrong.
+fn code_of_problems(problems: &[Problem]) -> Code {
+    let later = !problems.is_empty() && problems.iter().all(|p| p.code == code::NOT_SUPPORTED_YET);
+    if later { Code::NotSupportedYet } else { Code::Invalid }
+}

@@ -12,10 +12,19 @@ use super::list;
 use super::once::IdempotencyKey;
 use super::present::connection;
 use super::present::connection_health::HealthView;
-use super::query::{NoParameters, Params};
-use crate::domain::ids::ConnectionKey;
+use super::query::{NoParameters, Parameters, Params, Query};
+use crate::domain::ids::{ConnectionKey, EndpointKey};
 use crate::domain::problem::code;
 use crate::service::{ConnectionAction, ConnectionView, PageRequest, ServiceError, Services};
+
+/// Which circuit is meant: that of one endpoint, or else all of a connection.
+pub struct OneCircuit(Option<EndpointKey>);
+
+impl Parameters for OneCircuit {
+    fn read(query: &mut Query) -> Self {
+        Self(query.parsed("endpoint", "the key of an endpoint of the connection", |text| text.parse().ok()))
+    }
+}
 
 /// The connections of the workspace, by key.
 pub async fn list(
@@ -134,11 +143,12 @@ pub async fn open_breaker(
     services: Data<Services>,
     caller: Caller<Builder>,
     path: Path<ConnectionKey>,
-    _: Params<NoParameters>,
+    of: Params<OneCircuit>,
     key: IdempotencyKey,
     _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
-    let done = services.connections.act(&caller, &path, ConnectionAction::OpenBreaker, key.0).await?;
+    let action = ConnectionAction::OpenBreaker(of.0.0);
+    let done = services.connections.act(&caller, &path, action, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
 }
 
@@ -147,11 +157,12 @@ pub async fn close_breaker(
     services: Data<Services>,
     caller: Caller<Builder>,
     path: Path<ConnectionKey>,
-    _: Params<NoParameters>,
+    of: Params<OneCircuit>,
     key: IdempotencyKey,
     _: NoMembers,
 ) -> Result<HttpResponse, ApiError> {
-    let done = services.connections.act(&caller, &path, ConnectionAction::CloseBreaker, key.0).await?;
+    let action = ConnectionAction::CloseBreaker(of.0.0);
+    let done = services.connections.act(&caller, &path, action, key.0).await?;
     Ok(present(HttpResponse::Ok(), done))
 }
 

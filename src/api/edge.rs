@@ -97,7 +97,7 @@ const LONGEST_ID: usize = 128;
 
 /// The id that the caller gave, so that its logs and ours can be laid side by side; else one of
 /// our own. Empty only where [`tracing`] does not go around it.
-fn request_id(request: &ServiceRequest) -> String {
+pub(super) fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let given = given
         .filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -11,7 +11,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-pub use super::code::{AWAY, Code, NO_SPACE, OUR_TROUBLE};
+use super::code::code_of;
+pub use super::code::{AWAY, Code, IN_DOUBT, NO_SPACE, OUR_TROUBLE, UNREAD};
 use crate::domain::once::Kept;
 use crate::domain::problem::{Problem, code};
 use crate::domain::token::Role;
@@ -29,34 +30,6 @@ pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-
 
 /// When somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
-
-/// Which code a refusal of the services has.
-fn code_of(error: &ServiceError) -> Code {
-    match error {
-        ServiceError::NotFound(_) => Code::NotFound,
-        ServiceError::Invalid(problems) => code_of_problems(problems),
-        ServiceError::AlreadyExists(_)
-        | ServiceError::Repeated(_)
-        | ServiceError::Store(StoreError::Duplicate(_)) => Code::AlreadyExists,
-        ServiceError::InUse { .. } => Code::InUse,
-        ServiceError::FieldDisabled(_) => Code::FieldDisabled,
-        ServiceError::InProgress(_) => Code::InProgress,
-        ServiceError::VersionMismatch { .. } => Code::VersionMismatch,
-        ServiceError::KeyReused => Code::IdempotencyMismatch,
-        ServiceError::RunEnded(_) => Code::RunEnded,
-        ServiceError::TooLarge(_) => Code::TooLarge,
-        ServiceError::Forbidden { .. } => Code::Forbidden,
-        ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
-        ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
-        ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
-    }
-}
-
-/// What only later steps will do is told apart from what is wrong.
-fn code_of_problems(problems: &[Problem]) -> Code {
-    let later = !problems.is_empty() && problems.iter().all(|p| p.code == code::NOT_SUPPORTED_YET);
-    if later { Code::NotSupportedYet } else { Code::Invalid }
-}
 
 /// What some refusals say beside their sentence.
 #[derive(Debug, Clone)]
@@ -219,6 +192,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::Store(StoreError::Full(cause)) => {
                 Self { detail: NO_SPACE.into(), ..Self::unavailable(cause) }
             }
+            ServiceError::Store(StoreError::Doubtful(cause)) => {
+                Self { detail: IN_DOUBT.into(), ..Self::unavailable(cause) }
+            }
+            ServiceError::Store(StoreError::Unread(cause)) => {
+                Self { detail: UNREAD.into(), ..Self::unavailable(cause) }
+            }
             ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
             ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
         }
@@ -346,6 +325,23 @@ mod tests {
             assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{name}");
             assert_eq!(body["status"], status, "{name}");
             assert!(!body["detail"].as_str().unwrap().contains("no table"), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_said_of_a_change() {
+        let cause = || "cut".to_owned();
+        for (error, says) in [
+            (StoreError::Unavailable(cause()), "Nothing was changed"),
+            (StoreError::Full(cause()), "Nothing was changed"),
+            (StoreError::Doubtful(cause()), "not known whether it was made"),
+            (StoreError::Unread(cause()), "The change was made"),
+        ] {
+            let (status, body) = problem(ServiceError::Store(error));
+            let detail = body["detail"].as_str().unwrap();
+            assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+            assert!(detail.contains(says), "{detail}");
+            assert_eq!(detail.contains("Nothing was changed"), says == "Nothing was changed", "{detail}");
         }
     }
 

@@ -18,11 +18,13 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponseBuilder};
 
+use super::edge::request_id;
 use super::error::{ApiError, Code};
+use super::matrix::is_call;
 use crate::domain::clock::{Clock, Instant};
 use crate::domain::expected::Expected;
 use crate::domain::token::Role;
-use crate::service::{Actor, Services};
+use crate::service::{Actor, ServiceError, Services};
 
 /// Finds out who calls, or answers 401.
 pub async fn authenticate(
@@ -44,9 +46,10 @@ async fn admitted(request: &ServiceRequest) -> Result<Actor, ApiError> {
         Some(token) => services.access.authenticate(token).await?,
         None => None,
     };
-    let actor = actor.ok_or_else(|| {
+    let mut actor = actor.ok_or_else(|| {
         ApiError::new(Code::Unauthorized, "Send a valid token as `Authorization: Bearer dsr_…`.")
     })?;
+    actor.request_id = Some(request_id(request).into());
     refuse_what_comes_later(request).map(|()| actor)
 }
 
@@ -58,8 +61,13 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 }
 
 /// The URLs whose writes all ask for [`IfMatch`].
-const HEED_IF_MATCH: [&str; 4] =
-    ["/v1/cases/{id}", "/v1/case-types/{key}", "/v1/cases/{id}/overrides/{path}", "/v1/connections/{key}"];
+const HEED_IF_MATCH: [&str; 5] = [
+    "/v1/cases/{id}",
+    "/v1/case-types/{key}",
+    "/v1/cases/{id}/overrides/{path}",
+    "/v1/connections/{key}",
+    "/v1/workspace",
+];
 
 /// Whether this is a call whose handler does not ask for [`IfMatch`]: to ignore a precondition
 /// would be to break a promise silently. A method that no URL has is refused for that.
@@ -72,15 +80,40 @@ fn ignores_if_match(method: &Method, pattern: &str) -> bool {
     }
 }
 
+/// The URLs at which a PUT with `If-None-Match: *` makes what is not there, and replaces nothing.
+const MAKE_ONLY: [&str; 3] = ["/v1/case-types/{key}", "/v1/connections/{key}", "/v1/secrets/{name}"];
+
+/// Whether this is a change whose handler does not heed its `If-None-Match`. What only reads may
+/// ignore one.
+fn ignores_if_none_match(method: &Method, pattern: &str, headers: &HeaderMap) -> bool {
+    if ![Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method) {
+        return false;
+    }
+    let makes = *method == Method::PUT && MAKE_ONLY.contains(&pattern);
+    // Where there is no such call, that is what is told.
+    let asked = headers.contains_key(header::IF_NONE_MATCH) && is_call(method.as_str(), pattern);
+    asked && !(makes && is_any(headers) && !headers.contains_key(header::IF_MATCH))
+}
+
+/// Whether `If-None-Match` is `*`.
+fn is_any(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::IF_NONE_MATCH);
+    values.next().is_some_and(|value| value.as_bytes().trim_ascii() == b"*") && values.next().is_none()
+}
+
 fn refuse_what_comes_later(request: &ServiceRequest) -> Result<(), ApiError> {
     let pattern = request.match_pattern().unwrap_or_default();
+    if ignores_if_none_match(request.method(), &pattern, request.headers()) {
+        return Err(ApiError::not_supported_yet("This `If-None-Match` is for this call"));
+    }
     if request.headers().contains_key(header::IF_MATCH) && ignores_if_match(request.method(), &pattern) {
         return Err(ApiError::not_supported_yet("The header `If-Match` is for this call"));
     }
     Ok(())
 }
 
-/// `If-Match`: the versions that a change is meant for.
+/// `If-Match`: the versions that a change is meant for. Or `If-None-Match: *`, where it was let
+/// through: nothing is to be there.
 pub struct IfMatch(pub Expected);
 
 impl FromRequest for IfMatch {
@@ -88,6 +121,9 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if is_any(request.headers()) {
+            return ready(Ok(Self(Expected::Absent)));
+        }
         // A header that is no text is a tag of somebody else.
         let headers = request.headers().get_all(header::IF_MATCH);
         ready(Ok(Self(Expected::parse(headers.map(|value| value.to_str().unwrap_or_default())))))
@@ -167,6 +203,19 @@ impl Wait {
         self.0.is_some()
     }
 
+    /// What is answered to a change that is committed: what was seen after the wait, or, when only the
+    /// waiting failed, what is known of it, and then no wait was applied.
+    pub fn after<T>(self, known: T, waited: Result<T, ServiceError>) -> Result<(T, Self), ServiceError> {
+        match waited {
+            Ok(seen) => Ok((seen, self)),
+            Err(ServiceError::Store(error)) => {
+                tracing::warn!(%error, "nobody could wait for the runs of a change; it is answered without");
+                Ok((known, Self(None)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Says in the answer which wait was applied.
     pub fn apply(self, answer: &mut HttpResponseBuilder) {
         if let Some(seconds) = self.0 {
@@ -211,6 +260,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::store::StoreError;
 
     #[test]
     fn a_wait_is_capped_and_nonsense_is_ignored() {
@@ -234,6 +284,15 @@ mod tests {
         for (headers, seconds) in cases {
             assert_eq!(Wait::parse(headers.iter().copied()), Wait(*seconds), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_wait_that_fails_takes_no_change_back() {
+        let wait = Wait(Some(5));
+        assert_eq!(wait.after(1, Ok(2)).unwrap(), (2, wait));
+        let away = ServiceError::Store(StoreError::Unavailable("away".to_owned()));
+        assert_eq!(wait.after(1, Err(away)).unwrap(), (1, Wait(None)));
+        assert!(wait.after(1, Err(ServiceError::NotFound("case"))).is_err());
     }
 
     #[test]

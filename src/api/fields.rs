@@ -13,6 +13,7 @@ use super::present::run::RunView;
 use super::query::{NoParameters, Params};
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::{Reader, refuse_nul};
+use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, FieldKey, KEY_RULE, RunId};
 use crate::domain::problem::{code, join};
 use crate::domain::run::Run;
@@ -32,7 +33,7 @@ pub async fn refresh(
     let (case, field) = path.into_inner();
     let request = RefreshRequest { once: key.0, ..read(body.0.as_ref(), Several::No)? };
     let run = services.fields.refresh(&caller, case, &field, request).await?;
-    let runs = waited(&services, &caller, case, vec![run], wait).await?;
+    let (runs, wait) = waited(&services, &caller, case, vec![run], wait).await?;
     let mut answer = accepted_or_done(wait, &runs);
     for run in &runs {
         answer.insert_header((header::LOCATION, format!("/v1/runs/{}", run.id)));
@@ -52,21 +53,31 @@ pub async fn refresh_all(
 ) -> Result<HttpResponse, ApiError> {
     let request = RefreshRequest { once: key.0, ..read(body.0.as_ref(), Several::Yes)? };
     let runs = services.fields.refresh_all(&caller, *path, request).await?;
-    let runs = waited(&services, &caller, *path, runs, wait).await?;
+    let (runs, wait) = waited(&services, &caller, *path, runs, wait).await?;
     let views: Vec<RunView> = runs.iter().map(RunView::from).collect();
     Ok(accepted_or_done(wait, &runs).json(json!({"runs": views})))
 }
 
-/// The runs as they are after the wait.
+/// The runs as they are after the wait, and the wait that was applied.
 async fn waited(
     services: &Services,
     actor: &Actor,
     case: CaseId,
     runs: Vec<Run>,
     wait: Wait,
-) -> Result<Vec<Run>, ServiceError> {
-    let Some(until) = wait.until(&*services.clock) else { return Ok(runs) };
+) -> Result<(Vec<Run>, Wait), ServiceError> {
+    let Some(until) = wait.until(&*services.clock) else { return Ok((runs, wait)) };
     let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    let waited = ended(services, actor, (case, ids), until).await;
+    wait.after(runs, waited)
+}
+
+async fn ended(
+    services: &Services,
+    actor: &Actor,
+    (case, ids): (CaseId, Vec<RunId>),
+    until: Instant,
+) -> Result<Vec<Run>, ServiceError> {
     services.cases.wait_for_runs(actor, case, &ids, until).await?;
     let mut after = Vec::with_capacity(ids.len());
     for id in ids {

@@ -3,18 +3,22 @@
 use serde_json::Value;
 
 use crate::domain::case_type::findings::Findings;
-use crate::domain::case_type::reader::Reader;
+use crate::domain::case_type::reader::{Reader, refuse_nul};
 use crate::domain::clock::{Instant, parse_instant};
 use crate::domain::ids::SecretName;
 use crate::domain::problem::code;
 use crate::domain::token::Role;
-use crate::service::{NewTokenRequest, PutSecret, ServiceError};
+use crate::service::{NewTokenRequest, PutSecret, ServiceError, WorkspacePatch};
 
 /// Longer than any text below may be; the services say what is too long.
 const LONGEST: usize = 100_000;
 
+/// Characters of a workspace's name.
+const LONGEST_NAME: usize = 200;
+
 /// Members that answers have and bodies may bring back.
-const READ_ONLY: [&str; 7] = ["id", "version", "revision", "created_at", "updated_at", "warnings", "used_by"];
+const READ_ONLY: [&str; 9] =
+    ["id", "version", "revision", "created_at", "updated_at", "last_used_at", "warnings", "used_by", "uses"];
 
 /// The body of `POST /v1/tokens`.
 pub(super) fn new_token(body: &Value) -> Result<NewTokenRequest, ServiceError> {
@@ -33,6 +37,25 @@ pub(super) fn new_token(body: &Value) -> Result<NewTokenRequest, ServiceError> {
         reader.ignore(&READ_ONLY);
         reader.finish(|_| None);
         Some(NewTokenRequest { name: name?.to_owned(), role: role?, overrides, expires_at })
+    });
+    read.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
+}
+
+/// The body of `PATCH /v1/workspace`; a null leaves a member alone.
+pub(super) fn workspace(body: &Value) -> Result<WorkspacePatch, ServiceError> {
+    let mut findings = Findings::default();
+    refuse_nul(body, "", &mut findings);
+    let read = Reader::open(body, "", &mut findings).map(|mut reader| {
+        let name = reader.text("name", LONGEST_NAME).map(str::to_owned);
+        if name.as_ref().is_some_and(|name| name.is_empty() || name.chars().any(char::is_control)) {
+            let why = format!("must have 1 to {LONGEST_NAME} characters, and no line break among them");
+            reader.problem("name", code::INVALID, why);
+        }
+        let params = reader.object("params").cloned();
+        reader.ignore(&READ_ONLY);
+        reader.ignore(&["key"]);
+        reader.finish(|_| None);
+        WorkspacePatch { name, params }
     });
     read.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
 }

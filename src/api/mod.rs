@@ -33,16 +33,23 @@ mod intake;
 /// What lists have in common.
 mod list;
 
+mod audit;
 mod cache;
 mod case_list;
 mod case_types;
 mod cases;
+mod connection_test;
 mod connections;
+mod console;
 mod fields;
 mod runs;
 mod schedules;
 mod secrets;
 mod tokens;
+mod workspace;
+
+/// Who may do what, as the calls say it.
+mod matrix;
 
 /// Whether we live and are ready.
 mod health;
@@ -60,6 +67,7 @@ mod present;
 mod openapi;
 
 pub use body::ApiSettings;
+pub use matrix::access_page;
 pub use openapi::openapi_json;
 pub use routes::configure;
 

@@ -15,17 +15,19 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    cache, case_types, cases, connections, docs, fields, health, metrics, openapi, runs, schedules, secrets,
-    tokens,
+    audit, cache, case_types, cases, connection_test, connections, console, docs, fields, health, metrics,
+    openapi, runs, schedules, secrets, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     let v1 = web::scope("/v1")
+        .service(at("/audit").get(audit::list))
         .service(at("/cache").delete(cache::purge))
         .service(at("/case-types").get(case_types::list).post(case_types::create))
         .service(at("/case-types/{key}").get(case_types::get).put(case_types::put).delete(case_types::delete))
         .service(at("/case-types/{key}/versions").get(case_types::versions))
+        .service(at("/case-types/{key}/fields/{field}/test").post(console::test))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
@@ -40,6 +42,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/connections/{key}/resume").post(connections::resume))
         .service(at("/connections/{key}/breaker/open").post(connections::open_breaker))
         .service(at("/connections/{key}/breaker/close").post(connections::close_breaker))
+        .service(at("/connections/{key}/test").post(connection_test::test))
         .service(at("/connections/{key}/health").get(connections::health))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
@@ -54,6 +57,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/secrets/{name}").put(secrets::put).delete(secrets::delete))
         .service(at("/tokens").get(tokens::list).post(tokens::create))
         .service(at("/tokens/{id}").delete(tokens::delete))
+        .service(at("/workspace").get(workspace::get).patch(workspace::patch))
         .default_service(web::to(nothing_here))
         .app_data(PathConfig::default().error_handler(|_, _| not_found().into()));
     let health = web::scope("/health")

@@ -16,7 +16,7 @@ use super::query::{NoParameters, Parameters, Params, Query};
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::failure::FailureCode;
-use crate::domain::ids::{CaseId, RunId};
+use crate::domain::ids::{CaseId, RunId, SecretName};
 use crate::domain::run::RunStatus;
 use crate::domain::trigger::Trigger;
 use crate::service::{PageRequest, ServiceError, Services};
@@ -40,10 +40,21 @@ impl Parameters for RunList {
                 trigger: query.word("trigger", &Trigger::ALL, Trigger::as_str),
                 error: query.word("error", FailureCode::ALL, FailureCode::as_str),
                 batch: query.id("batch"),
+                secret: query.parsed("secret", "the name of a secret, or `<name>:<version>`", used_secret),
                 since: query.instant("since"),
                 until: query.instant("until"),
             },
             page: PageRequest::read(query),
+        }
+    }
+}
+
+/// `vies_token`, or `vies_token:3`.
+fn used_secret(text: &str) -> Option<(SecretName, Option<i64>)> {
+    match text.split_once(':') {
+        None => Some((text.parse().ok()?, None)),
+        Some((name, version)) => {
+            Some((name.parse().ok()?, Some(version.parse().ok().filter(|version| *version > 0)?)))
         }
     }
 }

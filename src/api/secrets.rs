@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 
 use super::body::JsonBody;
 use super::error::ApiError;
-use super::extract::{Builder, Caller, Viewer};
+use super::extract::{Builder, Caller, IfMatch, Viewer};
 use super::present::secret::SecretAnswer;
 use super::query::{NoParameters, Params};
 use super::{intake, list};
@@ -23,8 +23,8 @@ pub async fn list(
     let page = services.secrets.list(&caller, page.0).await?;
     let users = services.secrets.users(&caller).await?;
     Ok(list::answer(page, |info| {
-        let used_by = users.get(info.name.as_str()).cloned().unwrap_or_default();
-        SecretAnswer::new(&info, used_by)
+        let users = users.get(info.name.as_str()).map_or(&[][..], Vec::as_slice);
+        SecretAnswer::new(&info, users)
     }))
 }
 
@@ -34,19 +34,20 @@ pub async fn put(
     caller: Caller<Builder>,
     path: Path<String>,
     _: Params<NoParameters>,
+    expected: IfMatch,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let name = path.parse::<SecretName>().map_err(|error| {
         ServiceError::invalid("/name", code::INVALID, format!("the name in the URL: {error}"))
     })?;
     let secret = intake::put_secret(&body.0, &name)?;
-    let (secret, is_new) = services.secrets.put(&caller, name, secret).await?;
+    let (secret, is_new) = services.secrets.put(&caller, name, secret, expected.0).await?;
     let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     if is_new {
         answer.insert_header((header::LOCATION, format!("/v1/secrets/{}", secret.name)));
     }
-    let used_by = services.secrets.used_by(&caller, &secret.name).await?;
-    Ok(answer.json(SecretAnswer::new(&secret, used_by)))
+    let users = services.secrets.used_by(&caller, &secret.name).await?;
+    Ok(answer.json(SecretAnswer::new(&secret, &users)))
 }
 
 /// Removes a secret that nobody uses.

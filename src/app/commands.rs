@@ -11,6 +11,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::admission::{admit, database_file};
+use super::keys;
 use super::parts::{default_workspace, open_services};
 use super::presence::alone;
 use super::system::{SystemClock, SystemRng};
@@ -115,14 +116,15 @@ pub async fn copy_database(settings: &Settings, log: &LogRedactor, from: &str) -
             file.display()
         );
     };
-    let copied = copy(from, &settings.database.url)
-        .await
-        .with_context(|| format!("nothing was copied into {}", settings.database.shown_url()))?;
+    let nothing = || format!("nothing was copied into {}", settings.database.shown_url());
+    // A master key that does not fit is told now: what is copied could not be used with it.
+    keys::check_source(settings, log, from).await.with_context(nothing)?;
+    let copied = copy(from, &settings.database.url).await.with_context(nothing)?;
     let count = |table: &str| copied.get(table).copied().unwrap_or_default();
     let (cases, runs, secrets) = (count("cases"), count("run"), count("secret"));
     let rows: u64 = copied.values().sum();
     print(&format!("Copied {rows} rows: {cases} cases, {runs} runs, {secrets} secrets."))?;
-    // A master key that does not fit is told now and not at the first start.
+    // Whatever would keep a process from starting on it is told now.
     with_services(settings, log, async |_, _| Ok(())).await
 }
 
@@ -200,7 +202,7 @@ pub fn print_openapi() -> anyhow::Result<()> {
 }
 
 /// Who closes the pipe early has read enough.
-fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -218,7 +220,7 @@ fn value_of(variable: &str) -> anyhow::Result<String> {
 }
 
 /// Opens the use cases, does the work, and closes the database before it answers.
-async fn with_services<T>(
+pub(super) async fn with_services<T>(
     settings: &Settings,
     log: &LogRedactor,
     work: impl AsyncFnOnce(&Services, Instant) -> anyhow::Result<T>,
@@ -234,6 +236,19 @@ async fn with_services<T>(
     done
 }
 
+/// A workspace that is there.
+pub(super) async fn known_workspace(
+    services: &Services,
+    key: Option<&WorkspaceKey>,
+) -> anyhow::Result<WorkspaceId> {
+    let default = default_workspace()?;
+    let key = key.unwrap_or(&default);
+    let found = services.access.workspace(key).await?;
+    found.map(|row| row.id).with_context(|| {
+        format!("there is no workspace `{key}`; make it with `dossier workspace create {key}`")
+    })
+}
+
 /// `default` is made when missing, others by their own command.
 async fn workspace(services: &Services, key: Option<&WorkspaceKey>) -> anyhow::Result<WorkspaceId> {
     let default = default_workspace()?;
@@ -241,10 +256,7 @@ async fn workspace(services: &Services, key: Option<&WorkspaceKey>) -> anyhow::R
     if *key == default {
         return Ok(services.access.ensure_workspace(key).await?);
     }
-    let found = services.access.workspace(key).await?;
-    found.map(|row| row.id).with_context(|| {
-        format!("there is no workspace `{key}`; make it with `dossier workspace create {key}`")
-    })
+    known_workspace(services, Some(key)).await
 }
 
 /// Pointers into a body mean nothing on a command line.

@@ -23,6 +23,7 @@ use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::domain::allow::AllowRule;
 use crate::domain::clock::{Rng as _, SharedClock};
+use crate::domain::expected::Expected;
 use crate::domain::ids::SecretName;
 use crate::domain::token;
 use crate::sandbox::{self, Demo};
@@ -125,7 +126,7 @@ async fn fill(services: &Services, token: &str, demo: Demo) -> anyhow::Result<Sa
     for secret in demo.secrets {
         let name: SecretName = secret.name.parse()?;
         let put = PutSecret::new(secret.value, &secret.hosts, true)?;
-        services.secrets.put(&actor, name, put).await?;
+        services.secrets.put(&actor, name, put, Expected::Anything).await?;
     }
     for connection in demo.connections {
         services.connections.create(&actor, &connection, None).await?;

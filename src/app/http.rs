@@ -7,6 +7,7 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
 use crate::api::{self, ApiSettings};
+use crate::engine::Console;
 use crate::service::Services;
 
 /// Threads that answer requests; each is a runtime of its own.
@@ -16,14 +17,16 @@ const THREADS: usize = 2;
 pub(super) fn listen(
     address: SocketAddr,
     services: Services,
+    console: Console,
     request_bytes: usize,
 ) -> io::Result<(SocketAddr, Server)> {
     let listener = TcpListener::bind(address)?;
     let bound = listener.local_addr()?;
-    let services = web::Data::new(services);
+    let (services, console) = (web::Data::new(services), web::Data::new(console));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
+            .app_data(console.clone())
             .app_data(web::Data::new(ApiSettings { request_bytes }))
             .configure(api::configure)
     })

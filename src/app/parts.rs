@@ -5,21 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::database_file;
 use super::http::listen;
+use super::keys;
 use super::presence::Presence;
-use crate::config::{self, LoadedKey, Settings, Synchronous};
+use crate::config::{self, LoadedKeys, Settings, Synchronous};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::ids::WorkspaceKey;
-use crate::engine::{Engine, EngineSettings, Worker};
+use crate::engine::{Console, Engine, EngineSettings, Worker};
 use crate::outbound::{Outbound, OutboundSettings};
 use crate::schedule::{Cron, Retention, RetentionDays, Sweeper, ticks};
-use crate::service::{Services, Vault, master_keys_in_use};
+use crate::service::{Services, Vault};
 use crate::store::{CommitLimits, Store, StoreSettings};
 use crate::telemetry::LogRedactor;
 
@@ -62,11 +63,23 @@ pub async fn open_services(
     log: &LogRedactor,
     writer_tasks: &TaskTracker,
 ) -> anyhow::Result<Services> {
+    let (services, loaded) = open_unchecked(settings, clock, rng, log, writer_tasks).await?;
+    keys::check(&services, &loaded, settings.database.is_shared()).await?;
+    Ok(services)
+}
+
+/// The same without a look whether the master keys are those of the database.
+pub(super) async fn open_unchecked(
+    settings: &Settings,
+    clock: &SharedClock,
+    rng: &SharedRng,
+    log: &LogRedactor,
+    writer_tasks: &TaskTracker,
+) -> anyhow::Result<(Services, LoadedKeys)> {
     if !settings.database.is_shared() {
         make_folder(&settings.database.url)?;
     }
-    let limits =
-        CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes };
+    let limits = commit_limits(settings);
     let store_settings = StoreSettings {
         url: settings.database.url.clone(),
         wait_for_disk: settings.database.synchronous == Synchronous::Full,
@@ -77,33 +90,34 @@ pub async fn open_services(
         .with_context(|| format!("the database {} could not be opened", settings.database.shown_url()))?;
     store.keep_time(clock).await?;
     let loaded = config::load_master_key(&settings.security, !settings.database.is_shared(), &**rng)?;
-    check_master_key(&store, &loaded).await?;
-    let learner = log.clone();
-    let vault = Vault::new(loaded.key, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
-    Ok(Services::new(store, clock.clone(), rng.clone(), vault, limits))
+    let vault = vault(settings, &loaded, rng, log)?;
+    Ok((Services::new(store, clock.clone(), rng.clone(), vault, limits), loaded))
 }
 
-/// A database that was sealed with other keys only is not for this one: its own is missing.
-async fn check_master_key(store: &Store, loaded: &LoadedKey) -> anyhow::Result<()> {
-    let in_use = master_keys_in_use(store).await?;
-    let id = loaded.key.id();
-    if in_use.is_empty() || in_use.contains(&id) {
-        return Ok(());
+fn commit_limits(settings: &Settings) -> CommitLimits {
+    CommitLimits { case_bytes: settings.limits.case_bytes, output_bytes: settings.limits.output_bytes }
+}
+
+/// Keys in a file may be changed while we run; settings stay as they were at the start.
+fn vault(
+    settings: &Settings,
+    loaded: &LoadedKeys,
+    rng: &SharedRng,
+    log: &LogRedactor,
+) -> anyhow::Result<Vault> {
+    let learner = log.clone();
+    let security = settings.security.clone();
+    let keys = config::read_keys(&security)?.context("the master key is gone")?;
+    let vault = Vault::new(keys, rng.clone(), Arc::new(move |label, text| learner.learn(label, text)));
+    if loaded.file.is_none() {
+        return Ok(vault);
     }
-    let remedy = "put the key back, or give it as DOSSIER__SECURITY__MASTER_KEY";
-    if let Some(path) = &loaded.created {
-        // Made by us a moment ago and of no use: left there it would pass for the right one.
-        std::fs::remove_file(path).ok();
-        let path = path.display();
-        bail!(
-            "the master key is missing ({path}), but the database holds secrets that were sealed with it: {remedy}"
-        );
-    }
-    let known: Vec<String> = in_use.into_iter().collect();
-    let known = known.join(", ");
-    bail!(
-        "the master key {id} is not the one that the secrets in the database were sealed with ({known}): {remedy}"
-    )
+    Ok(vault.with_source(Arc::new(move || {
+        let read = config::read_keys(&security);
+        read.inspect_err(|error| tracing::warn!(%error, "the master keys could not be read again"))
+            .ok()
+            .flatten()
+    })))
 }
 
 /// SQLite makes the file, not the folder.
@@ -134,6 +148,7 @@ impl App {
             cache_bytes: settings.cache.max_bytes,
         };
         let engine = Engine::new(&services, outbound, rng, engine_settings);
+        let console = Console::new(engine.clone(), commit_limits(settings));
         let worker = Worker::new(engine, tasks.clone());
         let sweeper = sweeper(settings, &services, worker.clone());
         let presence = Presence::begin(&settings.database.url, || sweeper.take_over()).await?;
@@ -144,7 +159,7 @@ impl App {
             tasks.spawn(worker.clone().keep_leases());
         }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
-        let door = options.serves.then(|| serve(settings, &services, &tasks)).transpose()?;
+        let door = options.serves.then(|| serve(settings, &services, console, &tasks)).transpose()?;
         let (address, server) = door.unzip();
         Ok(Self {
             services,
@@ -178,6 +193,9 @@ impl App {
         self.worker.drain(deadline).await;
         self.tasks.close();
         self.tasks.wait().await;
+        if let Err(error) = self.services.uses.write(&self.services.store, self.clock.now()).await {
+            tracing::debug!(%error, "the last uses could not be written");
+        }
         self.services.store.stop().await;
         self.writer_tasks.close();
         self.writer_tasks.wait().await;
@@ -188,10 +206,11 @@ impl App {
 fn serve(
     settings: &Settings,
     services: &Services,
+    console: Console,
     tasks: &TaskTracker,
 ) -> anyhow::Result<(SocketAddr, ServerHandle)> {
     let listen_on = settings.server.listen;
-    let (address, server) = listen(listen_on, services.clone(), settings.limits.request_bytes)
+    let (address, server) = listen(listen_on, services.clone(), console, settings.limits.request_bytes)
         .with_context(|| format!("{listen_on} could not be listened on"))?;
     let handle = server.handle();
     tasks.spawn(async move {
@@ -206,6 +225,7 @@ fn sweeper(settings: &Settings, services: &Services, worker: Arc<Worker>) -> Swe
     let days = RetentionDays { runs: settings.retention.runs_days, bodies: settings.retention.bodies_days };
     Sweeper {
         store: services.store.clone(),
+        uses: services.uses.clone(),
         clock: services.clock.clone(),
         worker,
         retention: Retention::new(days),

@@ -28,14 +28,8 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
         );
     }
     let options = AppOptions { serves, ticks: true };
-    let app = App::start(
-        &settings,
-        options,
-        Arc::new(SystemClock::default()),
-        Arc::new(SystemRng::default()),
-        &log,
-    )
-    .await?;
+    let (clock, rng) = (Arc::new(SystemClock::default()), Arc::new(SystemRng::default()));
+    let app = Box::pin(App::start(&settings, options, clock, rng, &log)).await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
     } else {
@@ -64,7 +58,7 @@ mod tests {
     async fn a_worker_that_may_not_call_is_refused() {
         let variables = [("DOSSIER__WORKERS__CONCURRENCY".to_owned(), "0".to_owned())];
         let settings = Settings::load(None, variables.into_iter()).unwrap();
-        let refused = work(settings, LogRedactor::default()).await.unwrap_err();
+        let refused = Box::pin(work(settings, LogRedactor::default())).await.unwrap_err();
         assert!(refused.to_string().starts_with("`workers.concurrency` is 0"), "{refused}");
     }
 }

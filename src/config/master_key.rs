@@ -1,6 +1,7 @@
-//! The master key: from the settings, or from its file, which is made at the first start.
+//! The master keys: from the settings, or from their file, which is made at the first start.
 //!
-//! A file that is there is never written to. One that is there and cannot be used stops the
+//! The file holds one key per line: the first seals, more are there only while the key is being
+//! changed (`key_change.rs`, the only place that ever writes to a file that is there). One that is there and cannot be used stops the
 //! start: a new key beside a database with secrets would make those unreadable for ever.
 
 use std::fs::{self, OpenOptions};
@@ -11,22 +12,25 @@ use secrecy::zeroize::Zeroizing;
 
 use super::sections::Security;
 use crate::domain::clock::Rng;
+use crate::domain::keyring::Keyring;
 use crate::domain::sealing::{InvalidMasterKey, MasterKey};
 
-/// The key, and whether it is new.
+/// The keys, and where they are from.
 #[derive(Debug)]
-pub struct LoadedKey {
-    /// The key.
-    pub key: MasterKey,
-    /// The file that was made for it just now.
+pub struct LoadedKeys {
+    /// The keys.
+    pub keys: Keyring,
+    /// The file that was made for a new one just now.
     pub created: Option<PathBuf>,
+    /// The file that they are in; none: they are settings.
+    pub file: Option<PathBuf>,
 }
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// `security.master_key` is no key.
-    #[error("security.master_key cannot be used: {0}")]
+    #[error("security.master_key or security.previous_master_keys cannot be used: {0}")]
     Setting(InvalidMasterKey),
     /// There is none, and each process on the database would make another one.
     #[error(
@@ -62,50 +66,80 @@ pub enum MasterKeyError {
     },
 }
 
-/// The key of `security.master_key`, else of `security.master_key_file`, else, where one may be
-/// made, a new one, which is written there with mode 0600.
+/// The key of `security.master_key`, else those of `security.master_key_file`, else, where one may
+/// be made, a new one, which is written there with mode 0600. Beside it, those of
+/// `security.previous_master_keys`.
 pub fn load_or_create(
     security: &Security,
     may_create: bool,
     rng: &dyn Rng,
-) -> Result<LoadedKey, MasterKeyError> {
-    if let Some(text) = &security.master_key {
-        let key = MasterKey::parse(text.expose()).map_err(MasterKeyError::Setting)?;
-        return Ok(LoadedKey { key, created: None });
-    }
+) -> Result<LoadedKeys, MasterKeyError> {
     let path = security.master_key_file.as_path();
-    if let Some(key) = read(path)? {
-        return Ok(LoadedKey { key, created: None });
+    let file = security.master_key.is_none().then(|| path.to_owned());
+    if let Some(keys) = read_keys(security)? {
+        return Ok(LoadedKeys { keys, created: None, file });
     }
     if !may_create {
         return Err(MasterKeyError::Missing { path: path.to_owned() });
     }
     let key = MasterKey::generate(rng);
     match create(path, &key) {
-        Ok(()) => Ok(LoadedKey { key, created: Some(path.to_owned()) }),
+        Ok(()) => {
+            let keys = Keyring::new(key, previous(security)?);
+            Ok(LoadedKeys { keys, created: Some(path.to_owned()), file })
+        }
         // Another process was quicker: its key counts.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => match read(path)? {
-            Some(key) => Ok(LoadedKey { key, created: None }),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match read_keys(security)? {
+            Some(keys) => Ok(LoadedKeys { keys, created: None, file }),
             None => Err(file_error(path, "read", error)),
         },
         Err(error) => Err(file_error(path, "made", error)),
     }
 }
 
-fn file_error(path: &Path, verb: &'static str, source: io::Error) -> MasterKeyError {
+/// The keys as settings and file have them now; none: there is no file yet.
+pub fn read_keys(security: &Security) -> Result<Option<Keyring>, MasterKeyError> {
+    let mut others = previous(security)?;
+    if let Some(text) = &security.master_key {
+        let key = MasterKey::parse(text.expose()).map_err(MasterKeyError::Setting)?;
+        return Ok(Some(Keyring::new(key, others)));
+    }
+    let Some(mut keys) = read(&security.master_key_file)? else { return Ok(None) };
+    let first = keys.remove(0);
+    keys.append(&mut others);
+    Ok(Some(Keyring::new(first, keys)))
+}
+
+fn previous(security: &Security) -> Result<Vec<MasterKey>, MasterKeyError> {
+    let Some(texts) = &security.previous_master_keys else { return Ok(Vec::new()) };
+    parse_list(texts.expose()).map_err(MasterKeyError::Setting)
+}
+
+/// Keys with commas between them.
+pub(super) fn parse_list(texts: &str) -> Result<Vec<MasterKey>, InvalidMasterKey> {
+    texts.split(',').filter(|text| !text.trim().is_empty()).map(MasterKey::parse).collect()
+}
+
+pub(super) fn file_error(path: &Path, verb: &'static str, source: io::Error) -> MasterKeyError {
     MasterKeyError::File { path: path.to_owned(), verb, source }
 }
 
-fn read(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
+/// The keys in a file, one per line, of which there is at least one; none: there is no file.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<MasterKey>>, MasterKeyError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound && !is_link(path) => return Ok(None),
         Err(error) => return Err(file_error(path, "read", error)),
     };
     warn_when_others_can_read(path);
+    let lines = |text: &str| {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let keys = lines.map(MasterKey::parse).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() { Err(InvalidMasterKey) } else { Ok(keys) }
+    };
     std::str::from_utf8(&bytes)
         .map_err(|_| InvalidMasterKey)
-        .and_then(MasterKey::parse)
+        .and_then(lines)
         .map(Some)
         .map_err(|source| MasterKeyError::Content { path: path.to_owned(), source })
 }
@@ -167,7 +201,7 @@ mod tests {
     }
 
     fn security(file: PathBuf) -> Security {
-        Security { master_key: None, master_key_file: file, admin_token: None }
+        Security { master_key: None, previous_master_keys: None, master_key_file: file, admin_token: None }
     }
 
     #[test]
@@ -178,7 +212,7 @@ mod tests {
         assert_eq!(first.created.as_ref(), Some(&path));
         let second = load_or_create(&security(path.clone()), true, &Eights).unwrap();
         assert_eq!(second.created, None);
-        assert_eq!(second.key.id(), first.key.id());
+        assert_eq!(second.keys.ids(), first.keys.ids());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -5,6 +5,7 @@
 //! Values of `security.*` are never printed. Only `app` reads `Settings` and hands its
 //! sections on.
 
+mod key_change;
 mod master_key;
 mod problem;
 mod reader;
@@ -14,7 +15,8 @@ mod shown;
 mod size;
 mod sources;
 
-pub use master_key::{LoadedKey, MasterKeyError, load_or_create as load_master_key};
+pub use key_change::{KeyChange, change_key};
+pub use master_key::{LoadedKeys, MasterKeyError, load_or_create as load_master_key, read_keys};
 pub use problem::{InvalidSettings, SettingProblem};
 pub use sections::{
     Cache, Database, Limits, Log, LogFormat, Network, Retention, Security, Server, Synchronous, Workers,

@@ -54,6 +54,8 @@ pub enum Synchronous {
 pub struct Security {
     /// The master key as text; checked, see [`super::load_master_key`].
     pub master_key: Option<SecretText>,
+    /// Master keys that something may still be sealed with, with commas between them.
+    pub previous_master_keys: Option<SecretText>,
     /// File with the master key, used when there is none above.
     pub master_key_file: PathBuf,
     /// An admin token of the workspace `default`.

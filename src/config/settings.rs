@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 use url::Url;
 
+use super::master_key;
 use super::problem::InvalidSettings;
 use super::reader::{Effective, Reader};
 use super::sections::{
@@ -152,9 +153,15 @@ fn security(from: &mut Reader) -> Security {
             .map(|_| ())
             .map_err(|error| format!("{error}; `openssl rand -base64 32` makes one"))
     };
+    let check_keys = |texts: &str| {
+        master_key::parse_list(texts)
+            .map(|_| ())
+            .map_err(|error| format!("{error}; several have commas between them"))
+    };
     let path = |text: &str| Some(PathBuf::from(text)).filter(|_| !text.trim().is_empty());
     Security {
         master_key: from.secret("security.master_key", check_key),
+        previous_master_keys: from.secret("security.previous_master_keys", check_keys),
         master_key_file: from.text("security.master_key_file", "use the path of a file", path, |path| {
             path.display().to_string()
         }),
@@ -334,6 +341,7 @@ mod tests {
             ("DATABASE__URL", "sqlite://", "sqlite://data/dossier.db"),
             ("DATABASE__SYNCHRONOUS", "off", "`full` or `normal`"),
             ("SECURITY__MASTER_KEY", "confidential", "base64"),
+            ("SECURITY__PREVIOUS_MASTER_KEYS", "confidential", "base64"),
             ("SECURITY__MASTER_KEY_FILE", " ", "the path of a file"),
             ("SECURITY__ADMIN_TOKEN", "hushhus", "8 to 256"),
             ("SECURITY__ADMIN_TOKEN", "confidential token", "8 to 256"),
@@ -443,7 +451,7 @@ mod tests {
     fn every_key_is_explained_in_the_default_file() {
         let default = include_str!("../../config/default.toml");
         let settings = load(None, &[]).unwrap();
-        assert_eq!(settings.effective.len(), 18);
+        assert_eq!(settings.effective.len(), 19);
         let mut section = "";
         let mut found = Vec::new();
         let mut before = "";

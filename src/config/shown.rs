@@ -5,7 +5,12 @@ pub(super) fn without_password(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
     }
+    let all = url;
     let url = url.split('?').next().unwrap_or_default();
+    if all.contains('@') && !url.contains('@') {
+        // A password that is not written as URLs want it: where it ends cannot be told.
+        return "[hidden]".to_owned();
+    }
     let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
     match parts {
         Some((scheme, (user, place))) => match user.split_once(':') {
@@ -26,6 +31,7 @@ mod tests {
             ("sqlite://data/dossier.db?mode=rwc", "sqlite://data/dossier.db?mode=rwc"),
             ("postgres://dossier:s@cr:et@db:5432/d", "postgres://dossier:[hidden]@db:5432/d"),
             ("postgres://dossier@db/d?password=x", "postgres://dossier@db/d"),
+            ("postgres://dossier:s?cr@et@db:5432/d", "[hidden]"),
             ("postgresql:///d?host=/run/postgresql", "postgresql:///d"),
         ] {
             assert_eq!(without_password(url), shown);

@@ -1,4 +1,5 @@
-//! What a conditional request expects: `If-Match` (RFC 9110, 13.1.1), read as versions.
+//! What a conditional request expects: `If-Match` (RFC 9110, 13.1.1), read as versions, or with
+//! `If-None-Match: *` that nothing is there.
 //!
 //! An `ETag` of ours is `"<version>.<revision>"`, or `"<version>"` where there is no revision. Only
 //! the version counts here: the engine raises the revision, and what it fetched is no reason to
@@ -12,6 +13,8 @@ pub enum Expected {
     Anything,
     /// `*`: any version, as long as the thing is there.
     Present,
+    /// Nothing is there yet (`If-None-Match: *`).
+    Absent,
     /// One of these; empty: none of the tags can match.
     OneOf(Vec<i64>),
 }
@@ -34,6 +37,7 @@ impl Expected {
     pub fn allows(&self, version: i64) -> bool {
         match self {
             Self::Anything | Self::Present => true,
+            Self::Absent => false,
             Self::OneOf(versions) => versions.contains(&version),
         }
     }
@@ -41,7 +45,7 @@ impl Expected {
     /// The newest expected version before this one: changes since then are news.
     pub fn newest_before(&self, version: i64) -> Option<i64> {
         match self {
-            Self::Anything | Self::Present => None,
+            Self::Anything | Self::Present | Self::Absent => None,
             Self::OneOf(versions) => versions.iter().copied().filter(|known| *known < version).max(),
         }
     }

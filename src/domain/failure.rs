@@ -90,6 +90,8 @@ pub struct Failure {
     pub retryable: bool,
     /// The provider's `Retry-After`.
     pub asked: Option<Duration>,
+    /// Somebody has stopped the calls; it is not the provider that fails.
+    pub by_hand: bool,
 }
 
 impl Failure {
@@ -103,6 +105,7 @@ impl Failure {
             body_excerpt: None,
             retryable: false,
             asked: None,
+            by_hand: false,
         }
     }
 
@@ -215,7 +218,8 @@ fn what_happened(failure: &Failure, who: &str) -> String {
         C::TemplateFailed => "The request could not be put together from the values of this case.".to_owned(),
         C::SecretMissing => "A credential that this field needs is not set up.".to_owned(),
         C::SecretNotAllowed => format!("A credential of this field may not be sent to {who}."),
-        C::AuthFailed => format!("{who} did not accept our credentials."),
+        C::AuthFailed => auth_sentence(failure.http_status, who),
+        C::CircuitOpen if failure.by_hand => format!("Somebody has stopped all calls to {who} for a while."),
         C::CircuitOpen => format!("{who} failed several times in a row, so calls to it are paused."),
         C::RateLimited => format!("{who} accepts no more calls for now."),
         C::BudgetExceeded => format!("The budget for {who} is used up."),
@@ -223,6 +227,13 @@ fn what_happened(failure: &Failure, who: &str) -> String {
         C::ChainTooDeep => "Too many fields set each other off.".to_owned(),
         C::Cancelled => "The run was cancelled.".to_owned(),
         C::Internal => "Something in Dossier itself kept this run from ending well.".to_owned(),
+    }
+}
+
+fn auth_sentence(status: Option<u16>, who: &str) -> String {
+    match status {
+        Some(400..=403) => format!("{who} did not accept our credentials."),
+        _ => format!("We could not sign in to {who}."),
     }
 }
 
@@ -267,6 +278,8 @@ fn what_to_do(failure: &Failure, follow: Follow) -> String {
         }
         (Follow::Over, C::Unsuccessful) => "Check the values in the case, then refresh the field.".to_owned(),
         (Follow::Over, C::InvalidResponse | C::ResponseTooLarge) => LATER.to_owned(),
+        (Follow::Over, C::AuthFailed) if failure.retryable => LATER.to_owned(),
+        (Follow::Over, C::AuthFailed) => "Ask a builder to check the credentials of this field.".to_owned(),
         (Follow::Over, C::ConnectionDisabled) => {
             "Ask a builder to switch it on, then refresh the field.".to_owned()
         }
@@ -319,6 +332,18 @@ mod tests {
             "registry.example has nothing under the values that were sent. It says: \"No such company\". \
              Check the values in the case, then refresh the field."
         );
+    }
+
+    #[test]
+    fn a_circuit_says_who_opened_it_and_until_when() {
+        for (by_hand, expected) in [
+            (true, "Somebody has stopped all calls to The registry for a while. "),
+            (false, "The registry failed several times in a row, so calls to it are paused. "),
+        ] {
+            let failure = Failure { by_hand, ..Failure::new(FailureCode::CircuitOpen, "") };
+            let error = RunError::new(failure, "The registry", 0, at(), Follow::NotBefore(at()));
+            assert_eq!(error.message, format!("{expected}Refresh the field after 2026-11-21 14:03 UTC."));
+        }
     }
 
     #[test]

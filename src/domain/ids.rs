@@ -127,6 +127,8 @@ key! {
     SecretName;
     /// Name of a connection in its workspace, e.g. `vies`.
     ConnectionKey;
+    /// Name of an endpoint in its connection, e.g. `check_vat`.
+    EndpointKey;
     /// Name of a workspace, e.g. `default`.
     WorkspaceKey;
 }

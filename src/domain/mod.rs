@@ -12,6 +12,9 @@ pub mod clock;
 /// What is wrong with something that was sent.
 pub mod problem;
 
+/// When a certificate is valid.
+pub mod certificate;
+
 /// Why a field runs.
 pub mod trigger;
 
@@ -87,8 +90,14 @@ pub mod secret;
 /// Authenticated encryption at rest.
 pub mod sealing;
 
+/// The master keys of a process.
+pub mod keyring;
+
 /// API tokens and what their roles may do.
 pub mod token;
+
+/// Who changed what, as a chain.
+pub mod audit;
 
 /// Replaces secret values in whatever leaves the process.
 pub mod redact;

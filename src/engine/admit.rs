@@ -5,29 +5,34 @@
 //! asked, under its lock, for all processes on the database. What is refused is parked with the
 //! run's report; the step sends nothing and waits for nothing.
 
-use super::context::{Engine, Stop, Trace};
+use chrono::TimeDelta;
+
+use super::context::{Deadline, Engine, Stop, Trace};
 use super::send::Received;
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
-use crate::domain::lane::{LaneOutcome, Quota};
+use crate::domain::lane::{Because, LaneOutcome, Quota};
 use crate::domain::retry;
 use crate::store::{Admit, Admitted, ClaimedRun, LaneReport, Replaced, Verdict};
 
 /// How often a permit is asked for that comes in time.
 const TRIES: usize = 3;
 
+/// Before a turn that was to be now is asked for again.
+const SOON: TimeDelta = TimeDelta::milliseconds(100);
+
 /// Lets the run's call go, or says until when it waits.
 pub(super) async fn admit(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) -> Result<(), Stop> {
     let Some(lane) = run.lane_state.as_deref() else { return Ok(()) };
     let now = engine.clock.now();
     let mut replaces = match trace.permit {
-        Some(at) if lane.is_fresh(at, now) => return Ok(()),
-        Some(at) => Some(Replaced { at, used: false }),
+        Some(at) if !trace.permit_used && lane.is_fresh(at, now) => return Ok(()),
+        Some(at) => Some(Replaced { at, used: trace.permit_used }),
         None if lane.is_plain() => return Ok(()),
         None => None,
     };
     // What the claim saw may be out of date by now; then the run is let go at the next one.
-    if let (None, Some(refused)) = (replaces, lane.barrier(now)) {
+    if let (None, Some(refused)) = (replaces, lane.barrier(now, run.endpoint.as_deref())) {
         return Err(Stop::Refused(refused));
     }
     for _ in 0..TRIES {
@@ -41,6 +46,34 @@ pub(super) async fn admit(engine: &Engine, run: &ClaimedRun, trace: &mut Trace) 
     Ok(())
 }
 
+/// As [`admit`] for a further exchange of a run that has been sent: where only a limit stands in the
+/// way, it waits for its turn, but not longer than its attempt lasts.
+pub(super) async fn in_time(
+    engine: &Engine,
+    run: &ClaimedRun,
+    deadline: Option<Deadline>,
+    trace: &mut Trace,
+) -> Result<(), Stop> {
+    loop {
+        let permit = trace.permit;
+        let refused = match admit(engine, run, trace).await {
+            Err(Stop::Refused(refused)) => refused,
+            done => return done,
+        };
+        // An exchange was made with it, so it counts, and the run has its place among those in flight.
+        trace.permit = permit;
+        let soon = engine.clock.now() + SOON;
+        let turn = refused.opens_at.filter(|_| refused.because == Because::Limit).map(|at| at.max(soon));
+        let Some(turn) = turn.filter(|turn| deadline.is_some_and(|deadline| deadline.reaches(*turn))) else {
+            return Err(Stop::Refused(refused));
+        };
+        tokio::select! {
+            () = engine.clock.sleep_until(turn) => {}
+            () = engine.time_is_up.cancelled() => return Err(Stop::Stopped),
+        }
+    }
+}
+
 /// Asks the lane's row; answers the permit's time.
 async fn ask(
     engine: &Engine,
@@ -51,9 +84,11 @@ async fn ask(
     let place = (run.workspace, run.lane.clone());
     let (run_id, token, priority) = (run.id, run.token, run.priority);
     let clock = engine.clock.clone();
-    match engine.store.admit(Admit { run_id, token, place, priority, replaces, clock }).await? {
+    let endpoint = run.endpoint.clone();
+    match engine.store.admit(Admit { run_id, token, place, endpoint, priority, replaces, clock }).await? {
         Admitted::Granted { at } => {
             trace.permit = Some(at);
+            trace.permit_used = false;
             Ok(at)
         }
         Admitted::Refused(refused) => {
@@ -68,18 +103,27 @@ async fn ask(
 pub(super) fn answered(engine: &Engine, received: &Received, success: bool, trace: &mut Trace) {
     let answer = &received.answer;
     let now = engine.clock.now();
-    trace.lane = Some(match answer.status {
-        _ if success => LaneOutcome::Answered,
-        401 | 403 => LaneOutcome::Unauthorized,
-        408 | 425 => LaneOutcome::Neutral,
-        // As asked; our own delay comes with the verdict.
-        429 => LaneOutcome::Limited { until: now + received.asked.unwrap_or_default() },
-        500.. => LaneOutcome::Failed,
-        _ => LaneOutcome::Answered,
-    });
+    let said = outcome(answer.status, success, now + received.asked.unwrap_or_default());
+    // Who never got our credentials says nothing about them.
+    let about_others = received.elsewhere && matches!(said, LaneOutcome::Unauthorized);
+    trace.lane = Some(if about_others { LaneOutcome::Answered } else { said });
+    trace.permit_used = true;
     let headers = answer.headers.iter();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
     trace.quota = Quota::read(&headers, now);
+}
+
+/// What a complete answer says about the lane. `asked`: when the provider may be asked again, as far
+/// as it says so; our own delay comes with the verdict.
+pub(super) const fn outcome(status: u16, success: bool, asked: Instant) -> LaneOutcome {
+    match status {
+        _ if success => LaneOutcome::Answered,
+        401 | 403 => LaneOutcome::Unauthorized,
+        408 | 425 => LaneOutcome::Neutral,
+        429 => LaneOutcome::Limited { until: asked },
+        500.. => LaneOutcome::Failed,
+        _ => LaneOutcome::Answered,
+    }
 }
 
 /// Notes what the lack of a complete answer says about the lane.
@@ -95,6 +139,7 @@ pub(super) fn unanswered(stop: &Stop, trace: &mut Trace) {
         // Nothing left.
         _ => None,
     };
+    trace.permit_used |= trace.lane.is_some();
 }
 
 /// What the attempt says about its lane; none: nothing, and it holds nothing of it.
@@ -104,9 +149,10 @@ pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
     }
     Some(LaneReport {
         key: run.lane.clone(),
+        endpoint: run.endpoint.clone(),
         outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
         counted: run.counted,
-        unused: trace.permit.filter(|_| trace.lane.is_none()),
+        unused: trace.permit.filter(|_| !trace.permit_used),
         quota: trace.quota.clone(),
     })
 }

@@ -9,6 +9,7 @@ use ring::hmac;
 use super::context::Stop;
 use super::prepare::Prepared;
 use super::render::{IDEMPOTENCY_KEYS, Rendered, credentials};
+use super::token_call::TokenCall;
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::{Auth, KeyPlace};
 use crate::domain::ids::WorkspaceId;
@@ -85,6 +86,7 @@ fn add_connection(parts: &mut Parts, prepared: &Prepared) {
 fn add_rules(parts: &mut Parts, call: &ApiCall) {
     parts.add_list(call.success_when.iter().map(Expression::source));
     parts.add_list(call.retry_when.iter().map(Expression::source));
+    parts.add_list(call.redact.sources());
     parts.add(call.error_mapping.normal_form().map(|form| form.to_string()).unwrap_or_default());
 }
 
@@ -94,12 +96,20 @@ fn add_auth(parts: &mut Parts, auth: &Auth, prepared: &Prepared) -> Result<(), S
         Auth::Inherited | Auth::None => parts.add("none"),
         Auth::Bearer { .. } => parts.add("bearer"),
         Auth::Basic { .. } => parts.add("basic"),
-        Auth::ApiKey { key, place, .. } => {
-            parts.add(match place {
+        Auth::ApiKeys(keys) => {
+            parts.add_list(keys.iter().map(|key| match key.place {
                 KeyPlace::Header => "header",
                 KeyPlace::Query => "query",
-            });
-            parts.add(key);
+            }));
+            parts.add_list(keys.iter().map(|key| &key.key));
+        }
+        // What the token is asked with, not the token: another one of the same client changes nothing.
+        Auth::Token(token) => {
+            parts.add("token");
+            let base = prepared.connection().and_then(|connection| connection.base_url.as_ref());
+            parts.add_list(TokenCall::render(token, &prepared.scope, base)?.parts().iter());
+            parts.add(&token.header);
+            parts.add(&token.prefix);
         }
     }
     for template in credentials(auth) {

@@ -1,20 +1,24 @@
 //! What the steps of a run share, and how a step says that there is no data now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::answer_cache::AnswerCache;
+use super::held_tokens::Tokens;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, WorkerId};
 use crate::domain::lane::{LaneOutcome, Quota, Refused};
-use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest};
+use crate::domain::run::{NewRun, PhaseTimes, Reason, ReceivedResponse, SentRequest, words};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::service::{ConnectionPlan, ConnectionPlans, Plans, Secrets, ServiceError, Services};
+use crate::service::{
+    ConnectionPlan, ConnectionPlans, Plans, ProviderTokens, Secrets, ServiceError, Services,
+};
 use crate::store::{Store, StoreError};
 
 /// Limits of the engine.
@@ -36,6 +40,8 @@ pub struct Engine {
     pub connections: ConnectionPlans,
     /// Credentials.
     pub secrets: Secrets,
+    /// Tokens that providers gave us, as all processes share them.
+    pub provider_tokens: ProviderTokens,
     /// The way out.
     pub outbound: Outbound,
     /// What is counted.
@@ -50,6 +56,8 @@ pub struct Engine {
     pub settings: EngineSettings,
     /// Answers of providers.
     pub(super) cache: AnswerCache,
+    /// Tokens in use.
+    pub(super) tokens: Tokens,
     /// How often each run was handed back in a row.
     pub(super) handed_back: HandedBack,
     /// The time of calls in flight is up: this process stops.
@@ -64,8 +72,16 @@ impl Engine {
         rng: SharedRng,
         settings: EngineSettings,
     ) -> Arc<Self> {
-        let Services { store, plans, connection_plans: connections, secrets, metrics, clock, .. } =
-            services.clone();
+        let Services {
+            store,
+            plans,
+            connection_plans: connections,
+            secrets,
+            metrics,
+            clock,
+            provider_tokens,
+            ..
+        } = services.clone();
         let worker = WorkerId(rng.uuid(clock.now()));
         let cache = AnswerCache::new(settings.cache_bytes, &*rng);
         Arc::new(Self {
@@ -73,6 +89,7 @@ impl Engine {
             plans,
             connections,
             secrets,
+            provider_tokens,
             outbound,
             metrics,
             clock,
@@ -80,6 +97,7 @@ impl Engine {
             worker,
             settings,
             cache,
+            tokens: Tokens::default(),
             handed_back: HandedBack::default(),
             time_is_up: CancellationToken::new(),
         })
@@ -140,6 +158,8 @@ pub(super) struct Trace {
     pub(super) provider: Option<String>,
     /// What was sent.
     pub(super) request: Option<SentRequest>,
+    /// The secrets that went with it, and their versions.
+    pub(super) secrets: BTreeMap<String, i64>,
     /// What came back.
     pub(super) response: Option<ReceivedResponse>,
     /// Where the time went.
@@ -154,6 +174,10 @@ pub(super) struct Trace {
     pub(super) cached_from: Option<RunId>,
     /// The lane's permit that it holds, by when it was granted.
     pub(super) permit: Option<Instant>,
+    /// An exchange was made with that permit: the next one takes another.
+    pub(super) permit_used: bool,
+    /// Calls besides the exchange, in their order.
+    pub(super) calls: Vec<AuxiliaryCall>,
     /// What the exchange says about the lane; none: there was none.
     pub(super) lane: Option<LaneOutcome>,
     /// What the provider says is left.
@@ -164,6 +188,82 @@ impl Trace {
     /// The provider in sentences.
     pub(super) fn provider(&self) -> &str {
         self.provider.as_deref().unwrap_or("The provider")
+    }
+}
+
+words! {
+    /// What a call besides the exchange was for.
+    CalledFor {
+        /// A token of the provider.
+        Token = "token",
+        /// What it was about, where the answer was that another place has it.
+        Redirect = "redirect",
+    }
+}
+
+/// A call besides the exchange that a field is about, redacted. The history does not keep it; those
+/// who test a field see it.
+#[derive(Debug, Clone)]
+pub(super) struct AuxiliaryCall {
+    /// What it was for.
+    pub(super) kind: CalledFor,
+    /// What was sent.
+    pub(super) request: SentRequest,
+    /// What came back.
+    pub(super) response: Option<ReceivedResponse>,
+    /// Where the time went.
+    pub(super) phases: Option<PhaseTimes>,
+    /// What went wrong.
+    pub(super) error: Option<Failure>,
+}
+
+impl AuxiliaryCall {
+    /// One that has not been made.
+    pub(super) const fn new(kind: CalledFor, request: SentRequest) -> Self {
+        Self { kind, request, response: None, phases: None, error: None }
+    }
+}
+
+/// When the time of an attempt is up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    until: Instant,
+    timeout_ms: u64,
+}
+
+impl Deadline {
+    /// An attempt of so many milliseconds begins now.
+    pub(super) fn start(engine: &Engine, timeout_ms: u64) -> Self {
+        let wait = chrono::TimeDelta::milliseconds(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
+        Self { until: engine.clock.now() + wait, timeout_ms }
+    }
+
+    /// The half of what is left.
+    pub(super) fn half(&self, now: Instant) -> Self {
+        let left = (self.until - now).max(chrono::TimeDelta::zero()) / 2;
+        let timeout_ms = u64::try_from(left.num_milliseconds()).unwrap_or_default();
+        Self { until: now + left, timeout_ms }
+    }
+
+    /// Whether it comes after this instant.
+    pub(super) fn reaches(&self, at: Instant) -> bool {
+        at < self.until
+    }
+
+    /// As it was named.
+    pub(super) const fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    /// Completes when the time is up, or that of all calls in flight.
+    pub(super) fn over(&self, engine: &Engine) -> impl Future<Output = ()> + Send + use<> {
+        let (timeout, time_is_up) = (engine.clock.sleep_until(self.until), engine.time_is_up.clone());
+        async move {
+            tokio::select! {
+                () = timeout => {}
+                () = time_is_up.cancelled() => {}
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::failure::{Failure, FailureCode, ProviderError};
 use crate::domain::run::Reason;
 
 /// Characters of an answer that an error quotes.
-const EXCERPT: usize = 2048;
+pub(super) const EXCERPT: usize = 2048;
 
 /// Lets a success through. `success_when` replaces the 2xx rule below 500.
 pub(super) fn judge(prepared: &Prepared, received: &Received) -> Result<(), Stop> {

@@ -15,11 +15,18 @@ mod context;
 /// 1. Claims due runs, keeps hold of them, and hands back what it cannot finish.
 mod worker;
 
+/// What it notes of each.
+mod hold;
+
 /// 2. Calls the steps below in order.
 mod pipeline;
 
+/// What its templates read of the run.
+mod occasion;
+
 /// 3. What the attempt needs: plan, secrets, the roots of its templates.
 mod prepare;
+mod roots;
 
 /// 4. Templates into a request, or skipped.
 mod render;
@@ -43,7 +50,19 @@ mod admit;
 /// 9. Credentials onto the request.
 mod authorize;
 
-/// 10. One exchange; what went wrong with it, as a failure.
+/// Tokens among them: their life, the call for one, and what comes of it.
+mod credentials;
+mod held_tokens;
+mod token_call;
+mod token_fetch;
+mod tokens;
+mod wanted;
+
+/// Whom it trusts, and by which certificate it says who it is.
+mod trust;
+
+/// 10. One exchange, and one for each redirect; what went wrong with it, as a failure.
+mod redirect;
 mod send;
 
 /// 11. Is the answer a success?
@@ -58,5 +77,15 @@ mod verdict;
 /// 14. One commit: data, provenance, state, run, attempt.
 mod record;
 
-pub use context::{Engine, EngineSettings};
+/// The same steps for a field that is only tried out.
+mod console;
+
+/// The same for a connection, in three stages.
+mod connection_test;
+
+pub use connection_test::{
+    CertificateSeen, ConnectionTested, StageName, StageTested, StepName, StepTested, TestVerdict,
+};
+pub use console::{CallBeside, Console, MappingTested, NotTested, TargetTested, TargetVerdict, Tested};
+pub use context::{CalledFor, Engine, EngineSettings};
 pub use worker::Worker;

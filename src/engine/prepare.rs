@@ -1,36 +1,38 @@
 //! What an attempt needs before its first template: the plan of its version, its connection as it
 //! is now, its secrets, and the roots that its templates read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::context::{Engine, Stop};
+use super::occasion::Occasion;
+use super::roots::{data, scope};
 use crate::domain::api_call::ApiCall;
 use crate::domain::auth::Auth;
-use crate::domain::clock::rfc3339;
 use crate::domain::connection::Connection;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
-use crate::domain::ids::FieldKey;
+use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
 use crate::domain::redact::{Label, Redactor};
 use crate::domain::run::{FieldStatus, Reason};
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
-use crate::store::{ClaimedCase, ClaimedRun};
+use crate::store::ClaimedRun;
 
 /// Milliseconds for one attempt when neither the field nor its connection names any.
-const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+pub(super) const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// Everything that an attempt reads.
 pub(super) struct Prepared {
     /// The case type at the version that the run keeps.
     pub(super) plan: Arc<Plan>,
     /// Key of the field.
-    field: String,
+    pub(super) field: String,
     /// The field's connection as it is now.
     connection: Option<ConnectionPlan>,
     /// The roots.
@@ -39,8 +41,8 @@ pub(super) struct Prepared {
     pub(super) data: Arc<Value>,
     /// The secrets that the request uses, opened.
     pub(super) secrets: Opened,
-    /// Knows every secret of this attempt.
-    pub(super) redactor: Redactor,
+    /// Knows every secret of this attempt, but not what its templates make of them.
+    redactor: Redactor,
     /// Mapped values that the run leaves alone.
     pub(super) overrides: Overrides,
     /// Sent with methods that are not safe to repeat.
@@ -52,6 +54,13 @@ impl Prepared {
     pub(super) fn take_key(&mut self, key: String) {
         self.scope.set("workflow_run_id", Arc::new(Value::String(key.clone())));
         self.idempotency_key = key;
+    }
+
+    /// Knows every secret of this attempt, and what its templates have made of them so far.
+    pub(super) fn redactor(&self) -> Redactor {
+        let made = self.scope.made_of_secrets();
+        made.iter()
+            .fold(self.redactor.clone(), |redactor, text| redactor.with_value(&Label::Hidden, text.expose()))
     }
 
     /// The field's configuration; it was there when this was made.
@@ -75,6 +84,14 @@ impl Prepared {
         self.connection().filter(|connection| connection.reaches(url))
     }
 
+    /// The secrets that go with a request of this URL, and their versions.
+    pub(super) fn secrets_for(&self, url: &Url) -> BTreeMap<String, i64> {
+        let over_connection = self.connection_for(url).is_some();
+        let own = |name: &str| self.call().is_some_and(|call| call.secrets.contains(name));
+        let versions = self.secrets.versions.iter().filter(|(name, _)| over_connection || own(name));
+        versions.map(|(name, version)| (name.clone(), *version)).collect()
+    }
+
     /// How a request of this URL proves who it is: as the field says, else as its connection does.
     pub(super) fn auth_for(&self, url: &Url) -> &Auth {
         match self.call().map(|call| &call.request.auth) {
@@ -82,6 +99,11 @@ impl Prepared {
             Some(Auth::Inherited) => self.connection_for(url).map_or(&Auth::None, |it| &it.auth),
             Some(own) => own,
         }
+    }
+
+    /// The field says nothing of its own about how it proves who it is.
+    pub(super) fn inherits_auth(&self) -> bool {
+        self.call().is_some_and(|call| matches!(call.request.auth, Auth::Inherited))
     }
 
     /// Whether the request may differ from attempt to attempt by what it reads outside `auth`.
@@ -102,6 +124,9 @@ impl Prepared {
     }
 }
 
+/// An output variable: its name, its value, and whether the run that should have renewed it failed.
+pub(super) type Output = (String, Value, bool);
+
 /// Gathers it, or says why there is nothing to do.
 pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepared, Stop> {
     if run.depth > MAX_DEPTH {
@@ -113,20 +138,34 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
     }
     let plan = engine.plans.version(run.case_type_id, run.case_type_version).await?;
     let plan = plan.ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
-    let field = run.field.to_string();
-    let Some(call) = plan.case_type.field(&field).and_then(|field| field.api_call()) else {
-        return Err(Stop::Cancelled(Reason::FieldRemoved));
-    };
+    let call = called(&plan, &run.field)?;
     if !call.enabled && run.attempt == 1 {
         return Err(Stop::Cancelled(Reason::Disabled));
     }
+    let outputs = outputs(engine, run.case.case.id, call, &plan).await?;
+    gather(engine, &run.into(), plan, &outputs).await
+}
+
+/// The field's configuration in this version.
+pub(super) fn called<'p>(plan: &'p Plan, field: &FieldKey) -> Result<&'p ApiCall, Stop> {
+    let field = plan.case_type.field(field.as_str());
+    field.and_then(|field| field.api_call()).ok_or(Stop::Cancelled(Reason::FieldRemoved))
+}
+
+/// Puts it together under this plan.
+pub(super) async fn gather(
+    engine: &Engine,
+    run: &Occasion<'_>,
+    plan: Arc<Plan>,
+    outputs: &[Output],
+) -> Result<Prepared, Stop> {
+    let call = called(&plan, run.field)?;
     let connection = connection(engine, run, call).await?;
     let secrets = open(engine, run, call, connection.as_ref()).await?;
-    let redactor = redactor(&plan, &run.field, connection.as_ref(), &secrets);
-    let outputs = outputs(engine, run, call, &plan).await?;
-    let data = data(&run.case, &outputs);
-    let scope = scope(run, &plan, &data, &outputs, &secrets);
-    let idempotency_key = run.idempotency_key.clone();
+    let redactor = redactor(&plan, run.field, connection.as_ref(), &secrets);
+    let data = data(run.case, outputs);
+    let scope = scope(run, &plan, &data, outputs, &secrets);
+    let (field, idempotency_key) = (run.field.to_string(), run.idempotency_key.to_owned());
     let overrides = if run.overwrite { Overrides::default() } else { run.case.overrides.clone() };
     Ok(Prepared { plan, field, connection, scope, data, secrets, redactor, overrides, idempotency_key })
 }
@@ -134,7 +173,7 @@ pub(super) async fn prepare(engine: &Engine, run: &ClaimedRun) -> Result<Prepare
 /// The field's connection as it is now.
 async fn connection(
     engine: &Engine,
-    run: &ClaimedRun,
+    run: &Occasion<'_>,
     call: &ApiCall,
 ) -> Result<Option<ConnectionPlan>, Stop> {
     let Some(key) = &call.connection else { return Ok(None) };
@@ -155,13 +194,13 @@ async fn connection(
 /// The secrets of the field and those of its connection that the request can need.
 async fn open(
     engine: &Engine,
-    run: &ClaimedRun,
+    run: &Occasion<'_>,
     call: &ApiCall,
     connection: Option<&ConnectionPlan>,
 ) -> Result<Opened, Stop> {
     let mut names = call.secrets.clone();
     if let Some(connection) = connection.map(ConnectionPlan::connection) {
-        names.extend(connection.header_secrets.iter().cloned());
+        names.extend(connection.header_secrets.union(&connection.tls.secrets).cloned());
         if matches!(call.request.auth, Auth::Inherited) {
             names.extend(connection.auth_secrets.iter().cloned());
         }
@@ -185,16 +224,18 @@ fn redactor(
     let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
     let literals = plan.credentials(field).iter().chain(typed);
     let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
-    Redactor::new(known)
+    let call = plan.case_type.field(field.as_str()).and_then(|field| field.api_call());
+    let places = [connection.map(|plan| &plan.connection().redact), call.map(|call| &call.redact)];
+    places.into_iter().flatten().fold(Redactor::new(known), Redactor::with_paths)
 }
 
 /// The output variables that the field may read or watches; after a failed run of theirs they read null.
-async fn outputs(
+pub(super) async fn outputs(
     engine: &Engine,
-    run: &ClaimedRun,
+    case: CaseId,
     call: &ApiCall,
     plan: &Plan,
-) -> Result<Vec<(String, Value, bool)>, Stop> {
+) -> Result<Vec<Output>, Stop> {
     let names = plan.case_type.outputs();
     let reads = |path: &String| {
         let mut words = path.split('.');
@@ -209,8 +250,8 @@ async fn outputs(
         return Ok(Vec::new());
     }
     let tx = engine.store.read().await?;
-    let kept = tx.outputs(run.case.case.id).await?;
-    let states = tx.field_rows(run.case.case.id).await?;
+    let kept = tx.outputs(case).await?;
+    let states = tx.field_rows(case).await?;
     let failed = |name: &str| {
         let maker =
             plan.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(name));
@@ -225,49 +266,4 @@ async fn outputs(
             (name, value, failed)
         })
         .collect())
-}
-
-fn data(case: &ClaimedCase, outputs: &[(String, Value, bool)]) -> Arc<Value> {
-    let mut data = case.data.clone();
-    if !outputs.is_empty()
-        && let Value::Object(members) = Arc::make_mut(&mut data)
-    {
-        members.extend(outputs.iter().map(|(name, value, _)| (name.clone(), value.clone())));
-    }
-    data
-}
-
-fn scope(
-    run: &ClaimedRun,
-    plan: &Plan,
-    data: &Arc<Value>,
-    outputs: &[(String, Value, bool)],
-    secrets: &Opened,
-) -> Scope {
-    let now = run.sealed_at;
-    let secrets = Arc::new(Value::Object(secrets.values.clone()));
-    let mut scope = Scope::new()
-        .with("data", data.clone())
-        .with("case", Arc::new(run.case.case.root()))
-        .with("input", Arc::new(run.input.clone().unwrap_or_else(|| Value::Object(Map::new()))))
-        .with("params", plan.params.clone())
-        .with("secret", secrets.clone())
-        .with("secrets", secrets)
-        .with("run", root_run(run, run.attempt))
-        .with("workflow_run_id", Arc::new(Value::String(run.idempotency_key.clone())))
-        .with("now", Arc::new(Value::String(rfc3339(now))))
-        .with("now_unix", Arc::new(json!(now.timestamp())));
-    if let Some(old) = &run.old {
-        scope.set("old", old.clone());
-    }
-    for (name, value, failed) in outputs {
-        let value = if *failed { Value::Null } else { value.clone() };
-        scope.set(name, Arc::new(value));
-    }
-    scope
-}
-
-/// The root `run` at this attempt.
-pub(super) fn root_run(run: &ClaimedRun, attempt: u32) -> Arc<Value> {
-    Arc::new(json!({"id": run.id, "trigger": run.trigger, "attempt": attempt}))
 }

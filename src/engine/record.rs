@@ -9,6 +9,7 @@ use super::context::{Engine, EngineError, Stop, Trace};
 use super::verdict::{cancelled, ending, failed, given_back, internal, refused_by_lane, superseded};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
+use crate::domain::ids::{LeaseToken, RunId};
 use crate::domain::run::{
     Attempt, NextAttempt, Outcome, Priority, Reason, ReceivedResponse, RunStatus, SentRequest, WaitingFor,
 };
@@ -41,6 +42,7 @@ pub(super) async fn record(
         Err(Stop::Lost) => {
             tracing::info!(run = %run.id, "the run is no longer ours; nothing was sent");
             engine.handed_back.forget(run.id);
+            hand_in(engine, run.id, run.token).await;
             return Ok(());
         }
         Err(Stop::Failed(failure)) => failed(engine, &run, &trace, *failure, at),
@@ -125,6 +127,8 @@ fn attempt(run: &ClaimedRun, trace: Trace, verdict: &Verdict, at: Instant) -> Op
     let unknown = trace.unknown;
     let (outcome, error, next) = match verdict {
         Verdict::Ended(ending) if ending.status == RunStatus::Succeeded => (Outcome::Ok, None, None),
+        // Its lane let no call go.
+        Verdict::Ended(ending) if ending.keeps_state && trace.calls.is_empty() => return None,
         Verdict::Ended(ending) => (Outcome::Failed, ending.error.clone(), None),
         Verdict::Again { due_at, not_before, waiting_for, error, .. } => {
             (Outcome::Failed, error.clone(), Some(next_attempt(*due_at, *not_before, *waiting_for)))
@@ -146,6 +150,7 @@ fn exchange(run: &ClaimedRun, trace: Trace, outcome: Outcome, at: Instant) -> At
         phases: trace.phases,
         error: None,
         next: None,
+        secrets: trace.secrets,
     }
 }
 
@@ -176,6 +181,7 @@ async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
             Ok(Closed::OldRules) => renewed = true,
             Ok(Closed::Lost) => {
                 tracing::warn!(run = %closing.run_id, "the run is no longer ours; its result is dropped");
+                hand_in(engine, closing.run_id, closing.token).await;
                 return Ok(());
             }
             Err(error) if matches!(error, StoreError::Stopped) => return Err(error.into()),
@@ -186,6 +192,17 @@ async fn commit(engine: &Engine, closing: Closing) -> Result<(), EngineError> {
             }
             Err(error) => return end_anyway(engine, &closing, &error).await,
         }
+    }
+}
+
+/// Says that there is no call in flight of a run that was taken out of our hands; where that cannot
+/// be written, its lease says so when it ends.
+pub(super) async fn hand_in(engine: &Engine, run: RunId, token: LeaseToken) {
+    let ended = [(run, token)];
+    let written: Result<(), StoreError> =
+        engine.store.write(move |tx| Box::pin(async move { tx.hand_in_permits(&ended).await })).await;
+    if let Err(error) = written {
+        tracing::debug!(%run, %error, "its permit could not be handed in");
     }
 }
 

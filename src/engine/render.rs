@@ -7,6 +7,7 @@ use url::{Url, UrlQuery};
 
 use super::context::{Stop, Trace};
 use super::prepare::Prepared;
+use super::token_call::TokenCall;
 use crate::domain::api_call::{BodyTemplate, Method};
 use crate::domain::auth::Auth;
 use crate::domain::connection::Connection;
@@ -103,6 +104,9 @@ pub(super) fn render_with(prepared: &Prepared, scope: &Scope, trace: &mut Trace)
     for template in credentials(auth) {
         missing.keep(template.render_header(scope))?;
     }
+    if let Auth::Token(token) = auth {
+        missing.keep(TokenCall::render(token, scope, base))?;
+    }
     let mut url = missing.none_in(url)?;
     if let Some(params) = &params {
         append_query(&mut url, params);
@@ -129,20 +133,22 @@ fn headers_of<'t>(
 /// What `auth` reads; it is put on the request later, but misses its values with the rest.
 pub(super) fn credentials(auth: &Auth) -> Vec<&Template> {
     match auth {
-        Auth::Inherited | Auth::None => Vec::new(),
+        // The call for a token is rendered apart.
+        Auth::Inherited | Auth::None | Auth::Token(_) => Vec::new(),
         Auth::Bearer { token } => vec![token],
         Auth::Basic { username, password } => vec![username, password],
-        Auth::ApiKey { value, .. } => vec![value],
+        Auth::ApiKeys(keys) => keys.iter().map(|key| &key.value).collect(),
     }
 }
 
 /// The provider as sentences name it: host, and port where it is not the usual one.
-fn provider(url: &Url) -> String {
+pub(super) fn provider(url: &Url) -> String {
     let host = url.host_str().unwrap_or("the provider");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn render_body(
+/// The body, with the `Content-Type` of its kind unless `headers` has one.
+pub(super) fn render_body(
     body: &BodyTemplate,
     scope: &Scope,
     headers: &mut Vec<(String, String)>,

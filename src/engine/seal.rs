@@ -14,7 +14,8 @@ use ring::digest;
 use serde_json::{Map, Value};
 
 use super::context::{Engine, Stop, Trace};
-use super::prepare::{Prepared, root_run};
+use super::occasion::root_run;
+use super::prepare::Prepared;
 use super::render::{self, IDEMPOTENCY_KEYS, Rendered};
 use crate::domain::ids::RunId;
 use crate::domain::redact::Redactor;
@@ -108,14 +109,14 @@ fn another(
 /// The fingerprint of the request as it stands over all attempts.
 fn standing(run: &ClaimedRun, prepared: &Prepared) -> Result<Vec<u8>, Stop> {
     let mut first = prepared.scope.clone();
-    first.set("run", root_run(run, 1));
+    first.set("run", root_run(&run.into(), 1));
     let mut apart = first.clone();
     apart.set("secret", named(&prepared.secrets.values));
     let render = |scope: &Scope| render::render_with(prepared, scope, &mut Trace::default());
     match render(&apart) {
         Ok(request) => Ok(fingerprint(&request, None)),
         // A formula that computes with a secret may not take its name.
-        Err(_) => Ok(fingerprint(&render(&first)?, Some(&prepared.redactor))),
+        Err(_) => Ok(fingerprint(&render(&first)?, Some(&prepared.redactor()))),
     }
 }
 

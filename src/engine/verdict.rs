@@ -35,11 +35,11 @@ pub(super) fn superseded(run: &ClaimedRun, successor: Option<Box<NewRun>>, at: I
 pub(super) fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused, at: Instant) -> Verdict {
     let first = run.attempt == 1;
     let code = match refused.because {
-        Because::Circuit => FailureCode::CircuitOpen,
+        Because::Circuit | Because::Stopped => FailureCode::CircuitOpen,
         Because::Disabled => FailureCode::ConnectionDisabled,
         Because::Held | Because::Limit => FailureCode::RateLimited,
     };
-    let ends = matches!(refused.because, Because::Circuit | Because::Disabled);
+    let ends = matches!(refused.because, Because::Circuit | Because::Stopped | Because::Disabled);
     if !(ends && first && run.by_hand) {
         let (waiting_for, opens_at) = (refused.because.waiting_for(), refused.opens_at);
         return Verdict::Park { waiting_for, opens_at, unbegin: first };
@@ -50,7 +50,10 @@ pub(super) fn refused_by_lane(run: &ClaimedRun, trace: &Trace, refused: Refused,
         // While a probe is under way nobody knows, but soon.
         _ => Follow::NotBefore(refused.opens_at.filter(|opens| *opens > at).unwrap_or(at + SOON)),
     };
-    let error = Some(RunError::new(Failure::new(code, detail), trace.provider(), run.attempt, at, follow));
+    // Without any call it was no attempt.
+    let attempt = if trace.calls.is_empty() { 0 } else { run.attempt };
+    let failure = Failure { by_hand: refused.because == Because::Stopped, ..Failure::new(code, detail) };
+    let error = Some(RunError::new(failure, trace.provider(), attempt, at, follow));
     Verdict::Ended(Ending { error, keeps_state: true, ..ending(RunStatus::Failed) })
 }
 

@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::context::Engine;
+use super::hold::{Hold, Took};
 use super::{pipeline, record};
-use crate::domain::clock::Instant;
-use crate::domain::ids::{LeaseToken, RunId};
+use crate::domain::ids::{CaseId, LeaseToken, RunId};
 use crate::store::{Claim, ClaimedRun, LanePlace};
 
 /// How long a hold lasts unless it is renewed.
@@ -40,29 +39,22 @@ struct Place {
     run: RunId,
     token: LeaseToken,
     permit: Option<OwnedSemaphorePermit>,
+    /// Told when the attempt is over.
+    over: Arc<Notify>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.worker.held.lock().unwrap_or_else(PoisonError::into_inner);
         // The run may have been claimed anew in the meantime.
-        if held.get(&self.run).is_some_and(|(run, _)| run.token == self.token) {
+        if held.get(&self.run).is_some_and(|hold| hold.run.token == self.token) {
             held.remove(&self.run);
         }
         drop(held);
         drop(self.permit.take());
+        self.over.notify_one();
         self.worker.freed.notify_one();
     }
-}
-
-/// What came of a claim.
-#[derive(Default)]
-struct Took {
-    runs: usize,
-    /// There may be more at once.
-    more: bool,
-    /// When a lane opens in which runs wait.
-    opens_at: Option<Instant>,
 }
 
 /// The working part of a process.
@@ -70,7 +62,7 @@ pub struct Worker {
     engine: Arc<Engine>,
     slots: Arc<Semaphore>,
     freed: Arc<Notify>,
-    held: Mutex<HashMap<RunId, (ClaimedRun, AbortHandle)>>,
+    held: Mutex<HashMap<RunId, Hold>>,
     tasks: TaskTracker,
     /// The wake-up count at which there was nothing due and nothing in flight.
     idle: watch::Sender<u64>,
@@ -159,7 +151,7 @@ impl Worker {
     /// How many runs of each lane are in this worker's hands.
     fn held_by_lane(&self) -> HashMap<LanePlace, u32> {
         let mut lanes = HashMap::new();
-        for (run, _) in self.held.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for Hold { run, .. } in self.held.lock().unwrap_or_else(PoisonError::into_inner).values() {
             *lanes.entry((run.workspace, run.lane.clone())).or_default() += 1;
         }
         lanes
@@ -168,11 +160,18 @@ impl Worker {
     async fn begin(self: &Arc<Self>, run: ClaimedRun) {
         let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
         let (id, kept) = (run.id, run.clone());
-        let place = Place { worker: self.clone(), run: id, token: run.token, permit: Some(permit) };
+        let over = Arc::new(Notify::new());
+        let place = Place {
+            worker: self.clone(),
+            run: id,
+            token: run.token,
+            permit: Some(permit),
+            over: over.clone(),
+        };
         // The entry is made under the lock, so the task cannot remove it before it is there.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let task = self.tasks.spawn(async move { place.worker.attempt(run).await });
-        held.insert(id, (kept, task.abort_handle()));
+        held.insert(id, Hold { run: kept, task: task.abort_handle(), over });
     }
 
     async fn attempt(&self, run: ClaimedRun) {
@@ -199,15 +198,22 @@ impl Worker {
     }
 
     /// Renews the holds of this worker until [`Worker::drain`] is done with calls in flight, and lets
-    /// go of runs that are no longer its own.
+    /// go of runs that are no longer its own: at once where they were cancelled in this process.
     pub async fn keep_leases(self: Arc<Self>) {
         let (engine, clock) = (&self.engine, &self.engine.clock);
+        let mut withdrawals = engine.store.signals().withdrawals();
+        let mut next = clock.now() + RENEW;
         loop {
-            tokio::select! {
+            let case = tokio::select! {
                 () = engine.time_is_up.cancelled() => return,
-                () = clock.sleep_until(clock.now() + RENEW) => {}
+                () = clock.sleep_until(next) => None,
+                // None: there were more than are remembered.
+                case = withdrawals.recv() => case.ok(),
+            };
+            if case.is_none() {
+                next = clock.now() + RENEW;
             }
-            let held = self.held();
+            let held = self.held(case);
             if held.is_empty() {
                 continue;
             }
@@ -228,23 +234,28 @@ impl Worker {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
-    fn held(&self) -> HashMap<RunId, LeaseToken> {
+    /// What is in its hands; `of`: of this case only.
+    fn held(&self, of: Option<CaseId>) -> HashMap<RunId, LeaseToken> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().map(|(id, (run, _))| (*id, run.token)).collect()
+        let wanted = held.iter().filter(|(_, hold)| of.is_none_or(|case| hold.run.case.case.id == case));
+        wanted.map(|(id, hold)| (*id, hold.run.token)).collect()
     }
 
-    /// Aborts the attempts of runs that were cancelled or taken over. What was held when the
-    /// leases were renewed says which attempt is meant.
+    /// Aborts the attempts of runs that were cancelled or taken over; when their calls are over, so are
+    /// their permits. What was held when the leases were renewed says which attempt is meant.
     fn let_go(&self, lost: &[RunId], tokens: &HashMap<RunId, LeaseToken>) {
+        let holds = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for id in lost {
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            let meant = held.get(id).filter(|(run, _)| tokens.get(id) == Some(&run.token));
-            let task = meant.map(|(_, task)| task.clone());
-            drop(held);
-            if let Some(task) = task {
-                tracing::debug!(run = %id, "the run is no longer ours; its attempt is aborted");
-                task.abort();
-            }
+            let Some(hold) = holds.get(id).filter(|hold| tokens.get(id) == Some(&hold.run.token)) else {
+                continue;
+            };
+            tracing::debug!(run = %id, "the run is no longer ours; its attempt is aborted");
+            hold.task.abort();
+            let (engine, id, token, over) = (self.engine.clone(), *id, hold.run.token, hold.over.clone());
+            self.tasks.spawn(async move {
+                over.notified().await;
+                record::hand_in(&engine, id, token).await;
+            });
         }
     }
 
@@ -258,12 +269,12 @@ impl Worker {
         let rest: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         // All before the first is given back: a run that waits for the call of another one would
         // make it itself when only the other is stopped.
-        for (_, (_, task)) in &rest {
-            task.abort();
+        for (_, hold) in &rest {
+            hold.task.abort();
         }
         let give_back = async {
-            for (id, (run, _)) in &rest {
-                if let Err(error) = record::give_back(&self.engine, run).await {
+            for (id, hold) in &rest {
+                if let Err(error) = record::give_back(&self.engine, &hold.run).await {
                     tracing::warn!(run = %id, %error, "the run could not be given back; its lease ends by itself");
                 }
             }

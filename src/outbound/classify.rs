@@ -36,8 +36,8 @@ pub fn of_sending(error: reqwest::Error, host: &str) -> (ExchangeFailure, bool) 
     let connecting = error.is_connect();
     let failure = if error.is_builder() {
         return (ExchangeFailure::BadUrl { detail }, false);
-    } else if cause::<rustls::Error>(&error).is_some() {
-        ExchangeFailure::Tls { detail }
+    } else if let Some(tls) = cause::<rustls::Error>(&error) {
+        ExchangeFailure::Tls { detail: in_words(tls, host).unwrap_or(detail) }
     } else if error.is_dns() {
         ExchangeFailure::Dns { host: host.to_owned(), detail }
     } else if connecting {
@@ -46,6 +46,58 @@ pub fn of_sending(error: reqwest::Error, host: &str) -> (ExchangeFailure, bool) 
         ExchangeFailure::Cut { detail }
     };
     (failure, !connecting)
+}
+
+/// What an error of a TLS handshake means.
+pub fn of_handshake(error: &io::Error, host: &str) -> ExchangeFailure {
+    let detail = match cause::<rustls::Error>(error) {
+        Some(tls) => in_words(tls, host).unwrap_or_else(|| tls.to_string()),
+        None => error.to_string(),
+    };
+    ExchangeFailure::Tls { detail: shorten(&detail) }
+}
+
+/// Trouble with certificates, and what to do about it; none: the client's words must do.
+fn in_words(error: &rustls::Error, host: &str) -> Option<String> {
+    use rustls::{AlertDescription as A, CertificateError as C, Error as E};
+    Some(match error {
+        E::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => {
+            format!("the certificate of `{host}` has expired: its operator must renew it")
+        }
+        E::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
+            format!(
+                "the certificate of `{host}` is not valid yet: see that the clocks of both sides are right"
+            )
+        }
+        E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
+            format!(
+                "the certificate is not for `{host}`: see that the address is the one that the provider names"
+            )
+        }
+        E::InvalidCertificate(C::UnknownIssuer) => format!(
+            "the certificate of `{host}` was not issued by an authority that is trusted here: for one of your own, give \
+             its certificate in `tls.ca` of the connection"
+        ),
+        E::InvalidCertificate(C::Revoked) => format!("the certificate of `{host}` was revoked"),
+        E::InvalidCertificate(why) => format!("the certificate of `{host}` cannot be trusted: {why}"),
+        E::AlertReceived(A::CertificateRequired) => format!(
+            "`{host}` wants a client certificate: give one in `tls.client_certificate` of the connection"
+        ),
+        E::AlertReceived(
+            A::HandshakeFailure
+            | A::BadCertificate
+            | A::UnknownCA
+            | A::CertificateUnknown
+            | A::AccessDenied
+            | A::CertificateExpired
+            | A::CertificateRevoked
+            | A::UnsupportedCertificate,
+        ) => format!(
+            "`{host}` broke off ({error}): see whether it wants another client certificate than the \
+             `tls.client_certificate` of the connection, if any"
+        ),
+        _ => return None,
+    })
 }
 
 /// What an error in the body of the answer means: what HTTP itself reports is the connection's

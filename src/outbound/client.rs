@@ -1,6 +1,6 @@
 //! The client: the only place that sends anything out of this process.
 //!
-//! One pool of connections for everybody, HTTP/1.1 and HTTP/2 (by ALPN), TLS against the system's
+//! One pool of connections for everybody without a TLS policy of their own (`tls.rs`), HTTP/1.1 and HTTP/2 (by ALPN), TLS against the system's
 //! authorities. It guarantees that no address is connected to that the guard refuses, that nothing
 //! is followed, sent twice, remembered (cookies) or sent through a proxy, and that an exchange ends
 //! with the caller's deadline, whatever the provider does. (A request that found its kept connection
@@ -22,6 +22,7 @@ use super::allow::Guard;
 use super::connect::{Call, DialLayer};
 use super::exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 use super::resolve::{GuardedResolver, LookUp, System};
+use super::tls::{Clients, clients};
 use super::{body, classify, redirect};
 use crate::domain::allow::AllowRule;
 use crate::domain::clock::SharedClock;
@@ -65,8 +66,12 @@ pub struct OutboundSettings {
 /// HTTP to the world. Cheap to clone; all clones share their connections.
 #[derive(Clone)]
 pub struct Outbound {
-    client: Client,
-    guard: Guard,
+    /// Of the policy that it is under.
+    pub(super) client: Client,
+    /// Those of all policies.
+    pub(super) clients: Clients,
+    pub(super) resolver: Arc<GuardedResolver>,
+    pub(super) guard: Guard,
     response_bytes: usize,
     clock: SharedClock,
 }
@@ -110,7 +115,8 @@ impl Outbound {
             builder(&resolver).tls_certs_only([]).build()
         });
         let client = client.map_err(|error| SetUpFailed { detail: classify::describe(&error) })?;
-        Ok(Self { client, guard, response_bytes: settings.response_bytes, clock })
+        let response_bytes = settings.response_bytes;
+        Ok(Self { client, clients: clients(), resolver, guard, response_bytes, clock })
     }
 
     /// Sends one request and reads the whole answer.
@@ -186,6 +192,18 @@ impl Outbound {
 
     /// Judges what can be judged before a look-up; answers the host.
     fn check(&self, url: &Url) -> Result<String, ExchangeFailure> {
+        let text = Self::check_shape(url)?;
+        let port = url.port_or_known_default().unwrap_or_default();
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.guard.check_literal(&text, address.into(), port)?,
+            Some(Host::Ipv6(address)) => self.guard.check_literal(&text, address.into(), port)?,
+            Some(Host::Domain(_)) | None => {}
+        }
+        Ok(text)
+    }
+
+    /// Whether it can be called at all; answers the host.
+    pub(super) fn check_shape(url: &Url) -> Result<String, ExchangeFailure> {
         let bad = |detail: &str| ExchangeFailure::BadUrl { detail: detail.to_owned() };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("its scheme is neither http nor https"));
@@ -193,21 +211,15 @@ impl Outbound {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(bad("it holds a user name or a password"));
         }
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        if url.port_or_known_default().is_none() {
             return Err(bad("it names no host"));
-        };
-        let text = host.to_string();
-        match host {
-            Host::Ipv4(address) => self.guard.check_literal(&text, address.into(), port)?,
-            Host::Ipv6(address) => self.guard.check_literal(&text, address.into(), port)?,
-            Host::Domain(_) => {}
         }
-        Ok(text)
+        url.host().map(|host| host.to_string()).ok_or_else(|| bad("it names no host"))
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes a client")]
-fn builder(resolver: &Arc<GuardedResolver>) -> reqwest::ClientBuilder {
+pub(super) fn builder(resolver: &Arc<GuardedResolver>) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
@@ -747,7 +759,7 @@ mod tests {
             "HTTP/1.1 307 Elsewhere\r\nlocation: http://me:pw@127.0.0.1:1/x?y=z\r\ncontent-length: 0\r\n\r\n",
         );
         let failed = exchange(&outbound(), get(&upstream.url("/"))).await.unwrap_err();
-        let location = "http://127.0.0.1:1/x?y=z".to_owned();
+        let location = "http://127.0.0.1:1/x".to_owned();
         assert_eq!(failed.kind, ExchangeFailure::RedirectRefused { location, status: 307 });
         assert_eq!((failed.status, failed.sent), (Some(307), true));
         assert!(header(&failed.headers, "location").is_some());

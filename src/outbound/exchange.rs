@@ -119,7 +119,7 @@ pub enum ExchangeFailure {
     /// The answer leads elsewhere.
     #[error("answered {status} and leads to {location}")]
     RedirectRefused {
-        /// Absolute where it could be read, without user name and password.
+        /// Absolute where it could be read, without user name, password, query and fragment.
         location: String,
         /// 301, 302, 303, 307 or 308.
         status: u16,

@@ -49,8 +49,11 @@ const REFUSED_V4: &[(Ipv4Net, &str)] = &[
     (v4(172, 16, 0, 0, 12), "private (RFC 1918)"),
     (v4(192, 0, 0, 0, 24), "protocol assignments (RFC 6890)"),
     (v4(192, 0, 2, 0, 24), "documentation (RFC 5737)"),
+    (v4(192, 31, 196, 0, 24), "AS112 (RFC 7535)"),
+    (v4(192, 52, 193, 0, 24), "AMT (RFC 7450)"),
     (v4(192, 88, 99, 0, 24), "6to4 relay (RFC 7526)"),
     (v4(192, 168, 0, 0, 16), "private (RFC 1918)"),
+    (v4(192, 175, 48, 0, 24), "AS112 (RFC 7534)"),
     (v4(198, 18, 0, 0, 15), "benchmarking (RFC 2544)"),
     (v4(198, 51, 100, 0, 24), "documentation (RFC 5737)"),
     (v4(203, 0, 113, 0, 24), "documentation (RFC 5737)"),
@@ -78,6 +81,7 @@ const REFUSED_V6: &[(Ipv6Net, &str)] = &[
     (v6(0x2001, 0, 0, 23), "protocol assignments (RFC 2928)"),
     (v6(0x2001, 0xdb8, 0, 32), "documentation (RFC 3849)"),
     (v6(0x2002, 0, 0, 16), "an IPv4 address in IPv6 form (RFC 3056, 6to4)"),
+    (v6(0x2620, 0x4f, 0x8000, 48), "AS112 (RFC 7534)"),
     (v6(0x3fff, 0, 0, 20), "documentation (RFC 9637)"),
     (v6(0x5f00, 0, 0, 16), "segment routing (RFC 9602)"),
     (v6(0xfc00, 0, 0, 7), "private (RFC 4193)"),
@@ -111,6 +115,8 @@ fn is_isatap(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ipnet::IpNet;
+
     use super::*;
 
     /// First and last of every refused block, and some between.
@@ -133,7 +139,7 @@ mod tests {
         169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 192.0.3.0 \
         192.88.98.255 192.88.100.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 198.51.99.255 \
         198.51.101.0 203.0.112.255 203.0.114.0 223.255.255.255 2000:: 2001:200:: 2001:db7:ffff:: \
-        2001:db9:: 2003:: 2606:4700::1111 2620:4f:8000::1 2600::200:5eff:a00:1 2600::400:5efe:a00:1 \
+        2001:db9:: 2003:: 2606:4700::1111 2600::200:5eff:a00:1 2600::400:5efe:a00:1 \
         3ffe:ffff:: 3fff:1000::";
 
     #[test]
@@ -144,6 +150,130 @@ mod tests {
         }
         for text in GLOBAL.split(' ') {
             assert_eq!(judge(text.parse().unwrap()), Verdict::Global, "{text}");
+        }
+    }
+
+    /// Every row of the IANA registries of special-purpose addresses (of 2025), and those of multicast and of
+    /// what is not allocated; each with whether its neighbours below and above are good.
+    const BLOCKS: &[(&str, bool, bool)] = &[
+        ("0.0.0.0/8", false, true),
+        ("0.0.0.0/32", false, false),
+        ("10.0.0.0/8", true, true),
+        ("100.64.0.0/10", true, true),
+        ("127.0.0.0/8", true, true),
+        ("169.254.0.0/16", true, true),
+        ("172.16.0.0/12", true, true),
+        ("192.0.0.0/24", true, true),
+        ("192.0.0.0/29", true, false),
+        ("192.0.0.8/32", false, false),
+        ("192.0.0.9/32", false, false),
+        ("192.0.0.10/32", false, false),
+        ("192.0.0.170/32", false, false),
+        ("192.0.0.171/32", false, false),
+        ("192.0.2.0/24", true, true),
+        ("192.31.196.0/24", true, true),
+        ("192.52.193.0/24", true, true),
+        ("192.88.99.0/24", true, true),
+        ("192.168.0.0/16", true, true),
+        ("192.175.48.0/24", true, true),
+        ("198.18.0.0/15", true, true),
+        ("198.51.100.0/24", true, true),
+        ("203.0.113.0/24", true, true),
+        ("224.0.0.0/4", true, false),
+        ("240.0.0.0/4", false, false),
+        ("255.255.255.255/32", false, false),
+        ("::/128", false, false),
+        ("::1/128", false, false),
+        ("::/96", false, false),
+        ("::ffff:0:0/96", false, false),
+        ("::ffff:0:0:0/96", false, false),
+        ("64:ff9b::/96", false, false),
+        ("64:ff9b:1::/48", false, false),
+        ("100::/64", false, false),
+        ("100:0:0:1::/64", false, false),
+        ("2001::/23", true, true),
+        ("2001::/32", true, false),
+        ("2001:1::1/128", false, false),
+        ("2001:1::2/128", false, false),
+        ("2001:1::3/128", false, false),
+        ("2001:2::/48", false, false),
+        ("2001:3::/32", false, false),
+        ("2001:4:112::/48", false, false),
+        ("2001:10::/28", false, false),
+        ("2001:20::/28", false, false),
+        ("2001:30::/28", false, false),
+        ("2001:db8::/32", true, true),
+        ("2002::/16", true, true),
+        ("2620:4f:8000::/48", true, true),
+        ("3fff::/20", true, true),
+        ("4000::/2", true, false),
+        ("5f00::/16", false, false),
+        ("8000::/1", false, false),
+        ("fc00::/7", false, false),
+        ("fe80::/10", false, false),
+        ("fec0::/10", false, false),
+        ("ff00::/8", false, false),
+    ];
+
+    fn neighbours(net: IpNet) -> (Option<IpAddr>, Option<IpAddr>) {
+        match net {
+            IpNet::V4(net) => {
+                let (first, last) = (u32::from(net.network()), u32::from(net.broadcast()));
+                let address = |bits| IpAddr::V4(Ipv4Addr::from_bits(bits));
+                (first.checked_sub(1).map(address), last.checked_add(1).map(address))
+            }
+            IpNet::V6(net) => {
+                let (first, last) = (u128::from(net.network()), u128::from(net.broadcast()));
+                let address = |bits| IpAddr::V6(Ipv6Addr::from_bits(bits));
+                (first.checked_sub(1).map(address), last.checked_add(1).map(address))
+            }
+        }
+    }
+
+    #[test]
+    fn every_special_block_is_refused_to_its_edges_and_no_further() {
+        for (block, below, above) in BLOCKS {
+            let net: IpNet = block.parse().unwrap();
+            for address in [net.network(), net.broadcast()] {
+                assert_ne!(judge(address), Verdict::Global, "{address} of {block}");
+            }
+            let (before, after) = neighbours(net);
+            for (neighbour, good) in [(before, below), (after, above)] {
+                let Some(neighbour) = neighbour else { continue };
+                assert_eq!(judge(neighbour) == Verdict::Global, *good, "{neighbour} beside {block}");
+            }
+        }
+    }
+
+    /// Whatever IPv4 address is inside: that of a good host as much as of this machine.
+    #[test]
+    fn every_form_that_embeds_an_ipv4_address_is_refused() {
+        let first = u128::from(Ipv6Addr::new(0x2600, 1, 2, 3, 0, 0, 0, 0));
+        for inside in
+            ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0", "8.8.8.8", "1.1.1.1"]
+        {
+            let v4: Ipv4Addr = inside.parse().unwrap();
+            let bits = u128::from(u32::from(v4));
+            let [a, b, c, d] = v4.octets().map(u128::from);
+            let nat64 = |prefix: &str| u128::from(prefix.parse::<Ipv6Addr>().unwrap());
+            for (form, address) in [
+                ("compatible", bits),
+                ("mapped", 0xffff << 32 | bits),
+                ("translated", 0xffff << 48 | bits),
+                ("6to4", 0x2002 << 112 | bits << 80 | 1),
+                ("Teredo server", 0x2001 << 112 | bits << 64),
+                ("Teredo client", 0x2001 << 112 | 0x0808_0808 << 64 | (!bits & 0xffff_ffff)),
+                ("NAT64", nat64("64:ff9b::") | bits),
+                ("local NAT64, 96", nat64("64:ff9b:1::") | bits),
+                // RFC 6052, section 2.2: bits 64 to 71 are left out.
+                ("local NAT64, 48", nat64("64:ff9b:1::") | a << 72 | b << 64 | c << 48 | d << 40),
+                ("ISATAP", first | 0x5efe << 32 | bits),
+                ("ISATAP, global", first | 0x0200_5efe << 32 | bits),
+                ("ISATAP, link-local", 0xfe80 << 112 | 0x5efe << 32 | bits),
+            ] {
+                let address = IpAddr::V6(Ipv6Addr::from_bits(address));
+                assert_ne!(judge(address), Verdict::Global, "{form} of {inside}: {address}");
+            }
         }
     }
 

@@ -34,7 +34,13 @@ mod connect;
 /// The client: one request, one answer.
 mod client;
 
-/// Redirects are refused by name.
+/// TLS as connections want it.
+mod tls;
+
+/// The way to a provider in steps, for tests.
+mod probe;
+
+/// Where redirects lead.
 mod redirect;
 
 /// The body, against the cap.
@@ -49,4 +55,7 @@ mod retry_after;
 pub use client::{Outbound, OutboundSettings};
 pub use exchange::{Exchange, ExchangeFailed, ExchangeFailure, Headers, Outgoing, Phases, SetUpFailed};
 pub use guard::{Verdict, judge};
+pub use probe::{Dialed, Shaken};
+pub use redirect::redirect_target;
 pub use retry_after::retry_after;
+pub use tls::{BadPolicy, TlsPolicy};

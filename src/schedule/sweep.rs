@@ -1,5 +1,5 @@
 //! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
-//! was kept long enough goes: old runs, and old keys of repeated requests.
+//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers.
 //!
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
@@ -10,16 +10,22 @@ use super::retention::Retention;
 use crate::domain::clock::SharedClock;
 use crate::domain::once::KEPT_FOR;
 use crate::engine::Worker;
+use crate::service::Uses;
 use crate::store::{Store, StoreError};
 
 /// Keys of repeated requests forgotten in one tick.
 const KEYS: u32 = 1_000;
+
+/// Tokens of providers forgotten in one tick, after their end.
+const TOKENS: u32 = 1_000;
 
 /// What a tick needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Sweeper {
     /// Rows.
     pub store: Store,
+    /// When tokens and secrets were used last.
+    pub uses: Uses,
     /// Time.
     pub clock: SharedClock,
     /// The worker of this process, which never loses what it still works on.
@@ -63,6 +69,10 @@ impl Sweeper {
         self.store
             .write(move |tx| Box::pin(async move { tx.forget_old_keys(now - KEPT_FOR, KEYS).await }))
             .await?;
+        self.store
+            .write(move |tx| Box::pin(async move { tx.forget_old_provider_tokens(now, TOKENS).await }))
+            .await?;
+        self.uses.write(&self.store, now).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

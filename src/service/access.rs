@@ -1,4 +1,4 @@
-//! Who may come in: workspaces and API tokens.
+//! Who may come in: API tokens, and workspaces as they are made.
 //!
 //! A token is shown once, when it is made. Who it belongs to is remembered for up to 5 s, so a
 //! token that was deleted elsewhere (another replica, the command line) is good for that long;
@@ -14,11 +14,13 @@ use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
 use super::once;
 use super::page::{Page, PageRequest};
+use super::uses::Uses;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
 use crate::domain::once::{Kept, Once};
 use crate::domain::secret::SecretText;
-use crate::domain::token::{self, Role, TokenHash};
+use crate::domain::token::{self, TokenHash};
 use crate::store::{Edited, NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
 
 /// How long what was read of another replica's making counts.
@@ -32,17 +34,18 @@ const TOKENS: u64 = 10_000;
 /// Workspaces and tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
-    store: Store,
-    clock: SharedClock,
-    rng: SharedRng,
-    known: Cache<TokenHash, TokenRow>,
+    pub(super) store: Store,
+    pub(super) clock: SharedClock,
+    pub(super) rng: SharedRng,
+    pub(super) known: Cache<TokenHash, TokenRow>,
+    uses: Uses,
 }
 
 impl Access {
     /// On this database.
-    pub fn new(store: Store, clock: SharedClock, rng: SharedRng) -> Self {
+    pub fn new(store: Store, clock: SharedClock, rng: SharedRng, uses: Uses) -> Self {
         let known = Cache::builder().max_capacity(TOKENS).time_to_live(REMEMBERED).build();
-        Self { store, clock, rng, known }
+        Self { store, clock, rng, known, uses }
     }
 
     /// The bearer of a token; none when it is unknown or expired.
@@ -58,7 +61,12 @@ impl Access {
                 None => return Ok(None),
             },
         };
-        Ok(is_good(&row, self.clock.now()).then(|| actor(row)))
+        let now = self.clock.now();
+        if !is_good(&row, now) {
+            return Ok(None);
+        }
+        self.uses.token(row.id, now);
+        Ok(Some(actor(row)))
     }
 
     /// The workspace with this key.
@@ -78,7 +86,7 @@ impl Access {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.insert_workspace(&row).await?;
+                    insert_workspace(tx, &row, &Author::command()).await?;
                     Ok(row)
                 })
             })
@@ -99,6 +107,7 @@ impl Access {
             key: key.clone(),
             name: name.unwrap_or_else(|| key.to_string()),
             params: Map::new(),
+            version: 1,
             created_at: now,
             updated_at: now,
         }
@@ -115,6 +124,9 @@ impl Access {
             None
         };
         let next = page.cut(&mut rows, |row| row.id);
+        for row in &mut rows {
+            row.last_used_at = self.uses.of_token(row.id, row.last_used_at);
+        }
         Ok(Page::new(rows, next, counted))
     }
 
@@ -125,7 +137,7 @@ impl Access {
         request: NewTokenRequest,
         once: Option<Once>,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
-        self.insert(actor.workspace, request, once).await
+        self.insert(actor.workspace, request, actor.author(), once).await
     }
 
     /// As [`Access::create`], for the command line, which acts for nobody.
@@ -134,13 +146,14 @@ impl Access {
         workspace: WorkspaceId,
         request: NewTokenRequest,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
-        self.insert(workspace, request, None).await
+        self.insert(workspace, request, Author::command(), None).await
     }
 
     async fn insert(
         &self,
         workspace: WorkspaceId,
         request: NewTokenRequest,
+        author: Author,
         once: Option<Once>,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
         let problems = request.problems(self.clock.now());
@@ -153,7 +166,7 @@ impl Access {
         let insert = self.store.write(move |tx| {
             Box::pin(async move {
                 once::first(tx, once.as_ref()).await?;
-                tx.insert_token(&new).await?;
+                insert_token(tx, &new, &author).await?;
                 let kept = Kept::created(format!("/v1/tokens/{}", new.row.id));
                 once::keep(tx, once.as_ref(), kept).await
             })
@@ -162,75 +175,39 @@ impl Access {
         Ok((row, text))
     }
 
-    fn new_token(&self, workspace: WorkspaceId, request: NewTokenRequest, text: &str) -> NewToken {
+    pub(super) fn new_token(&self, workspace: WorkspaceId, request: NewTokenRequest, text: &str) -> NewToken {
         let now = self.clock.now();
         let NewTokenRequest { name, role, overrides, expires_at } = request;
         let id = TokenId(self.rng.uuid(now));
-        let row = TokenRow { id, workspace, name, role, overrides, expires_at, created_at: now };
+        let row = TokenRow {
+            id,
+            workspace,
+            name,
+            role,
+            overrides,
+            expires_at,
+            created_at: now,
+            last_used_at: None,
+        };
         NewToken { row, hash: token::hash(text) }
     }
 
     /// Deletes a token; it may be the actor's own.
     pub async fn delete(&self, actor: &Actor, id: TokenId) -> Result<(), ServiceError> {
-        let workspace = actor.workspace;
-        let deleted: Result<bool, StoreError> =
-            self.store.write(move |tx| Box::pin(async move { tx.delete_token(workspace, id).await })).await;
+        let (workspace, author, now) = (actor.workspace, actor.author(), self.clock.now());
+        let deleted: Result<bool, StoreError> = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Some(row) = tx.find_token(workspace, id).await? else { return Ok(false) };
+                    delete_token(tx, &row, &author, now).await
+                })
+            })
+            .await;
         // Tokens are remembered by hash, which is not known here. Deleting is rare: forget all.
         self.known.invalidate_all();
         if deleted? { Ok(()) } else { Err(ServiceError::NotFound("token")) }
     }
-
-    /// Whether there is no token in any workspace: this is the first start.
-    pub async fn has_no_token(&self) -> Result<bool, ServiceError> {
-        Ok(self.store.read().await?.count_tokens().await? == 0)
-    }
-
-    /// A new admin token's text, for [`Access::insert_first_token`].
-    pub fn generate(&self) -> SecretText {
-        token::generate(&*self.rng)
-    }
-
-    /// Makes this text the first token, an admin of the workspace; `false`: there is a token by
-    /// now and this one is good for nothing.
-    pub async fn insert_first_token(
-        &self,
-        workspace: &WorkspaceKey,
-        text: &SecretText,
-    ) -> Result<bool, ServiceError> {
-        let workspace = self.ensure_workspace(workspace).await?;
-        let new = self.new_token(workspace, admin("admin"), text.expose());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.hold(Edited::Access).await?;
-                    let first = tx.count_tokens().await? == 0;
-                    if first {
-                        tx.insert_token(&new).await?;
-                    }
-                    Ok(first)
-                })
-            })
-            .await
-    }
-
-    /// Makes `security.admin_token` what the settings say: an admin token of the workspace with
-    /// this value, or none. The value that was set before is good no longer.
-    pub async fn ensure_admin_token(
-        &self,
-        workspace: &WorkspaceKey,
-        value: Option<&SecretText>,
-    ) -> Result<(), ServiceError> {
-        let workspace = self.ensure_workspace(workspace).await?;
-        let new = value.map(|text| self.new_token(workspace, admin(CONFIGURED), text.expose()));
-        let done =
-            self.store.write(move |tx| Box::pin(async move { configure(tx, workspace, new).await })).await;
-        self.known.invalidate_all();
-        done
-    }
-}
-
-fn admin(name: &str) -> NewTokenRequest {
-    NewTokenRequest { name: name.to_owned(), role: Role::Admin, overrides: true, expires_at: None }
 }
 
 fn is_good(row: &TokenRow, now: Instant) -> bool {
@@ -239,7 +216,7 @@ fn is_good(row: &TokenRow, now: Instant) -> bool {
 
 fn actor(row: TokenRow) -> Actor {
     let TokenRow { id, workspace, name, role, overrides, .. } = row;
-    Actor { workspace, token: id, name, role, overrides }
+    Actor { workspace, token: id, name, role, overrides, request_id: None }
 }
 
 /// A duplicate is the caller's doing and has a sentence; other trouble is ours.
@@ -255,32 +232,35 @@ async fn find_or_insert(tx: &Tx, row: WorkspaceRow) -> Result<WorkspaceId, Servi
     if let Some(found) = tx.find_workspace(&row.key).await? {
         return Ok(found.id);
     }
-    tx.insert_workspace(&row).await?;
+    insert_workspace(tx, &row, &Author::system()).await?;
     Ok(row.id)
 }
 
-async fn configure(tx: &Tx, workspace: WorkspaceId, new: Option<NewToken>) -> Result<(), ServiceError> {
-    tx.hold(Edited::Access).await?;
-    let found = match &new {
-        Some(new) => tx.find_token_by_hash(&new.hash).await?,
-        None => None,
-    };
-    let tokens = tx.list_tokens(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let kept = found.as_ref().map(|row| row.id);
-    for old in tokens.iter().filter(|row| row.name == CONFIGURED && Some(row.id) != kept) {
-        tx.delete_token(workspace, old.id).await?;
-    }
-    match (new, found) {
-        (Some(new), None) => Ok(tx.insert_token(&new).await?),
-        (_, Some(row)) if !does_as_admin(&row, workspace) => Err(ServiceError::AlreadyExists(format!(
-            "security.admin_token is the value of another token (`{}`, {}); choose another value",
-            row.name,
-            row.role.as_str()
-        ))),
-        _ => Ok(()),
-    }
+async fn insert_workspace(tx: &Tx, row: &WorkspaceRow, author: &Author) -> Result<(), StoreError> {
+    tx.insert_workspace(row).await?;
+    let change = AuditChange::of(AuditKind::Workspace, AuditAction::Created, row.key.as_str());
+    let change = change.with_id(row.id.0).with_versions(None, Some(row.version));
+    tx.add_audit(row.id, author, &change, row.created_at).await
 }
 
-fn does_as_admin(row: &TokenRow, workspace: WorkspaceId) -> bool {
-    row.workspace == workspace && row.role == Role::Admin && row.expires_at.is_none()
+pub(super) async fn insert_token(tx: &Tx, new: &NewToken, author: &Author) -> Result<(), StoreError> {
+    tx.insert_token(new).await?;
+    let row = &new.row;
+    let change = AuditChange::of(AuditKind::Token, AuditAction::Created, row.name.as_str()).with_id(row.id.0);
+    tx.add_audit(row.workspace, author, &change, row.created_at).await
+}
+
+/// `false`: it is gone already.
+pub(super) async fn delete_token(
+    tx: &Tx,
+    row: &TokenRow,
+    author: &Author,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    if !tx.delete_token(row.workspace, row.id).await? {
+        return Ok(false);
+    }
+    let change = AuditChange::of(AuditKind::Token, AuditAction::Deleted, row.name.as_str()).with_id(row.id.0);
+    tx.add_audit(row.workspace, author, &change, now).await?;
+    Ok(true)
 }

@@ -1,6 +1,9 @@
 //! Who asks: the bearer of a token, in one workspace, with one role.
 
+use std::sync::Arc;
+
 use super::error::ServiceError;
+use crate::domain::audit::Author;
 use crate::domain::ids::{TokenId, WorkspaceId};
 use crate::domain::token::Role;
 
@@ -17,12 +20,19 @@ pub struct Actor {
     pub role: Role,
     /// Whether its writes make overrides.
     pub overrides: bool,
+    /// The id of the request that it came with.
+    pub request_id: Option<Arc<str>>,
 }
 
 impl Actor {
     /// As histories name it: `token:ops`.
     pub fn by(&self) -> String {
         format!("token:{}", self.name)
+    }
+
+    /// As the audit names it.
+    pub fn author(&self) -> Author {
+        Author { by: self.by(), token: Some(self.token), request_id: self.request_id.clone() }
     }
 
     /// Refuses an actor whose role does not reach.

@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ServiceError;
+use super::plan::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, ConnectionKey, FieldKey};
+use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, EndpointKey, FieldKey};
 use crate::domain::run::Reason;
 use crate::domain::watch::{Sight, WatchRoot};
 use crate::store::{CaseTypeRow, Tx};
@@ -76,7 +77,11 @@ fn has_moved(before: &Value, after: &ApiCall) -> bool {
     let mut now = Map::new();
     after.request.write(&mut now);
     let connection = after.connection.as_ref().map(ConnectionKey::as_str);
-    before.get("url") != now.get("url") || before.get("connection").and_then(Value::as_str) != connection
+    let endpoint = after.endpoint.as_ref().map(EndpointKey::as_str);
+    let was = |name: &str| before.get(name).and_then(Value::as_str);
+    // What an endpoint gives stands in no definition; that one is as good.
+    let url = before.get("url") != now.get("url") && (endpoint.is_none() || was("url").is_some());
+    url || was("connection") != connection || was("endpoint") != endpoint
 }
 
 /// Applies a new version to the runs that have not begun; answers the cases whose runs ended.
@@ -103,39 +108,62 @@ pub(super) async fn apply(
         let call = after.field(field.as_str()).and_then(|field| field.api_call());
         if let Some(call) = call {
             let lane = call.lane(&params, &before.key, field);
-            tx.move_unbegun(before.id, field, call.connection.as_ref(), &lane, now).await?;
+            let target = (call.connection.as_ref(), call.endpoint.as_ref());
+            tx.move_unbegun(before.id, field, target, &lane, now).await?;
         }
     }
     for (field, call) in after.api_calls().filter(|(_, call)| edit.params || call.brings_credentials()) {
         tx.end_hold(before.workspace, &call.lane(&params, &before.key, field), now).await?;
     }
-    mark_params(tx, before, after, &workspace).await?;
+    let old = before.definition["params"].as_object().cloned().unwrap_or_default();
+    let over = |params: &Map<String, Value>| {
+        Value::Object(workspace.clone().into_iter().chain(params.clone()).collect())
+    };
+    mark_params(tx, before.id, after, (&over(&old), &over(&after.params))).await?;
     Ok(touched)
+}
+
+/// What other params of the workspace do to the waiting runs and the data of a case type.
+pub(super) async fn other_params(
+    tx: &Tx,
+    plan: &Plan,
+    (before, after): (&Map<String, Value>, &Map<String, Value>),
+    now: Instant,
+) -> Result<(), ServiceError> {
+    let (old, new) = (plan.params_over(before), plan.params_over(after));
+    if old == new {
+        return Ok(());
+    }
+    for (field, call) in plan.case_type.api_calls() {
+        let lane = call.lane(&new, &plan.key, field);
+        if lane != call.lane(&old, &plan.key, field) {
+            let target = (call.connection.as_ref(), call.endpoint.as_ref());
+            tx.move_unbegun(plan.id, field, target, &lane, now).await?;
+        }
+        tx.end_hold(plan.workspace, &lane, now).await?;
+    }
+    mark_params(tx, plan.id, &plan.case_type, (&old, &new)).await
 }
 
 /// Marks data that was made from params which are now others. Nothing fires: every case of the
 /// type would.
 async fn mark_params(
     tx: &Tx,
-    before: &CaseTypeRow,
+    id: CaseTypeId,
     after: &CaseType,
-    workspace: &Map<String, Value>,
+    (old, new): (&Value, &Value),
 ) -> Result<(), ServiceError> {
-    let old = before.definition["params"].as_object().cloned().unwrap_or_default();
-    if old == after.params {
+    if old == new {
         return Ok(());
     }
-    let over = |params: &Map<String, Value>| {
-        Value::Object(workspace.clone().into_iter().chain(params.clone()).collect())
-    };
-    let (old, new, nothing) = (over(&old), over(&after.params), Value::Null);
+    let nothing = Value::Null;
     let sight = |params| Sight { data: &nothing, case: &nothing, params };
     for (field, call) in after.api_calls() {
-        let (then, now) = (call.watch.fingerprints(&sight(&old)), call.watch.fingerprints(&sight(&new)));
+        let (then, now) = (call.watch.fingerprints(&sight(old)), call.watch.fingerprints(&sight(new)));
         let params = call.watch.paths().iter().filter(|path| path.root() == WatchRoot::Params);
         for path in params.map(ToString::to_string) {
             if let Some(hash) = now.get(&path).filter(|hash| then.get(&path) != Some(*hash)) {
-                tx.mark_inputs_of_type(before.id, field, &path, hash).await?;
+                tx.mark_inputs_of_type(id, field, &path, hash).await?;
             }
         }
     }

@@ -6,22 +6,27 @@
 use serde_json::{Map, Value};
 
 use super::actor::Actor;
+use super::audit;
 use super::case_type_edit;
 use super::case_type_views::{CaseTypeView, view};
+use super::compiled::compile;
 use super::credentials::{self, Described, Home};
+use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
+use super::known::known;
 use super::once;
-use super::plans::{Plans, compile};
+use super::plans::Plans;
 use super::precondition;
 use super::schedules;
 use super::vault::Vault;
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::case_type::{CaseType, Known, Parsed};
-use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, CaseTypeId, CaseTypeKey, WorkspaceId};
 use crate::domain::once::{Kept, Once};
 use crate::domain::problem::{Problem, code};
-use crate::store::{CaseTypeRow, ConnectionRow, Edited, NewCaseTypeVersion, Store, Tx};
+use crate::store::{CaseTypeRow, Edited, NewCaseTypeVersion, Store, Tx};
 
 /// The case types of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -37,7 +42,7 @@ pub struct CaseTypes {
 #[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
-    by: String,
+    author: Author,
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<CaseTypeKey>,
@@ -51,7 +56,7 @@ impl Save {
     fn new(actor: &Actor, body: &Value) -> Self {
         Self {
             workspace: actor.workspace,
-            by: actor.by(),
+            author: actor.author(),
             body: body.clone(),
             key: None,
             expected: Expected::Anything,
@@ -132,17 +137,22 @@ impl CaseTypes {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let definition = self.sealed(&case_type, before.as_ref(), &save)?;
+        let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
+        let author = save.author.clone();
+        let change = audited(before.as_ref(), &definition);
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
             return Ok(Saved { row: row.clone(), warnings, created: false, touched: Vec::new() });
         }
         let saved = self.add_version(tx, &case_type, before, definition, save, warnings).await?;
         schedules::follow(tx, &saved.row, &case_type, saved.row.updated_at, &*self.rng).await?;
+        let change = change(&saved.row);
+        tx.add_audit(saved.row.workspace, &author, &change, saved.row.updated_at).await?;
         Ok(saved)
     }
 
-    fn sealed(
+    async fn sealed(
         &self,
+        tx: &Tx,
         case_type: &CaseType,
         before: Option<&CaseTypeRow>,
         save: &Save,
@@ -151,7 +161,13 @@ impl CaseTypes {
         if !credentials::any(&mut form) {
             return Ok(form);
         }
-        let compiled = before.map(|row| compile(row, &self.vault)).transpose()?;
+        let compiled = match before {
+            Some(row) => {
+                let leaned = Leaned::load(tx, row.workspace, &row.definition).await?;
+                Some(compile(row, &leaned, &self.vault)?)
+            }
+            None => None,
+        };
         let before = before
             .zip(compiled.as_ref())
             .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
@@ -179,7 +195,7 @@ impl CaseTypes {
             created_at: before.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,
         };
-        let new = NewCaseTypeVersion { row, by: save.by };
+        let new = NewCaseTypeVersion { row, by: save.author.by };
         let touched = if let Some(before) = before {
             tx.add_case_type_version(&new).await?;
             case_type_edit::apply(tx, &before, case_type, now).await?
@@ -197,10 +213,10 @@ impl CaseTypes {
         key: &CaseTypeKey,
         expected: Expected,
     ) -> Result<(), ServiceError> {
-        let (workspace, wanted) = (actor.workspace, key.clone());
+        let (wanted, actor, now) = (key.clone(), actor.clone(), self.clock.now());
         let row = self
             .store
-            .write(move |tx| Box::pin(async move { remove(tx, workspace, &wanted, &expected).await }))
+            .write(move |tx| Box::pin(async move { remove(tx, &actor, &wanted, &expected, now).await }))
             .await?;
         self.plans.removed(&row).await;
         Ok(())
@@ -228,26 +244,30 @@ fn parse(save: &Save, known: &Known) -> Result<Parsed, ServiceError> {
     Err(ServiceError::Invalid(problems))
 }
 
-/// What a definition may refer to.
-pub(super) async fn known(tx: &Tx, workspace: WorkspaceId) -> Result<Known, ServiceError> {
-    let secrets = tx.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let params = tx.get_workspace(workspace).await?.map(|row| row.params).unwrap_or_default();
-    let hosts = |info: &crate::store::SecretInfo| info.hosts.iter().map(ToString::to_string).collect();
-    let connections = tx.list_connections(workspace, None, i64::MAX.unsigned_abs()).await?;
-    let base = |row: &ConnectionRow| row.definition["base_url"].as_str().and_then(|url| url.parse().ok());
-    Ok(Known {
-        secrets: secrets.iter().map(|info| (info.name.to_string(), hosts(info))).collect(),
-        connections: connections.iter().map(|row| (row.key.to_string(), base(row))).collect(),
-        params,
-    })
+/// What the audit says of a save, once the row is there.
+fn audited(
+    before: Option<&CaseTypeRow>,
+    definition: &Value,
+) -> impl FnOnce(&CaseTypeRow) -> AuditChange + use<> {
+    let action = if before.is_some() { AuditAction::Changed } else { AuditAction::Created };
+    let version = before.map(|row| row.version);
+    let changed = before.map(|row| audit::paths(&row.definition, definition)).unwrap_or_default();
+    move |row| {
+        AuditChange::of(AuditKind::CaseType, action, row.key.as_str())
+            .with_id(row.id.0)
+            .with_versions(version, Some(row.version))
+            .with_changed(changed)
+    }
 }
 
 async fn remove(
     tx: &Tx,
-    workspace: WorkspaceId,
+    actor: &Actor,
     key: &CaseTypeKey,
     expected: &Expected,
+    now: Instant,
 ) -> Result<CaseTypeRow, ServiceError> {
+    let workspace = actor.workspace;
     tx.hold(Edited::Definitions(workspace)).await?;
     let row = tx.find_case_type(workspace, key).await?.ok_or(ServiceError::NotFound("case type"))?;
     precondition::check_case_type(tx, Some(&row), expected).await?;
@@ -262,5 +282,9 @@ async fn remove(
         return Err(ServiceError::InUse { detail, users: vec![users] });
     }
     tx.delete_case_type(workspace, key).await?;
+    let change = AuditChange::of(AuditKind::CaseType, AuditAction::Deleted, key.as_str())
+        .with_id(row.id.0)
+        .with_versions(Some(row.version), None);
+    tx.add_audit(workspace, &actor.author(), &change, now).await?;
     Ok(row)
 }

@@ -13,7 +13,8 @@ use super::case_query::CaseQuery;
 use super::change::{self, Patch};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
-use super::plans::{Plan, Plans};
+use super::plan::Plan;
+use super::plans::Plans;
 use super::precondition;
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
@@ -76,7 +77,7 @@ impl Cases {
         let runs: Vec<RunId> = new.runs.iter().map(|run| run.id).collect();
         new.once = once.map(|once| (once, Kept::created(format!("/v1/cases/{id}")).with_runs(runs.clone())));
         match self.store.create_case(new).await? {
-            CreateOutcome::Created => Ok(Some((self.get(actor, id).await?, runs))),
+            CreateOutcome::Created => Ok(Some((self.get_after(actor, id).await?, runs))),
             CreateOutcome::TypeGone => Ok(None),
             CreateOutcome::ReferenceTaken => Err(reference_taken(reference.as_deref())),
             CreateOutcome::Replayed(repeat) => Err(repeat.into()),
@@ -151,6 +152,14 @@ impl Cases {
         Ok(CaseView::new(snapshot, &plan, self.clock.now()))
     }
 
+    /// One case that was just changed: that it cannot be read takes nothing back.
+    async fn get_after(&self, actor: &Actor, id: CaseId) -> Result<CaseView, ServiceError> {
+        self.get(actor, id).await.map_err(|error| match error {
+            ServiceError::Store(error) => error.after_commit().into(),
+            other => other,
+        })
+    }
+
     /// A page of cases.
     pub async fn list(
         &self,
@@ -216,7 +225,7 @@ impl Cases {
                 Err(reference_taken(reference.as_deref()))
             }
             Err(error) => Err(error),
-            Ok(()) => self.get(actor, id).await,
+            Ok(()) => self.get_after(actor, id).await,
         }
     }
 
@@ -252,7 +261,7 @@ impl Cases {
                 })
             })
             .await?;
-        self.store.signals().changed([id]);
+        self.store.signals().withdrawn(id);
         if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
     }
 }

@@ -6,7 +6,7 @@ use super::actor::Actor;
 use super::case_body::CaseBody;
 use super::cases::Cases;
 use super::error::ServiceError;
-use super::plans::Plan;
+use super::plan::Plan;
 use crate::domain::case::{
     Case, LeafChange, Provenance, ProvenanceEntry, Source, changed_paths, leaf_changes, merge_patch,
 };

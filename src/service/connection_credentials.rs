@@ -1,13 +1,15 @@
 //! Credentials that were typed into the `auth` of a connection: sealed in rows, hidden in answers,
-//! open only in what is compiled.
+//! open only in what is compiled. The key in its `tls` goes the same way (`connection_tls.rs`).
 //!
 //! As for fields (`credentials.rs`): all of it works on the normal form, where an `auth` is flat.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::credentials::{SEALED, members, sealed_text};
+use super::connection_tls;
 use super::error::ServiceError;
+use super::sealed_members::{self, may_stay, pointer_in, sealed_member, sealed_text, typed};
 use super::vault::{Vault, place_of_connection_credential};
+use crate::domain::auth::Literal;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
 use crate::domain::redact::Label;
@@ -30,34 +32,32 @@ pub struct Owner<'a> {
 pub struct Stored<'a> {
     /// The definition.
     pub definition: &'a Value,
-    /// Whether the new definition calls another origin.
+    /// Whether the new definition calls another origin; the first one is another one, too.
     pub moved: bool,
 }
 
 /// Puts `[hidden]` in place of what is sealed.
 pub fn hide(definition: &mut Value) {
-    for (_, member) in auth(definition).into_iter().flatten() {
-        if sealed_text(member).is_some() {
-            *member = HIDDEN.into();
-        }
+    connection_tls::hide(definition);
+    if let Some(auth) = auth(definition) {
+        sealed_members::hide(auth);
     }
 }
 
 /// Ids of the master keys that the credentials of a definition are sealed with.
 pub fn key_ids(definition: &Value) -> Vec<String> {
-    let members = definition.get("auth").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    members.filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id())).collect()
+    let mut ids = definition.get("auth").map(sealed_members::key_ids).unwrap_or_default();
+    let sealed = connection_tls::sealed(definition);
+    ids.extend(sealed.and_then(|sealed| Some(Sealed::from_text(sealed).ok()?.key_id())));
+    ids
 }
 
 /// Opens what is sealed, in its place; answers it, too.
 pub fn open(definition: &mut Value, owner: Owner<'_>) -> Result<Vec<SecretText>, ServiceError> {
-    let mut opened = Vec::new();
-    for (name, member) in auth(definition).into_iter().flatten() {
-        let Some(sealed) = sealed_text(member) else { continue };
-        let text = open_one(sealed, name, owner)?;
-        *member = text.expose().into();
-        opened.push(text);
-    }
+    let auth = auth(definition)
+        .map(|auth| sealed_members::open(auth, |sealed, place| open_one(sealed, place, owner)));
+    let mut opened = auth.transpose()?.unwrap_or_default();
+    opened.extend(connection_tls::open(definition, owner)?);
     Ok(opened)
 }
 
@@ -71,27 +71,32 @@ pub fn seal(
     owner: Owner<'_>,
 ) -> Result<Option<Problem>, ServiceError> {
     let Some(new) = auth(definition) else { return Ok(None) };
+    let kept = stored.and_then(|stored| stored.definition.get("auth"));
+    let stays = kept.is_some_and(|kept| may_stay(kept, new));
     let mut problems = Vec::new();
-    for name in members(new) {
-        let text = new.get(&name).and_then(Value::as_str).unwrap_or_default();
-        let kept = stored.and_then(|stored| kept(stored.definition, &name));
+    for place in typed(new) {
+        let Some(member) = new.pointer_mut(&place.pointer) else { continue };
+        let text = member.as_str().unwrap_or_default();
+        let kept = kept.and_then(|kept| sealed_members::stored(kept, &place));
         let value = match (text == HIDDEN, kept) {
-            (true, None) => {
-                let why = "stands for a stored credential, but there is none here: type it in";
-                problems.push(Problem::new(pointer(sent, &name), code::INVALID, why));
-                continue;
-            }
+            (true, None) => Err("stands for a stored credential, but there is none here: type it in"),
             (true, Some(_)) if stored.is_some_and(|stored| stored.moved) => {
-                let why = "was typed for the origin that `base_url` had before, so it was dropped together with its \
+                let why = "was typed before `base_url` led to this origin, so it was dropped together with its \
                            `auth`: type it again, if the new one may have it";
-                let doubt = Problem::new(pointer(sent, &name), code::DOUBTFUL, why);
+                let doubt = Problem::new(pointer(sent, &place), code::DOUBTFUL, why);
                 drop_auth(definition);
                 return Ok(Some(doubt));
             }
-            (true, Some(kept)) => kept.clone(),
-            (false, kept) => keep_or_seal(text, kept, &name, owner)?,
+            (true, Some(_)) if !stays => {
+                Err("would be sent to another token endpoint now: type the credential again")
+            }
+            (true, Some(kept)) => Ok(kept.clone()),
+            (false, kept) => keep_or_seal(text, kept, &place.name, owner).map(Ok)?,
         };
-        new.insert(name, value);
+        match value {
+            Ok(value) => *member = value,
+            Err(why) => problems.push(Problem::new(pointer(sent, &place), code::INVALID, why)),
+        }
     }
     if problems.is_empty() { Ok(None) } else { Err(ServiceError::Invalid(problems)) }
 }
@@ -115,7 +120,7 @@ fn keep_or_seal(
         return Ok(kept.clone());
     }
     let place = place_of_connection_credential(owner.workspace, owner.key, member);
-    Ok(json!({SEALED: owner.vault.seal(&place, text)?.to_text()}))
+    Ok(sealed_member(&owner.vault.seal(&place, text)?))
 }
 
 fn open_one(sealed: &str, member: &str, owner: Owner<'_>) -> Result<SecretText, ServiceError> {
@@ -128,17 +133,11 @@ fn open_one(sealed: &str, member: &str, owner: Owner<'_>) -> Result<SecretText, 
     owner.vault.open(&place, &sealed, Some(Label::Hidden)).map_err(|error| named(error.to_string()))
 }
 
-fn auth(definition: &mut Value) -> Option<&mut Map<String, Value>> {
-    definition.get_mut("auth")?.as_object_mut()
+fn auth(definition: &mut Value) -> Option<&mut Value> {
+    definition.get_mut("auth").filter(|auth| auth.is_object())
 }
 
-fn kept<'v>(definition: &'v Value, member: &str) -> Option<&'v Value> {
-    definition.get("auth")?.get(member).filter(|value| sealed_text(value).is_some())
-}
-
-/// The pointer of a member in the body that was sent, where it may stand in a nested `config`.
-fn pointer(sent: &Value, member: &str) -> String {
-    let nested = sent.pointer("/auth/config").and_then(|config| config.get(member)).is_some();
-    let config = if nested { "/config" } else { "" };
-    format!("/auth{config}/{member}")
+/// The pointer of a place in the body that was sent.
+fn pointer(sent: &Value, place: &Literal) -> String {
+    format!("/auth{}", pointer_in(sent.get("auth"), place))
 }

@@ -40,12 +40,13 @@ impl Connections {
     pub async fn health(&self, actor: &Actor, key: &ConnectionKey) -> Result<ConnectionHealth, ServiceError> {
         let (now, tx) = (self.clock.now(), self.store.read().await?);
         let row = find(&tx, actor.workspace, key).await?;
+        let endpoints = row.definition["endpoints"].as_object().into_iter().flat_map(serde_json::Map::keys);
         let queue = tx.connection_queue(actor.workspace, key).await?;
-        let calls = tx.connection_calls(actor.workspace, key, now).await?;
+        let calls = tx.connection_calls(actor.workspace, key, row.created_at, now).await?;
         let waiting = queue.oldest.map(|oldest| now.signed_duration_since(oldest).num_seconds().max(0));
         Ok(ConnectionHealth {
             status: row.status,
-            lane: connection_lanes::health(&tx, &lane(&row), now).await?,
+            lane: connection_lanes::health(&tx, &lane(&row), endpoints, now).await?,
             queue_depth: queue.depth,
             oldest_waiting_seconds: waiting.map(i64::unsigned_abs),
             calls: CallNumbers::of(&calls),

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use moka::future::Cache;
 
+use super::compiled::possible_secrets;
 use super::connection_credentials::{self, Owner};
 use super::error::ServiceError;
-use super::plans::possible_secrets;
 use super::vault::Vault;
 use crate::domain::case_type::Known;
 use crate::domain::connection::{Connection, ConnectionStatus};
@@ -25,7 +25,7 @@ const COMPILED: u64 = 10_000;
 #[derive(Clone)]
 pub struct ConnectionPlan(Arc<Compiled>);
 
-struct Compiled {
+pub(super) struct Compiled {
     id: ConnectionId,
     version: i64,
     connection: Connection,
@@ -70,6 +70,11 @@ impl ConnectionPlans {
     /// On this database.
     pub fn new(store: Store, vault: Vault) -> Self {
         Self(Arc::new(Inner { store, vault, compiled: Cache::new(COMPILED) }))
+    }
+
+    /// The rows below.
+    pub(super) fn store(&self) -> Store {
+        self.0.store.clone()
     }
 
     /// The connection with this key as it is now, and how far it has come.
@@ -127,7 +132,8 @@ impl ConnectionPlans {
     }
 }
 
-fn compile(row: &ConnectionRow, vault: &Vault) -> Result<Compiled, ServiceError> {
+/// Compiles what is kept of a connection, and opens the credentials in it.
+pub(super) fn compile(row: &ConnectionRow, vault: &Vault) -> Result<Compiled, ServiceError> {
     let mut definition = row.definition.clone();
     let owner = Owner { vault, workspace: row.workspace, key: &row.key };
     let typed = connection_credentials::open(&mut definition, owner)?;

@@ -4,18 +4,23 @@
 //! saved again unchanged stays the version it is.
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::actor::Actor;
-use super::case_types::known;
+use super::audit;
 use super::connection_credentials::{self, Owner, Stored};
 use super::connection_lanes::{self, LaneName};
+use super::connection_origin::{is_moved, origin, origin_now, refuse_to_move};
+use super::connection_tls;
+use super::connection_views::{ConnectionView, shown, used_by, view, views};
+use super::endpoint_uses;
 use super::error::ServiceError;
+use super::known::known;
 use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::precondition;
 use super::vault::Vault;
+use crate::domain::audit::Author;
 use crate::domain::case_type::Known;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::connection::{Connection, ConnectionStatus, Parsed};
@@ -27,17 +32,6 @@ use crate::store::{ConnectionChange, ConnectionRow, Edited, LaneSettings, Store,
 
 /// Versions whose changes are remembered.
 const REMEMBERED_CHANGES: usize = 100;
-
-/// A connection as it is shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConnectionView {
-    /// What is kept of it; its definition is not for showing.
-    pub row: ConnectionRow,
-    /// The definition with credentials as `[hidden]`.
-    pub definition: Value,
-    /// What is doubtful in it; only a save looks.
-    pub warnings: Vec<Problem>,
-}
 
 /// The connections of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +47,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Save {
     workspace: WorkspaceId,
+    author: Author,
     body: Value,
     /// The key in the path; none: it must be in the body and new.
     key: Option<ConnectionKey>,
@@ -63,8 +58,7 @@ struct Save {
 }
 
 struct Saved {
-    row: ConnectionRow,
-    warnings: Vec<Problem>,
+    shown: ConnectionView,
     created: bool,
 }
 
@@ -85,13 +79,14 @@ impl Connections {
             None
         };
         let next = page.cut(&mut rows, |row| row.key.clone());
-        Ok(Page::new(rows, next, counted).map(|row| view(row, Vec::new())))
+        Ok(Page::new(views(&tx, &self.plans, rows).await?, next, counted))
     }
 
     /// The connection with this key.
     pub async fn get(&self, actor: &Actor, key: &ConnectionKey) -> Result<ConnectionView, ServiceError> {
         let tx = self.store.read().await?;
-        find(&tx, actor.workspace, key).await.map(|row| view(row, Vec::new()))
+        let row = find(&tx, actor.workspace, key).await?;
+        view(&tx, &self.plans, row, Vec::new()).await
     }
 
     /// Makes a connection. With a key of the request it is made once.
@@ -101,9 +96,10 @@ impl Connections {
         body: &Value,
         once: Option<Once>,
     ) -> Result<ConnectionView, ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: None, expected: Expected::Anything, once });
-        saved.await.map(|saved| view(saved.row, saved.warnings))
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved =
+            self.save(Save { workspace, author, body, key: None, expected: Expected::Anything, once });
+        saved.await.map(|saved| saved.shown)
     }
 
     /// Makes or replaces a connection, if it is as expected; `true`: it is new.
@@ -114,9 +110,10 @@ impl Connections {
         body: &Value,
         expected: Expected,
     ) -> Result<(ConnectionView, bool), ServiceError> {
-        let (workspace, body) = (actor.workspace, body.clone());
-        let saved = self.save(Save { workspace, body, key: Some(key.clone()), expected, once: None }).await?;
-        Ok((view(saved.row, saved.warnings), saved.created))
+        let (workspace, author, body) = (actor.workspace, actor.author(), body.clone());
+        let saved =
+            self.save(Save { workspace, author, body, key: Some(key.clone()), expected, once: None }).await?;
+        Ok((saved.shown, saved.created))
     }
 
     async fn save(&self, save: Save) -> Result<Saved, ServiceError> {
@@ -132,7 +129,7 @@ impl Connections {
         let asked = save.once.clone();
         once::first(tx, asked.as_ref()).await?;
         let saved = self.write_first(tx, save).await?;
-        once::keep(tx, asked.as_ref(), Kept::created(place(&saved.row.key))).await?;
+        once::keep(tx, asked.as_ref(), Kept::created(place(&saved.shown.row.key))).await?;
         Ok(saved)
     }
 
@@ -156,15 +153,28 @@ impl Connections {
             refuse_to_move(tx, &self.plans, save.workspace, &connection.key).await?;
         }
         let mut definition = connection.normal_form();
-        let stored = before.as_ref().map(|row| Stored { definition: &row.definition, moved });
+        let moved_credentials =
+            before.as_ref().is_some_and(|before| origin(before) != origin_now(&connection));
+        let stored =
+            before.as_ref().map(|row| Stored { definition: &row.definition, moved: moved_credentials });
         let owner = Owner { vault: &self.vault, workspace: save.workspace, key: &connection.key };
+        connection_tls::check(tx, &connection.tls, stored, owner, self.clock.now()).await?;
         warnings.extend(connection_credentials::seal(&mut definition, stored, &save.body, owner)?);
+        warnings.extend(connection_tls::seal(&mut definition, stored, owner)?);
+        let used_by = used_by(tx, &self.plans, save.workspace, &connection.key).await?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
-            return Ok(Saved { row: row.clone(), warnings, created: false });
+            return Ok(Saved { shown: shown(row.clone(), used_by, warnings), created: false });
+        }
+        if let Some(before) = &before {
+            let change = (&before.definition, &definition);
+            endpoint_uses::refuse_to_break(tx, &self.plans, save.workspace, &connection.key, change).await?;
         }
         let created = before.is_none();
+        let change = audit::of_connection(before.as_ref(), &connection.key, &definition);
         let row = self.keep(tx, save.workspace, before, &connection, definition, moved).await?;
-        Ok(Saved { row, warnings, created })
+        let change = change.with_id(row.id.0);
+        tx.add_audit(save.workspace, &save.author, &change, row.updated_at).await?;
+        Ok(Saved { shown: shown(row, used_by, warnings), created })
     }
 
     /// Writes the next version and tells the lane.
@@ -204,7 +214,7 @@ impl Connections {
             breaker: connection.breaker,
             disabled: status == ConnectionStatus::Disabled,
         };
-        connection_lanes::saved(tx, &lane(&row), &settings, now).await?;
+        connection_lanes::saved(tx, &lane(&row), &settings, connection.endpoints.by_key.keys(), now).await?;
         Ok(row)
     }
 }
@@ -229,34 +239,6 @@ pub(super) async fn find(
     tx.find_connection(workspace, key).await?.ok_or(ServiceError::NotFound("connection"))
 }
 
-/// Whether a connection that had an origin gives it up.
-fn is_moved(before: &ConnectionRow, now: &Connection) -> bool {
-    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
-    let before = before.definition.get("base_url").and_then(Value::as_str).and_then(origin);
-    before.is_some() && before != now.base_url.as_ref().map(Url::origin)
-}
-
-/// Refuses to take credentials that were typed into fields to another origin.
-async fn refuse_to_move(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    key: &ConnectionKey,
-) -> Result<(), ServiceError> {
-    let current = plans.all_current_in(tx, workspace).await?;
-    let typed = current.iter().filter(|plan| plan.types_credentials_over(key));
-    let users: Vec<String> = typed.map(|plan| plan.key.to_string()).collect();
-    if users.is_empty() {
-        return Ok(());
-    }
-    let detail = format!(
-        "fields of {} have credentials typed into their `auth` for the origin that `{key}` has now: make them secrets, \
-         or take them out, before `base_url` leads elsewhere",
-        users.join(", ")
-    );
-    Err(ServiceError::InUse { detail, users })
-}
-
 /// The lane of a connection.
 pub(super) fn lane(row: &ConnectionRow) -> LaneName {
     LaneName { workspace: row.workspace, connection: row.key.clone() }
@@ -265,12 +247,6 @@ pub(super) fn lane(row: &ConnectionRow) -> LaneName {
 /// Where a connection stands, for answers to a repeated request.
 pub(super) fn place(key: &ConnectionKey) -> String {
     format!("/v1/connections/{key}")
-}
-
-pub(super) fn view(row: ConnectionRow, warnings: Vec<Problem>) -> ConnectionView {
-    let mut definition = row.definition.clone();
-    connection_credentials::hide(&mut definition);
-    ConnectionView { row, definition, warnings }
 }
 
 /// A key in the body must be the one in the path; without one it is taken from there.

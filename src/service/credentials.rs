@@ -1,24 +1,23 @@
 //! Credentials that were typed into the `auth` of a field: sealed in rows, hidden in answers,
 //! open only in a compiled plan.
 //!
-//! All of it works on the normal form of a definition, where an `auth` is flat. A sealed member
-//! is `{"$sealed": "<text>"}`, which no sender can write: a member of `auth` is a text.
+//! All of it works on the normal form of a definition, where an `auth` is flat; what is the same for
+//! every `auth` stands in `sealed_members.rs`.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::error::ServiceError;
+use super::sealed_members::{self, may_stay, pointer_in, sealed_member, sealed_text, typed};
 use super::vault::{Vault, place_of_credential};
-use crate::domain::auth::credential_members;
+use crate::domain::auth::Literal;
 use crate::domain::case_type::CaseType;
 use crate::domain::ids::{CaseTypeKey, FieldKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
 use crate::domain::redact::Label;
 use crate::domain::sealing::Sealed;
 use crate::domain::secret::{HIDDEN, SecretText};
-
-pub(super) const SEALED: &str = "$sealed";
 
 /// The case type whose credentials are meant.
 #[derive(Clone, Copy)]
@@ -42,22 +41,12 @@ pub struct Described<'a> {
 
 /// Puts `[hidden]` in place of what is sealed.
 pub fn hide(definition: &mut Value) {
-    for (_, auth) in auths(definition) {
-        for member in auth.values_mut().filter(|member| sealed_text(member).is_some()) {
-            *member = HIDDEN.into();
-        }
-    }
+    auths(definition).for_each(|(_, auth)| sealed_members::hide(auth));
 }
-
-/// What a kept definition with sealed credentials has in it.
-pub const SEALED_MARK: &str = "\"$sealed\":";
 
 /// Ids of the master keys that the credentials of a definition are sealed with.
 pub fn key_ids(definition: &mut Value) -> Vec<String> {
-    auths(definition)
-        .flat_map(|(_, auth)| auth.values())
-        .filter_map(|member| Some(Sealed::from_text(sealed_text(member)?).ok()?.key_id()))
-        .collect()
+    auths(definition).flat_map(|(_, auth)| sealed_members::key_ids(auth)).collect()
 }
 
 /// Opens what is sealed, in its place; answers it by field, too.
@@ -67,11 +56,9 @@ pub fn open(
 ) -> Result<BTreeMap<FieldKey, Vec<SecretText>>, ServiceError> {
     let mut opened: BTreeMap<FieldKey, Vec<SecretText>> = BTreeMap::new();
     for (field, auth) in auths(definition) {
-        for (member, value) in auth.iter_mut() {
-            let Some(sealed) = sealed_text(value) else { continue };
-            let text = open_one(sealed, &field, member, home)?;
-            *value = text.expose().into();
-            opened.entry(field.clone()).or_default().push(text);
+        let texts = sealed_members::open(auth, |sealed, place| open_one(sealed, &field, place, home))?;
+        if !texts.is_empty() {
+            opened.insert(field, texts);
         }
     }
     Ok(opened)
@@ -79,7 +66,7 @@ pub fn open(
 
 /// Whether anything in a definition that was just read has to be sealed or kept.
 pub fn any(definition: &mut Value) -> bool {
-    auths(definition).any(|(_, auth)| !members(auth).is_empty())
+    auths(definition).any(|(_, auth)| !typed(auth).is_empty())
 }
 
 /// Seals the literal credentials of a definition that was just read. `[hidden]` keeps the one
@@ -94,23 +81,27 @@ pub fn seal(
     let mut definition = new.definition.clone();
     let mut problems = Vec::new();
     for (field, auth) in auths(&mut definition) {
-        for member in members(auth) {
-            let text = auth.get(&member).and_then(Value::as_str).unwrap_or_default();
-            let stored = before.and_then(|before| stored(before.definition, &field, &member));
-            let moved = before.is_some_and(|before| moved(before.case_type, new.case_type, &field));
+        let kept = before.and_then(|before| auth_of(before.definition, &field));
+        let moved = before.is_some_and(|before| moved(before.case_type, new.case_type, &field));
+        let stays = kept.is_some_and(|kept| may_stay(kept, auth));
+        for place in typed(auth) {
+            let Some(member) = auth.pointer_mut(&place.pointer) else { continue };
+            let text = member.as_str().unwrap_or_default();
+            let stored = kept.and_then(|kept| sealed_members::stored(kept, &place));
             let value = match (text == HIDDEN, stored) {
                 (true, None) => Err("stands for a stored credential, but there is none here: type it in"),
                 (true, Some(_)) if moved => {
                     Err("the field calls another address now: type the credential again")
                 }
+                (true, Some(_)) if !stays => {
+                    Err("it would be sent to another token endpoint now: type the credential again")
+                }
                 (true, Some(stored)) => Ok(stored.clone()),
-                (false, stored) => keep_or_seal(text, stored, &field, &member, home).map(Ok)?,
+                (false, stored) => keep_or_seal(text, stored, &field, &place.name, home).map(Ok)?,
             };
             match value {
-                Ok(value) => {
-                    auth.insert(member, value);
-                }
-                Err(why) => problems.push(Problem::new(pointer(sent, &field, &member), code::INVALID, why)),
+                Ok(value) => *member = value,
+                Err(why) => problems.push(Problem::new(pointer(sent, &field, &place), code::INVALID, why)),
             }
         }
     }
@@ -131,7 +122,7 @@ fn keep_or_seal(
         return Ok(stored.clone());
     }
     let place = place_of_credential(home.workspace, home.case_type, field, member);
-    Ok(json!({SEALED: home.vault.seal(&place, text)?.to_text()}))
+    Ok(sealed_member(&home.vault.seal(&place, text)?))
 }
 
 fn open_one(
@@ -152,25 +143,13 @@ fn open_one(
 }
 
 /// The `auth` of each field that has one, with the field's key.
-fn auths(definition: &mut Value) -> impl Iterator<Item = (FieldKey, &mut Map<String, Value>)> {
+fn auths(definition: &mut Value) -> impl Iterator<Item = (FieldKey, &mut Value)> {
     let fields = definition.get_mut("fields").and_then(Value::as_array_mut);
     fields.into_iter().flatten().filter_map(|field| {
         let key = field.get("key")?.as_str()?.parse().ok()?;
-        let auth = field.get_mut("api_config")?.get_mut("auth")?.as_object_mut()?;
+        let auth = field.get_mut("api_config")?.get_mut("auth").filter(|auth| auth.is_object())?;
         Some((key, auth))
     })
-}
-
-/// Names of the members that hold a credential, or stand for one.
-pub(super) fn members(auth: &Map<String, Value>) -> Vec<String> {
-    let literal = credential_members(&Value::Object(auth.clone()));
-    let literal = |name: &str| literal.iter().any(|pointer| pointer.strip_prefix('/') == Some(name));
-    let names = auth.iter().filter(|(name, value)| *value == HIDDEN || literal(name));
-    names.map(|(name, _)| name.clone()).collect()
-}
-
-pub(super) fn sealed_text(member: &Value) -> Option<&str> {
-    member.get(SEALED)?.as_str()
 }
 
 fn field_of<'v>(definition: &'v Value, key: &FieldKey) -> Option<(usize, &'v Value)> {
@@ -178,17 +157,16 @@ fn field_of<'v>(definition: &'v Value, key: &FieldKey) -> Option<(usize, &'v Val
     fields.iter().enumerate().find(|(_, field)| field.get("key").is_some_and(|other| other == key.as_str()))
 }
 
-fn stored<'v>(definition: &'v Value, field: &FieldKey, member: &str) -> Option<&'v Value> {
+fn auth_of<'v>(definition: &'v Value, field: &FieldKey) -> Option<&'v Value> {
     let (_, field) = field_of(definition, field)?;
-    field.get("api_config")?.get("auth")?.get(member).filter(|value| sealed_text(value).is_some())
+    field.get("api_config")?.get("auth")
 }
 
-/// The pointer of a member in the body that was sent, where it may stand in a nested `config`.
-fn pointer(sent: &Value, field: &FieldKey, member: &str) -> String {
+/// The pointer of a place in the body that was sent.
+fn pointer(sent: &Value, field: &FieldKey, place: &Literal) -> String {
     let Some((index, field)) = field_of(sent, field) else { return String::new() };
-    let nested = field.pointer("/api_config/auth/config").and_then(|config| config.get(member)).is_some();
-    let config = if nested { "/config" } else { "" };
-    format!("/fields/{index}/api_config/auth{config}/{member}")
+    let within = pointer_in(field.pointer("/api_config/auth"), place);
+    format!("/fields/{index}/api_config/auth{within}")
 }
 
 /// Whether a field may call another scheme, host or port than before: over another connection, too.

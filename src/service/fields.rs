@@ -6,7 +6,7 @@ use super::actor::Actor;
 use super::cases::Cases;
 use super::error::ServiceError;
 use super::once;
-use super::plans::Plan;
+use super::plan::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
 use crate::domain::case_type::findings::unknown_word;

@@ -10,6 +10,7 @@
 mod actor;
 
 /// Why something was refused.
+mod endpoint_uses;
 mod error;
 
 /// Parts of lists.
@@ -24,25 +25,51 @@ mod vault;
 
 /// Workspaces and tokens.
 mod access;
+mod first_access;
 mod new_token;
+mod uses;
+mod workspaces;
+
+/// Who changed what.
+mod audit;
+
+/// All that is sealed, under another master key.
+mod rotation;
 
 /// Secrets.
+mod opened;
 mod put_secret;
+mod secret_users;
 mod secrets;
+
+/// Tokens that providers gave us.
+mod provider_tokens;
 
 /// Credentials that were typed into a field.
 mod credentials;
+mod sealed_members;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;
 mod connection_credentials;
 mod connection_health;
 mod connection_lanes;
+mod connection_origin;
 mod connection_plans;
+mod connection_tested;
+mod connection_tls;
+mod connection_views;
 mod connections;
 
 /// Case types, compiled once per version.
+mod compiled;
+mod plan;
 mod plans;
+mod shared_params;
+
+/// … and as they would be with another field, or to try a connection out.
+mod sample_plan;
+mod trial;
 
 /// Case types, saved.
 mod case_type_edit;
@@ -59,6 +86,7 @@ mod waiting;
 
 /// Fields.
 mod fields;
+mod known;
 
 /// Runs.
 mod run_actions;
@@ -83,6 +111,7 @@ mod tests;
 
 pub use access::Access;
 pub use actor::Actor;
+pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
@@ -90,20 +119,30 @@ pub use case_types::CaseTypes;
 pub use cases::Cases;
 pub use connection_actions::ConnectionAction;
 pub use connection_health::ConnectionHealth;
-pub use connection_lanes::LaneHealth;
+pub use connection_lanes::{CircuitHealth, LaneHealth};
 pub use connection_plans::{ConnectionPlan, ConnectionPlans};
-pub use connections::{ConnectionView, Connections};
+pub use connection_views::ConnectionView;
+pub use connections::Connections;
+pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
 pub use fields::{Fields, RefreshRequest};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
+pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
-pub use plans::{Plan, Plans};
+pub use plan::Plan;
+pub use plans::Plans;
+pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
 pub use put_secret::PutSecret;
+pub use rotation::{KeyCheck, Rotated, adopt, check_keys, compare_keys, rotate};
 pub use runs::Runs;
+pub use sample_plan::SamplePlan;
 pub use schedules::{ScheduleView, Schedules};
-pub use secrets::{OpenFailed, Opened, Secrets};
+pub use secret_users::SecretUser;
+pub use secrets::Secrets;
 pub use services::Services;
 pub use ticks::Progress;
-pub use vault::{OnOpened, Vault, master_keys_in_use};
+pub use uses::Uses;
+pub use vault::{OnOpened, ReadKeys, Vault};
 pub use views::CaseView;
+pub use workspaces::{WorkspacePatch, Workspaces};

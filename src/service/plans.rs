@@ -1,84 +1,38 @@
 //! Case types as they are run: compiled once per version and shared.
 //!
-//! A version never changes, so its plan is kept until memory is wanted for others. Which version
-//! is the current one is remembered for up to 5 s, and known at once where it was saved.
+//! A version never changes, so its plan is kept until memory is wanted for others, or a connection
+//! whose endpoints it takes over has changed. Which version is the current one is remembered for
+//! up to 5 s, and known at once where it was saved. So are the params of workspaces, which change
+//! without a version of the case type: a plan is then made anew around the same compiled definition.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
-use super::credentials::{self, Home};
+use super::compiled::{compile, parse};
+use super::endpoint_uses::{Leaned, are_current};
 use super::error::ServiceError;
+use super::plan::Plan;
+use super::shared_params::{Shared, SharedParams, keep_greater};
 use super::vault::Vault;
-use crate::domain::case_type::{CaseType, Known};
-use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId, is_key};
-use crate::domain::run::Under;
-use crate::domain::secret::SecretText;
-use crate::store::{CaseTypeRow, Store, StoreError, Tx};
+use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, WorkspaceId};
+use crate::domain::problem::Problem;
+use crate::store::{CaseTypeRow, Store, Tx, WorkspaceRow};
 
 const PLANS: u64 = 1_000;
 const TYPES: u64 = 10_000;
 
-/// One version of a case type, ready to run.
-pub struct Plan {
-    /// The case type.
-    pub id: CaseTypeId,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its key.
-    pub key: CaseTypeKey,
-    /// The version.
-    pub version: i64,
-    /// The definition, compiled; literal credentials are open in it.
-    pub case_type: Arc<CaseType>,
-    /// What templates read as `params`: the case type's over the workspace's.
-    pub params: Arc<Value>,
-    typed: BTreeMap<FieldKey, Vec<SecretText>>,
-}
-
-impl Plan {
-    /// What runs are queued under.
-    pub fn under(&self) -> Under<'_> {
-        Under { version: self.version, params: &self.params }
-    }
-
-    /// The credentials that were typed into a field, which nothing shown may hold.
-    pub fn credentials(&self, field: &FieldKey) -> &[SecretText] {
-        self.typed.get(field).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether credentials that were typed into a field go wherever this connection leads.
-    pub fn types_credentials_over(&self, connection: &ConnectionKey) -> bool {
-        self.case_type.api_calls().any(|(key, call)| {
-            call.connection.as_ref() == Some(connection)
-                && call.request.url.literal_origin().is_none()
-                && !self.credentials(key).is_empty()
-        })
-    }
-
-    /// Names of the secrets that any of its fields uses.
-    pub fn secrets(&self) -> BTreeSet<&str> {
-        self.case_type.api_calls().flat_map(|(_, call)| &call.secrets).map(String::as_str).collect()
-    }
-
-    /// Keys of the connections that any of its fields names.
-    pub fn connections(&self) -> BTreeSet<&ConnectionKey> {
-        self.case_type.api_calls().filter_map(|(_, call)| call.connection.as_ref()).collect()
-    }
-}
-
 /// All plans. Cheap to clone.
 #[derive(Clone)]
 pub struct Plans {
-    store: Store,
-    vault: Vault,
+    pub(super) store: Store,
+    pub(super) vault: Vault,
     versions: Cache<(CaseTypeId, i64), Arc<Plan>>,
     current: Cache<(WorkspaceId, CaseTypeKey), (CaseTypeId, i64)>,
     latest: Cache<CaseTypeId, i64>,
+    shared: SharedParams,
 }
 
 impl Plans {
@@ -90,6 +44,7 @@ impl Plans {
             versions: Cache::new(PLANS),
             current: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
             latest: Cache::builder().max_capacity(TYPES).time_to_live(REMEMBERED).build(),
+            shared: SharedParams::new(),
         }
     }
 
@@ -158,8 +113,11 @@ impl Plans {
 
     /// One version of a case type.
     pub async fn version(&self, id: CaseTypeId, version: i64) -> Result<Option<Arc<Plan>>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(id, version)).await {
-            return Ok(Some(plan));
+        if let Some(plan) = self.versions.get(&(id, version)).await
+            && plan.leans_on.is_empty()
+            && let Some(shared) = self.shared.known(plan.workspace).await
+        {
+            return Ok(Some(self.fitted(plan, &shared).await));
         }
         let tx = self.store.read().await?;
         self.version_in(&tx, id, version).await
@@ -172,8 +130,9 @@ impl Plans {
         id: CaseTypeId,
         version: i64,
     ) -> Result<Option<Arc<Plan>>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(id, version)).await {
-            return Ok(Some(plan));
+        if let Some(plan) = self.kept(tx, (id, version)).await? {
+            let shared = self.shared.read(tx, plan.workspace).await?;
+            return Ok(Some(self.fitted(plan, &shared).await));
         }
         match tx.case_type_version(id, version).await? {
             Some(row) => self.of_row(tx, row).await.map(Some),
@@ -182,12 +141,13 @@ impl Plans {
     }
 
     async fn of_row(&self, tx: &Tx, row: CaseTypeRow) -> Result<Arc<Plan>, ServiceError> {
-        if let Some(plan) = self.versions.get(&(row.id, row.version)).await {
-            return Ok(plan);
+        let shared = self.shared.read(tx, row.workspace).await?;
+        if let Some(plan) = self.kept(tx, (row.id, row.version)).await? {
+            return Ok(self.fitted(plan, &shared).await);
         }
-        let (case_type, typed) = compile(&row, &self.vault)?;
-        let mut params = tx.get_workspace(row.workspace).await?.map(|row| row.params).unwrap_or_default();
-        params.extend(case_type.params.clone());
+        let leaned = Leaned::load(tx, row.workspace, &row.definition).await?;
+        let (case_type, typed) = compile(&row, &leaned, &self.vault)?;
+        let params = Map::clone(&shared.params).into_iter().chain(case_type.params.clone()).collect();
         let plan = Arc::new(Plan {
             id: row.id,
             workspace: row.workspace,
@@ -195,10 +155,48 @@ impl Plans {
             version: row.version,
             case_type: Arc::new(case_type),
             params: Arc::new(Value::Object(params)),
-            typed,
+            params_version: shared.version,
+            typed: Arc::new(typed),
+            leans_on: leaned.versions,
         });
         self.versions.insert((plan.id, plan.version), plan.clone()).await;
         Ok(plan)
+    }
+
+    /// The plan that is kept of a version, as long as the endpoints in it are the current ones.
+    async fn kept(&self, tx: &Tx, version: (CaseTypeId, i64)) -> Result<Option<Arc<Plan>>, ServiceError> {
+        let Some(plan) = self.versions.get(&version).await else { return Ok(None) };
+        Ok(are_current(tx, plan.workspace, &plan.leans_on).await?.then_some(plan))
+    }
+
+    /// The first reason why a version would not hold together if this connection had this
+    /// definition.
+    pub(super) async fn problem_with(
+        &self,
+        tx: &Tx,
+        plan: &Plan,
+        connection: (&ConnectionKey, &Value),
+    ) -> Result<Option<Problem>, ServiceError> {
+        let Some(row) = tx.case_type_version(plan.id, plan.version).await? else { return Ok(None) };
+        let leaned = Leaned::load_with(tx, row.workspace, &row.definition, connection).await?;
+        let (parsed, _) = parse(&row, &leaned, &self.vault)?;
+        Ok(parsed.err().and_then(|problems| problems.into_iter().next()))
+    }
+
+    /// The plan with these params, unless it has later ones.
+    async fn fitted(&self, plan: Arc<Plan>, shared: &Shared) -> Arc<Plan> {
+        if plan.params_version >= shared.version {
+            return plan;
+        }
+        let plan = Arc::new(plan.with_params(shared));
+        self.versions.insert((plan.id, plan.version), plan.clone()).await;
+        plan
+    }
+
+    /// Remembers the params of a workspace that was changed.
+    pub(super) async fn other_params(&self, row: &WorkspaceRow) {
+        let shared = Shared { version: row.version, params: Arc::new(row.params.clone()) };
+        self.shared.keep(row.id, shared).await;
     }
 
     /// Remembers which version is current. An older one never replaces a newer one, so that who
@@ -221,56 +219,5 @@ impl Plans {
     async fn forget(&self, workspace: WorkspaceId, key: &CaseTypeKey, id: CaseTypeId) {
         self.current.invalidate(&(workspace, key.clone())).await;
         self.latest.invalidate(&id).await;
-    }
-}
-
-async fn keep_greater<K, V>(cache: &Cache<K, V>, key: K, value: V)
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Ord + Clone + Send + Sync + 'static,
-{
-    let greater = |entry: Option<moka::Entry<K, V>>| {
-        let old = entry.map(moka::Entry::into_value);
-        std::future::ready(old.map_or(value.clone(), |old| old.max(value)))
-    };
-    cache.entry(key).and_upsert_with(greater).await;
-}
-
-/// Compiles a stored definition, and opens the credentials in it.
-pub fn compile(
-    row: &CaseTypeRow,
-    vault: &Vault,
-) -> Result<(CaseType, BTreeMap<FieldKey, Vec<SecretText>>), ServiceError> {
-    let home = Home { vault, workspace: row.workspace, case_type: &row.key };
-    let mut definition = row.definition.clone();
-    let typed = credentials::open(&mut definition, home)?;
-    // A version that was saved is compiled even when a secret of it is gone by now: the run
-    // then fails with `secret_missing`, instead of the whole case type. Likewise a connection.
-    let mut known = Known::default();
-    possible_secrets(&definition, &mut known.secrets);
-    let fields = definition["fields"].as_array().into_iter().flatten();
-    let named = fields.filter_map(|field| field["api_config"]["connection"].as_str());
-    known.connections = named.map(|key| (key.to_owned(), None)).collect();
-    let parsed = CaseType::parse(&definition, &known).map_err(|problems| StoreError::Corrupt {
-        table: "case_type_version",
-        id: row.id.0,
-        reason: format!("version {}: {}", row.version, ServiceError::Invalid(problems)),
-    })?;
-    Ok((parsed.case_type, typed))
-}
-
-/// Every word of every text that speaks of secrets.
-pub(super) fn possible_secrets(value: &Value, words: &mut BTreeMap<String, Vec<String>>) {
-    match value {
-        Value::String(text) if text.contains("secret") => {
-            let all = text.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-            words.extend(all.filter(|word| is_key(word)).map(|word| (word.to_owned(), Vec::new())));
-        }
-        Value::Array(items) => items.iter().for_each(|item| possible_secrets(item, words)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            possible_secrets(&Value::String(name.clone()), words);
-            possible_secrets(member, words);
-        }),
-        _ => {}
     }
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::error::ServiceError;
+use crate::domain::audit::AuditKind;
 use crate::domain::case::{LeafChange, leaf_changes};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{CaseId, WorkspaceId};
-use crate::store::{CaseTypeRow, ConnectionRow, Tx};
+use crate::store::{CaseTypeRow, ConnectionRow, Tx, WorkspaceRow};
 
 /// Paths that a sentence names; the list beside it has them all.
 const NAMED: usize = 10;
@@ -47,10 +48,11 @@ pub(super) async fn check_case_type(
     let Some(row) = row else {
         let detail = "there is no such case type any more: leave `If-Match` out to make it anew";
         return match expected {
-            Expected::Anything => Ok(()),
+            Expected::Anything | Expected::Absent => Ok(()),
             _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
         };
     };
+    refuse_second("case type", expected)?;
     if expected.allows(row.version) {
         return Ok(());
     }
@@ -68,10 +70,11 @@ pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected)
     let Some(row) = row else {
         let detail = "there is no such connection any more: leave `If-Match` out to make it anew";
         return match expected {
-            Expected::Anything => Ok(()),
+            Expected::Anything | Expected::Absent => Ok(()),
             _ => Err(ServiceError::VersionMismatch { detail: detail.to_owned(), changed: Vec::new() }),
         };
     };
+    refuse_second("connection", expected)?;
     if expected.allows(row.version) {
         return Ok(());
     }
@@ -79,6 +82,34 @@ pub(super) fn check_connection(row: Option<&ConnectionRow>, expected: &Expected)
     let news = row.changes.iter().filter(|change| since.is_some_and(|since| change.version > since));
     let changed: BTreeSet<&String> = news.flat_map(|change| &change.paths).collect();
     Err(mismatch("connection", row.version, since, changed.into_iter().cloned().collect()))
+}
+
+/// Refuses what was to be made anew where there is such a thing.
+pub(super) fn refuse_second(what: &str, expected: &Expected) -> Result<(), ServiceError> {
+    if *expected != Expected::Absent {
+        return Ok(());
+    }
+    let detail = format!(
+        "there is such a {what} already, and `If-None-Match: *` says that there is none: leave it out to replace it"
+    );
+    Err(ServiceError::VersionMismatch { detail, changed: Vec::new() })
+}
+
+/// Refuses a change of a workspace that is not as expected.
+pub(super) async fn check_workspace(
+    tx: &Tx,
+    row: &WorkspaceRow,
+    expected: &Expected,
+) -> Result<(), ServiceError> {
+    if expected.allows(row.version) {
+        return Ok(());
+    }
+    let since = expected.newest_before(row.version);
+    let changed = match since {
+        Some(since) => tx.audited_since(row.id, AuditKind::Workspace, since).await?,
+        None => Vec::new(),
+    };
+    Err(mismatch("workspace", row.version, since, changed))
 }
 
 fn changed_members(before: &CaseTypeRow, now: &CaseTypeRow) -> Vec<String> {

@@ -5,7 +5,8 @@
 
 use super::error::ServiceError;
 use super::services::Services;
-use crate::domain::lane::CircuitState;
+use crate::domain::clock::Instant;
+use crate::domain::lane::{CircuitState, Lane};
 use crate::metrics::Waiting;
 
 impl Services {
@@ -24,9 +25,14 @@ impl Services {
     pub async fn circuits(&self) -> Result<Vec<(Option<String>, CircuitState)>, ServiceError> {
         let now = self.clock.now();
         let lanes = self.store.read().await?.known_lanes().await?;
-        let circuits = lanes
-            .into_iter()
-            .map(|(key, lane)| (key.connection().map(str::to_owned), lane.circuit.state(now)));
+        let circuits =
+            lanes.into_iter().map(|(key, lane)| (key.connection().map(str::to_owned), worst(&lane, now)));
         Ok(circuits.collect())
     }
+}
+
+/// How the worst circuit of a lane stands.
+fn worst(lane: &Lane, now: Instant) -> CircuitState {
+    let apart = lane.apart().map(|(_, circuit)| circuit.state(now));
+    apart.chain([lane.circuit.state(now)]).max().unwrap_or(CircuitState::Closed)
 }

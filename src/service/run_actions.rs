@@ -3,7 +3,7 @@
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::once;
-use super::plans::Plan;
+use super::plan::Plan;
 use super::runs::Runs;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::Case;
@@ -118,7 +118,7 @@ impl Runs {
                 })
             })
             .await?;
-        self.cases.store.signals().changed([run.case_id]);
+        self.cases.store.signals().withdrawn(run.case_id);
         Ok(run)
     }
 }

@@ -8,61 +8,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use moka::future::Cache;
-use serde_json::{Map, Value};
 
 use super::access::REMEMBERED;
 use super::actor::Actor;
+use super::audit;
 use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
+use super::opened::{OpenFailed, OpenSecret, Opened};
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
+use super::precondition;
 use super::put_secret::{Checked, PutSecret};
+use super::secret_users::{SecretUser, users_in, users_under_way};
+use super::uses::Uses;
 use super::vault::{Vault, place_of_secret};
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
 use crate::domain::clock::{SharedClock, SharedRng};
+use crate::domain::expected::Expected;
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
 use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
-use crate::domain::secret::{HostRule, SecretText};
-use crate::store::{Edited, SecretInfo, SecretRow, Store, StoreError, Tx};
+use crate::store::{Edited, SecretInfo, SecretRow, Store, Tx};
 
 const OPENED: u64 = 10_000;
-
-/// The secrets of one request, opened.
-#[derive(Default)]
-pub struct Opened {
-    /// What templates read as `secret`.
-    pub values: Map<String, Value>,
-    /// Where each may be sent.
-    pub hosts: BTreeMap<String, Vec<HostRule>>,
-    shown_as: Vec<(Label, SecretText)>,
-}
-
-impl Opened {
-    /// The values that must be replaced wherever they appear, and by what.
-    pub fn labels(&self) -> impl Iterator<Item = (Label, &str)> {
-        self.shown_as.iter().map(|(label, text)| (label.clone(), text.expose()))
-    }
-}
-
-/// Why secrets could not be opened.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OpenFailed {
-    /// There is none with this name.
-    #[error("there is no secret `{0}` in this workspace")]
-    Missing(String),
-    /// It is there, but not for our master key.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-struct OpenSecret {
-    text: SecretText,
-    hosts: Vec<HostRule>,
-    redact: bool,
-}
 
 /// The secrets of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -74,6 +42,7 @@ pub struct Secrets {
     plans: Plans,
     connections: ConnectionPlans,
     opened: Cache<(WorkspaceId, SecretName), Arc<OpenSecret>>,
+    uses: Uses,
 }
 
 impl Secrets {
@@ -85,9 +54,10 @@ impl Secrets {
         vault: Vault,
         plans: Plans,
         connections: ConnectionPlans,
+        uses: Uses,
     ) -> Self {
         let opened = Cache::builder().max_capacity(OPENED).time_to_live(REMEMBERED).build();
-        Self { store, clock, rng, vault, plans, connections, opened }
+        Self { store, clock, rng, vault, plans, connections, opened, uses }
     }
 
     /// The secrets of the workspace, by name.
@@ -101,38 +71,25 @@ impl Secrets {
             None
         };
         let next = page.cut(&mut infos, |info| info.name.clone());
+        for info in &mut infos {
+            info.last_used_at = self.uses.of_secret(actor.workspace, &info.name, info.last_used_at);
+        }
         Ok(Page::new(infos, next, counted))
     }
 
-    /// By secret, the keys of the case types that use it, and of the connections, which are written
-    /// `connection:<key>`.
-    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-        let tx = self.store.read().await?;
-        self.users_in(&tx, actor.workspace).await
+    /// All secrets of a workspace, by name, for the command line.
+    pub async fn list_in(&self, workspace: WorkspaceId) -> Result<Vec<SecretInfo>, ServiceError> {
+        Ok(self.store.read().await?.list_secrets(workspace, None, i64::MAX.unsigned_abs()).await?)
     }
 
-    async fn users_in(
-        &self,
-        tx: &Tx,
-        workspace: WorkspaceId,
-    ) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for plan in self.plans.all_current_in(tx, workspace).await? {
-            for secret in plan.secrets() {
-                users.entry(secret.to_owned()).or_default().push(plan.key.to_string());
-            }
-        }
-        for plan in self.connections.all_in(tx, workspace).await? {
-            let connection = plan.connection();
-            for secret in connection.secrets() {
-                users.entry(secret.clone()).or_default().push(format!("connection:{}", connection.key));
-            }
-        }
-        Ok(users)
+    /// By secret, the fields and connections that use it.
+    pub async fn users(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<SecretUser>>, ServiceError> {
+        let tx = self.store.read().await?;
+        users_in(&tx, &self.plans, &self.connections, actor.workspace).await
     }
 
     /// Who uses this secret.
-    pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<String>, ServiceError> {
+    pub async fn used_by(&self, actor: &Actor, name: &SecretName) -> Result<Vec<SecretUser>, ServiceError> {
         Ok(self.users(actor).await?.remove(name.as_str()).unwrap_or_default())
     }
 
@@ -142,8 +99,9 @@ impl Secrets {
         actor: &Actor,
         name: SecretName,
         secret: PutSecret,
+        expected: Expected,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_in(actor.workspace, name, secret).await
+        self.put_as(actor.workspace, actor.author(), (name, expected), secret).await
     }
 
     /// As [`Secrets::put`], for the command line, which acts for nobody.
@@ -153,11 +111,21 @@ impl Secrets {
         name: SecretName,
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
+        self.put_as(workspace, Author::command(), (name, Expected::Anything), secret).await
+    }
+
+    async fn put_as(
+        &self,
+        workspace: WorkspaceId,
+        author: Author,
+        (name, expected): (SecretName, Expected),
+        secret: PutSecret,
+    ) -> Result<(SecretInfo, bool), ServiceError> {
         let secret = secret.check()?;
-        let (this, put) = (self.clone(), name.clone());
+        let (this, put) = (self.clone(), (name.clone(), expected));
         let written = self
             .store
-            .write(move |tx| Box::pin(async move { this.write(tx, workspace, put, secret).await }))
+            .write(move |tx| Box::pin(async move { this.write(tx, workspace, &author, put, secret).await }))
             .await;
         self.opened.invalidate(&(workspace, name)).await;
         written
@@ -168,12 +136,16 @@ impl Secrets {
         &self,
         tx: &Tx,
         workspace: WorkspaceId,
-        name: SecretName,
+        author: &Author,
+        (name, expected): (SecretName, Expected),
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         tx.hold(Edited::Definitions(workspace)).await?;
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
+        if old.is_some() {
+            precondition::refuse_second("secret", &expected)?;
+        }
         let Checked { value, hosts } = secret;
         let info = SecretInfo {
             version: old.as_ref().map_or(1, |old| old.info.version + 1),
@@ -181,6 +153,7 @@ impl Secrets {
             hosts,
             created_at: old.as_ref().map_or(now, |old| old.info.created_at),
             updated_at: now,
+            last_used_at: old.as_ref().and_then(|old| old.info.last_used_at),
             name,
         };
         let place = place_of_secret(workspace, &info.name, info.version);
@@ -189,6 +162,7 @@ impl Secrets {
         let row = SecretRow { id, info, sealed };
         tx.put_secret(workspace, &row).await?;
         self.tell_lanes(tx, workspace, row.info.name.as_str()).await?;
+        tx.add_audit(workspace, author, &audit::of_secret(old.as_ref(), &row), now).await?;
         Ok((row.info, old.is_none()))
     }
 
@@ -213,21 +187,31 @@ impl Secrets {
     /// Deletes a secret that nobody uses.
     pub async fn delete(&self, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
         let workspace = actor.workspace;
-        let (this, wanted) = (self.clone(), name.clone());
+        let (this, wanted, author) = (self.clone(), name.clone(), actor.author());
         let deleted = self
             .store
-            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &wanted).await }))
+            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &author, &wanted).await }))
             .await;
         self.opened.invalidate(&(workspace, name.clone())).await;
         deleted
     }
 
-    async fn remove(&self, tx: &Tx, workspace: WorkspaceId, name: &SecretName) -> Result<(), ServiceError> {
+    async fn remove(
+        &self,
+        tx: &Tx,
+        workspace: WorkspaceId,
+        author: &Author,
+        name: &SecretName,
+    ) -> Result<(), ServiceError> {
         tx.hold(Edited::Definitions(workspace)).await?;
-        if tx.find_secret(workspace, name).await?.is_none() {
+        let Some(row) = tx.find_secret(workspace, name).await? else {
             return Err(ServiceError::NotFound("secret"));
-        }
-        if let Some(users) = self.users_in(tx, workspace).await?.remove(name.as_str()) {
+        };
+        if let Some(users) =
+            users_in(tx, &self.plans, &self.connections, workspace).await?.remove(name.as_str())
+        {
+            let mut users: Vec<String> = users.iter().map(SecretUser::thing).collect();
+            users.dedup();
             let detail =
                 format!("the secret `{name}` is used by {}; take it out there first", users.join(", "));
             return Err(ServiceError::InUse { detail, users });
@@ -242,7 +226,10 @@ impl Secrets {
             return Err(ServiceError::InUse { detail, users });
         }
         tx.delete_secret(workspace, name).await?;
-        Ok(())
+        let change = AuditChange::of(AuditKind::Secret, AuditAction::Deleted, name.as_str())
+            .with_id(row.id.0)
+            .with_versions(Some(row.info.version), None);
+        Ok(tx.add_audit(workspace, author, &change, self.clock.now()).await?)
     }
 
     /// Opens secrets for a request.
@@ -251,6 +238,7 @@ impl Secrets {
         for name in names {
             let secret = self.open_one(workspace, name).await?;
             all.values.insert(name.clone(), secret.text.expose().into());
+            all.versions.insert(name.clone(), secret.version);
             all.hosts.insert(name.clone(), secret.hosts.clone());
             if secret.redact
                 && let Ok(label) = name.parse().map(Label::Secret)
@@ -264,6 +252,7 @@ impl Secrets {
     async fn open_one(&self, workspace: WorkspaceId, name: &str) -> Result<Arc<OpenSecret>, OpenFailed> {
         let missing = || OpenFailed::Missing(name.to_owned());
         let key = (workspace, name.parse::<SecretName>().map_err(|_| missing())?);
+        self.uses.secret(workspace, key.1.clone(), self.clock.now());
         if let Some(known) = self.opened.get(&key).await {
             return Ok(known);
         }
@@ -273,26 +262,9 @@ impl Secrets {
         let text = self.vault.open(&place, &row.sealed, label).map_err(|error| {
             OpenFailed::Unreadable(format!("the secret `{name}` cannot be read: {error}"))
         })?;
-        let SecretInfo { hosts, redact, .. } = row.info;
-        let secret = Arc::new(OpenSecret { text, hosts, redact });
+        let SecretInfo { hosts, redact, version, .. } = row.info;
+        let secret = Arc::new(OpenSecret { text, hosts, redact, version });
         self.opened.insert(key, secret.clone()).await;
         Ok(secret)
     }
-}
-
-/// The case types of which a begun run keeps a version that uses the secret.
-async fn users_under_way(
-    tx: &Tx,
-    plans: &Plans,
-    workspace: WorkspaceId,
-    name: &SecretName,
-) -> Result<Vec<String>, ServiceError> {
-    let mut users = BTreeSet::new();
-    for (id, version) in tx.versions_under_way(workspace).await? {
-        let plan = plans.version_in(tx, id, version).await?;
-        users.extend(
-            plan.filter(|plan| plan.secrets().contains(name.as_str())).map(|plan| plan.key.to_string()),
-        );
-    }
-    Ok(users.into_iter().collect())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Access;
+use super::audit::Audit;
 use super::cache::CachedAnswers;
 use super::case_types::CaseTypes;
 use super::cases::Cases;
@@ -11,10 +12,13 @@ use super::connections::Connections;
 use super::fields::Fields;
 use super::once::Keys;
 use super::plans::Plans;
+use super::provider_tokens::ProviderTokens;
 use super::runs::Runs;
 use super::schedules::Schedules;
 use super::secrets::Secrets;
+use super::uses::Uses;
 use super::vault::Vault;
+use super::workspaces::Workspaces;
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::metrics::Metrics;
 use crate::store::{CommitLimits, Store};
@@ -24,8 +28,18 @@ use crate::store::{CommitLimits, Store};
 pub struct Services {
     /// Workspaces and tokens.
     pub access: Access,
+    /// The caller's own workspace.
+    pub workspaces: Workspaces,
+    /// Who changed what.
+    pub audit: Audit,
+    /// When tokens and secrets were used last.
+    pub uses: Uses,
+    /// What seals and opens.
+    pub vault: Vault,
     /// Secrets.
     pub secrets: Secrets,
+    /// Tokens that providers gave us.
+    pub provider_tokens: ProviderTokens,
     /// Case types.
     pub case_types: CaseTypes,
     /// Connections.
@@ -58,6 +72,7 @@ impl Services {
     /// Puts them together on an open database.
     pub fn new(store: Store, clock: SharedClock, rng: SharedRng, vault: Vault, limits: CommitLimits) -> Self {
         let plans = Plans::new(store.clone(), vault.clone());
+        let uses = Uses::default();
         let cases = Cases {
             store: store.clone(),
             plans: plans.clone(),
@@ -77,12 +92,19 @@ impl Services {
             vault.clone(),
             plans.clone(),
             compiled.clone(),
+            uses.clone(),
         );
+        let workspaces = Workspaces { store: store.clone(), clock: clock.clone(), plans: plans.clone() };
         Self {
             connections: Arc::new(connections),
             connection_plans: compiled,
-            access: Access::new(store.clone(), clock.clone(), rng.clone()),
+            access: Access::new(store.clone(), clock.clone(), rng.clone(), uses.clone()),
+            workspaces,
+            audit: Audit { store: store.clone() },
+            uses,
+            vault: vault.clone(),
             secrets,
+            provider_tokens: ProviderTokens::new(store.clone(), clock.clone(), vault.clone()),
             case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::once;
-use super::plans::Plan;
+use super::plan::Plan;
 use super::schedules::{ScheduleView, Schedules, find, next_after, place};
 use crate::domain::api_call::ApiCall;
 use crate::domain::clock::Instant;

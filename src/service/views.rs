@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::plans::Plan;
+use super::plan::Plan;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case::{Case, ProvenanceEntry};
 use crate::domain::clock::Instant;

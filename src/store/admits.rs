@@ -4,6 +4,7 @@
 //! What is refused takes nothing; its worker parks the run with its report. A run that its worker
 //! does not hold any more is not admitted.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use super::statement::{list, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::ids::{LeaseToken, RunId};
-use crate::domain::lane::{Admission, Ask, Lane, Refused};
+use crate::domain::lane::{Admission, Ask, Circuit, Lane, Refused};
 use crate::domain::run::Priority;
 
 /// A run that wants to make its call.
@@ -26,6 +27,8 @@ pub struct Admit {
     pub token: LeaseToken,
     /// Its lane.
     pub place: LanePlace,
+    /// The endpoint of its call, if it has one.
+    pub endpoint: Option<String>,
     /// Who waits before it: parked runs of the same rank or a better one.
     pub priority: Priority,
     /// The permit that it holds and that is too old, or that another exchange of it has used.
@@ -78,8 +81,9 @@ pub(super) async fn admit(tx: &Tx, asks: &[Admit]) -> Result<Vec<Admitted>, Stor
         };
         // The oldest probes, and who failed last does not while another one asks.
         members.sort_by_key(|at| {
-            let rank = if lane.circuit.is_closed() { asks[*at].priority.rank() } else { 0 };
-            (lane.circuit.last_failed == Some(asks[*at].run_id), rank, asks[*at].run_id)
+            let circuit = lane.circuit_of(asks[*at].endpoint.as_deref());
+            let rank = if circuit.is_closed() { asks[*at].priority.rank() } else { 0 };
+            (circuit.last_failed == Some(asks[*at].run_id), rank, asks[*at].run_id)
         });
         let members: Vec<(usize, &Admit)> = members.into_iter().map(|at| (at, &asks[at])).collect();
         admit_lane(tx, place, lane, &members, &mut answers).await?;
@@ -97,8 +101,8 @@ async fn admit_lane(
     let before = lane.clone();
     let Some(now) = members.first().map(|(_, ask)| ask.clock.now()) else { return Ok(()) };
     lane.tidy(now);
-    let mut in_flight = lanes::in_flight(tx, place, lane).await?;
-    let parked = parked(tx, place, lane).await?;
+    let mut in_flight = lanes::in_flight(tx, place, lane, now).await?;
+    let mut waiting: BTreeMap<Option<&str>, Parked> = BTreeMap::new();
     let mut granted = Vec::new();
     for (at, ask) in members {
         if let Some(old) = ask.replaces {
@@ -107,9 +111,17 @@ async fn admit_lane(
                 lane.give_back(old.at);
             }
         }
-        let probing = lanes::probing(tx, lane).await?;
-        let behind = ask.replaces.is_none() && parked.come_before(ask, lane);
-        answers[*at] = match lane.admit(now, ask.run_id, Ask { in_flight, probing, behind }) {
+        // Where all endpoints share one circuit, or all are closed, all wait in one row.
+        let endpoint = ask.endpoint.as_deref();
+        let row = endpoint.filter(|_| before.apart().next().is_some());
+        if let Entry::Vacant(first) = waiting.entry(row) {
+            first.insert(parked(tx, place, &before, row).await?);
+        }
+        let probing = lanes::probing(tx, lane.circuit_of(endpoint)).await?;
+        let circuit = before.circuit_of(endpoint);
+        let behind = ask.replaces.is_none()
+            && waiting.get(&row).is_some_and(|parked| parked.come_before(ask, circuit));
+        answers[*at] = match lane.admit(now, ask.run_id, Ask { endpoint, in_flight, probing, behind }) {
             Admission::Granted => {
                 in_flight = in_flight.saturating_add(1);
                 granted.push(uuid(ask.run_id.0));
@@ -137,23 +149,41 @@ struct Parked {
 }
 
 impl Parked {
-    fn come_before(&self, ask: &Admit, lane: &Lane) -> bool {
-        if lane.circuit.is_closed() {
+    fn come_before(&self, ask: &Admit, circuit: &Circuit) -> bool {
+        if circuit.is_closed() {
             return self.rank.is_some_and(|rank| rank <= ask.priority.rank().into());
         }
-        self.other || (self.rank.is_some() && lane.circuit.last_failed == Some(ask.run_id))
+        self.other || (self.rank.is_some() && circuit.last_failed == Some(ask.run_id))
     }
 }
 
-async fn parked(tx: &Tx, place: &LanePlace, lane: &Lane) -> Result<Parked, StoreError> {
-    let of = "FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'queued' AND parked";
-    let values = || vec![uuid(place.0.0), text(place.1.as_str())];
-    let row = tx.one(sql(format!("SELECT priority {of} ORDER BY priority LIMIT 1"), values())).await?;
+/// Who waits in a lane. Where some circuits of endpoints are not closed: who waits for the same one,
+/// or with it for none.
+async fn parked(
+    tx: &Tx,
+    place: &LanePlace,
+    lane: &Lane,
+    endpoint: Option<&str>,
+) -> Result<Parked, StoreError> {
+    let circuit = lane.circuit_of(endpoint);
+    let barred: Vec<&str> = lane.apart().map(|(endpoint, _)| endpoint.unwrap_or_default()).collect();
+    let (word, endpoints) = match (barred.is_empty(), circuit.is_closed()) {
+        (true, _) => ("", Vec::new()),
+        (false, true) => ("NOT IN", barred),
+        (false, false) => ("IN", vec![endpoint.unwrap_or_default()]),
+    };
+    let mut values = vec![uuid(place.0.0), text(place.1.as_str())];
+    values.extend(endpoints.iter().map(|endpoint| text(*endpoint)));
+    let mut of = "FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'queued' AND parked".to_owned();
+    if !endpoints.is_empty() {
+        of = format!("{of} AND COALESCE(endpoint, '') {word} ({})", list(endpoints.len(), 3));
+    }
+    let row = tx.one(sql(format!("SELECT priority {of} ORDER BY priority LIMIT 1"), values.clone())).await?;
     let rank = row.map(|row| row.try_get_by_index(0)).transpose()?;
     let mut other = rank.is_some();
-    if let (true, false, Some(failed)) = (other, lane.circuit.is_closed(), lane.circuit.last_failed) {
-        let statement = format!("SELECT 1 {of} AND id <> $3 LIMIT 1");
-        other = tx.one(sql(statement, [values(), vec![uuid(failed.0)]].concat())).await?.is_some();
+    if let (true, false, Some(failed)) = (other, circuit.is_closed(), circuit.last_failed) {
+        let statement = format!("SELECT 1 {of} AND id <> ${} LIMIT 1", values.len() + 1);
+        other = tx.one(sql(statement, [values, vec![uuid(failed.0)]].concat())).await?.is_some();
     }
     Ok(Parked { rank, other })
 }

@@ -2,7 +2,8 @@
 //!
 //! A cancelled run leaves no trace on its field: `field_state` is not written here, so the field
 //! shows again what it showed before. Whoever works on such a run finds that the lease token is
-//! no longer its own, and its answer is dropped.
+//! no longer its own, and its answer is dropped. Until it has let go of the call, or its lease ends,
+//! the run counts as in flight: its provider is not asked more often at once than it bears.
 
 use sea_orm::Value;
 use uuid::Uuid;
@@ -12,14 +13,18 @@ use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, FieldKey, RunId};
+use crate::domain::ids::{CaseId, CaseTypeId, ConnectionKey, EndpointKey, FieldKey, LeaseToken, RunId};
 use crate::domain::lane::LaneKey;
 use crate::domain::run::Reason;
 
 /// Ends a run and takes it out of its worker's hands: `$1` is the reason, `$2` now, `$3` the error.
+/// With a permit, it keeps that and who holds it until [`Tx::hand_in_permits`].
 const CANCELLED: &str = "status = 'cancelled', reason = $1, ended_at = $2, error = $3, \
-     duration_ms = $2 - started_at, waiting_for = NULL, due_at = NULL, not_before = NULL, worker_id = NULL, \
-     lease_token = NULL, lease_until = NULL, parked = FALSE, permit = FALSE";
+     duration_ms = $2 - started_at, waiting_for = NULL, due_at = NULL, not_before = NULL, parked = FALSE, \
+     permit = permit AND status = 'running', \
+     worker_id = CASE WHEN permit AND status = 'running' THEN worker_id END, \
+     lease_token = CASE WHEN permit AND status = 'running' THEN lease_token END, \
+     lease_until = CASE WHEN permit AND status = 'running' THEN lease_until END";
 
 /// A run that has not begun. The first condition leads to the index of live runs.
 const UNBEGUN: &str = "status IN ('queued', 'running') AND status = 'queued' AND NOT begun";
@@ -95,23 +100,41 @@ impl Tx {
         Ok(())
     }
 
+    /// Takes back what cancelled runs still hold of their lanes, as far as these tokens are theirs:
+    /// their calls are over.
+    pub async fn hand_in_permits(&self, ended: &[(RunId, LeaseToken)]) -> Result<(), StoreError> {
+        for (run, token) in ended {
+            let statement = "UPDATE run SET permit = FALSE, worker_id = NULL, lease_token = NULL, lease_until = NULL \
+                 WHERE id = $1 AND lease_token = $2 AND status = 'cancelled' AND permit";
+            self.execute(sql(statement, vec![uuid(run.0), uuid(token.0)])).await?;
+        }
+        Ok(())
+    }
+
     /// Moves the runs of a field that have not begun to another connection and lane, in all cases of
     /// a type: where they waited for the old lane, they are due.
     pub async fn move_unbegun(
         &self,
         case_type: CaseTypeId,
         field: &FieldKey,
-        connection: Option<&ConnectionKey>,
+        (connection, endpoint): (Option<&ConnectionKey>, Option<&EndpointKey>),
         lane: &LaneKey,
         now: Instant,
     ) -> Result<(), StoreError> {
         let statement = format!(
-            "UPDATE run SET lane = $1, connection = $2, due_at = CASE WHEN parked AND lane <> $1 THEN $3 ELSE due_at END, \
+            "UPDATE run SET lane = $1, connection = $2, endpoint = $6, due_at = CASE WHEN parked AND lane <> $1 THEN $3 ELSE due_at END, \
              waiting_for = CASE WHEN parked AND lane <> $1 THEN 'worker' ELSE waiting_for END, \
              parked = parked AND lane = $1 WHERE {UNBEGUN} AND case_type_id = $4 AND field = $5"
         );
         let connection = maybe_text(connection.map(ConnectionKey::as_str));
-        let values = vec![text(lane.as_str()), connection, ms(now), uuid(case_type.0), text(field.as_str())];
+        let values = vec![
+            text(lane.as_str()),
+            connection,
+            ms(now),
+            uuid(case_type.0),
+            text(field.as_str()),
+            maybe_text(endpoint.map(EndpointKey::as_str)),
+        ];
         self.execute(sql(statement, values)).await?;
         Ok(())
     }

@@ -115,7 +115,11 @@ impl Condition {
         self.parts.push(format!("{column} {operator} {bound}"));
     }
 
+    /// Of no types there is no case; PostgreSQL reads no empty list.
     fn types(&mut self, types: &[CaseTypeId]) -> String {
+        if types.is_empty() {
+            return "FALSE".to_owned();
+        }
         let bound: Vec<_> = types.iter().map(|id| self.bind(uuid(id.0))).collect();
         format!("case_type_id IN ({})", bound.join(", "))
     }

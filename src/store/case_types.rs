@@ -73,6 +73,14 @@ fn read(columns: &mut Columns<'_>) -> Result<CaseTypeRow, StoreError> {
 }
 
 impl Tx {
+    pub(super) async fn case_types_where(
+        &self,
+        tail: &str,
+        values: Vec<sea_orm::Value>,
+    ) -> Result<Vec<CaseTypeRow>, StoreError> {
+        self.all(sql(format!("{SELECT} {tail}"), values)).await?.iter().map(case_type).collect()
+    }
+
     /// The case type with this key, in its current version.
     pub async fn find_case_type(
         &self,

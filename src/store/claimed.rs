@@ -80,6 +80,8 @@ pub struct ClaimedRun {
     pub by_hand: bool,
     /// Its lane.
     pub lane: LaneKey,
+    /// The endpoint of its connection, if its field takes one over.
+    pub endpoint: Option<String>,
     /// How its lane stood at the claim; none: it has no row, so all is well with it.
     pub lane_state: Option<Arc<Lane>>,
     /// Its lane let it go: the permit that it holds is of this instant.
@@ -108,12 +110,14 @@ pub(super) const CLAIMED: &str = "id, workspace_id, case_id, case_type_id, case_
      trigger = 'manual' AND priority = 0 AND batch_id IS NULL AND COALESCE(joined, '') NOT LIKE '%\"on_create\"%' AND COALESCE(joined, '') NOT LIKE \
      '%\"on_update\"%' AND COALESCE(joined, '') NOT LIKE '%\"scheduled\"%' \
      AND NOT EXISTS (SELECT 1 FROM run AS older WHERE older.case_id = run.case_id AND older.field = run.field AND \
-     older.reason = 'superseded' AND older.ended_at >= run.created_at)";
+     older.reason = 'superseded' AND older.ended_at >= run.created_at), endpoint";
 
 /// Where the lane stands among them.
 pub(super) const LANE: usize = 23;
 /// … and whether it let the run go.
 pub(super) const PERMIT: usize = 24;
+/// The endpoint.
+pub(super) const ENDPOINT: usize = 27;
 
 /// The rows of a claim with their cases.
 pub(super) async fn claimed_runs(
@@ -172,6 +176,7 @@ fn claimed_run(
         permit: columns.get::<bool>()?.then_some(claim.now),
         counted: columns.get()?,
         by_hand: columns.get()?,
+        endpoint: columns.get()?,
         case: case.clone(),
     };
     run.lane_state = states.get(&(workspace, run.lane.clone())).cloned();

@@ -2,7 +2,8 @@
 //!
 //! Within a lane the order is that of priority. Parked runs go only as their lane lets them go,
 //! and each of them holds a permit then; the others are claimed whatever their lane says, since
-//! only the call itself needs one.
+//! only the call itself needs one. Where nothing but a limit can stand in the way and it has room
+//! for all of them, they get theirs at once, too; who does not use it gives it back.
 //!
 //! A claim begins an attempt: it counts it, fixes the case type version at the first one, and
 //! gives the worker everything that the attempt reads. A run whose predecessor of the same
@@ -14,12 +15,12 @@ use std::sync::Arc;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::claimed::{CLAIMED, ClaimedRun, LANE, PERMIT, claimed_runs};
+use super::claimed::{CLAIMED, ClaimedRun, ENDPOINT, LANE, PERMIT, claimed_runs};
 use super::dialect::Dialect;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
 use super::statement::{CHUNK, int, list, ms, sql, text, uuid};
-use super::survey::{self, Found, Survey};
+use super::survey::{self, Apart, Found, Survey};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{LeaseToken, RunId, WorkerId, WorkspaceId};
@@ -96,6 +97,10 @@ struct Picks {
 
 impl Picks {
     fn add(&mut self, place: &LanePlace, condition: &str, order: &str, count: u32) {
+        self.add_with(place, condition, order, count, "due.parked");
+    }
+
+    fn add_with(&mut self, place: &LanePlace, condition: &str, order: &str, count: u32, permit: &str) {
         if count == 0 {
             return;
         }
@@ -103,7 +108,7 @@ impl Picks {
         let n = self.values.len();
         let (cases, lock) = self.dialect.claiming();
         self.parts.push(format!(
-            "SELECT id FROM (SELECT due.id FROM run AS due{cases} WHERE due.workspace_id = ${} AND due.lane = ${} \
+            "SELECT id, permit FROM (SELECT due.id, {permit} AS permit FROM run AS due{cases} WHERE due.workspace_id = ${} AND due.lane = ${} \
              AND due.status = 'queued' AND {condition} AND {FREE} ORDER BY {order} LIMIT ${n}{lock}) AS picked",
             n - 2,
             n - 1,
@@ -112,15 +117,48 @@ impl Picks {
 
     fn of(&mut self, found: &Found) {
         let due = "NOT due.parked AND due.priority IN (0, 1, 2) AND due.due_at <= $4";
-        self.add(&found.place, due, "due.priority, due.due_at", found.dealt_due());
+        let permit = if found.permits_due() { "TRUE" } else { "FALSE" };
+        self.add_with(&found.place, due, "due.priority, due.due_at", found.dealt_due(), permit);
+        if let Some(apart) = &found.apart {
+            return self.of_circuits(found, apart);
+        }
         if !found.probe {
             return self.add(&found.place, "due.parked", "due.priority, due.id", found.dealt_parked());
         }
-        // The oldest; the one that failed last only when no other waits.
         let failed = found.lane.as_ref().and_then(|lane| lane.circuit.last_failed);
+        self.probe(found, "due.parked", failed, found.dealt_parked());
+    }
+
+    /// The oldest; the one that failed last only when no other waits.
+    fn probe(&mut self, found: &Found, condition: &str, failed: Option<RunId>, count: u32) {
+        // PostgreSQL takes no value that nothing refers to.
+        if count == 0 {
+            return;
+        }
         self.values.push(uuid(failed.map_or(Uuid::nil(), |run| run.0)));
         let order = format!("due.id = ${}, due.id", self.values.len());
-        self.add(&found.place, "due.parked", &order, found.dealt_parked());
+        self.add(&found.place, condition, &order, count);
+    }
+
+    /// Of a lane in which some circuits are not closed: their probes, then runs of the others.
+    fn of_circuits(&mut self, found: &Found, apart: &Apart) {
+        let mut left = found.dealt_parked();
+        for endpoint in &apart.probes {
+            let Some(lane) = found.lane.as_ref().filter(|_| left > 0) else { break };
+            let condition = self.one_of("IN", std::slice::from_ref(endpoint));
+            self.probe(found, &condition, lane.circuit_of(endpoint.as_deref()).last_failed, 1);
+            left -= 1;
+        }
+        if left > 0 {
+            let condition = self.one_of("NOT IN", &apart.barred);
+            self.add(&found.place, &condition, "due.priority, due.id", left);
+        }
+    }
+
+    fn one_of(&mut self, word: &str, endpoints: &[Option<String>]) -> String {
+        let first = self.values.len() + 1;
+        self.values.extend(endpoints.iter().map(|endpoint| text(endpoint.as_deref().unwrap_or_default())));
+        format!("due.parked AND COALESCE(due.endpoint, '') {word} ({})", list(endpoints.len(), first))
     }
 }
 
@@ -132,13 +170,13 @@ async fn take(tx: &Tx, claim: &Claim, lanes: &[&Found]) -> Result<Vec<QueryResul
         picks.of(found);
     }
     let statement = format!(
-        "WITH picked (id) AS MATERIALIZED ({}) \
+        "WITH picked (id, permit) AS MATERIALIZED ({}) \
          UPDATE run SET status = 'running', waiting_for = NULL, due_at = NULL, not_before = NULL, \
            case_type_version = CASE WHEN begun THEN case_type_version ELSE \
              COALESCE((SELECT version FROM case_type WHERE case_type.id = run.case_type_id), case_type_version) END, \
            begun = TRUE, attempt = attempt + 1, worker_id = $1, lease_token = $2, lease_until = $3, \
            started_at = COALESCE(started_at, $4), sealed_at = COALESCE(sealed_at, $4), \
-           permit = parked, parked = FALSE \
+           permit = id IN (SELECT picked.id FROM picked WHERE picked.permit), parked = FALSE \
          WHERE id IN (SELECT id FROM picked) RETURNING {CLAIMED}",
         picks.parts.join(" UNION ALL ")
     );
@@ -152,23 +190,28 @@ async fn settle_lanes(
     lanes: Vec<Found>,
     rows: &[QueryResult],
 ) -> Result<HashMap<LanePlace, Arc<Lane>>, StoreError> {
-    let mut permits: HashMap<LanePlace, Vec<RunId>> = HashMap::new();
+    let mut permits: HashMap<LanePlace, Vec<(RunId, Option<String>)>> = HashMap::new();
     for row in rows {
         if row.try_get_by_index::<bool>(PERMIT)? {
             let place = (
                 WorkspaceId(row.try_get_by_index(1)?),
                 LaneKey::parse(&row.try_get_by_index::<String>(LANE)?),
             );
-            permits.entry(place).or_default().push(RunId(row.try_get_by_index(0)?));
+            let run = (RunId(row.try_get_by_index(0)?), row.try_get_by_index(ENDPOINT)?);
+            permits.entry(place).or_default().push(run);
         }
     }
     let mut states = HashMap::with_capacity(lanes.len());
-    for Found { place, lane, probe, .. } in lanes {
+    for Found { place, lane, probe, apart, .. } in lanes {
         let Some(mut lane) = lane else { continue };
         if let Some(runs) = permits.get(&place) {
             lane.take(claim.now, u32::try_from(runs.len()).unwrap_or(u32::MAX));
             if probe {
-                lane.circuit.probe = runs.first().copied();
+                lane.circuit.probe = runs.first().map(|(run, _)| *run);
+            }
+            let probes = apart.map(|apart| apart.probes).unwrap_or_default();
+            for (run, endpoint) in runs.iter().filter(|(_, endpoint)| probes.contains(endpoint)) {
+                lane.circuit_of_mut(endpoint.as_deref()).probe = Some(*run);
             }
             lanes::save(tx, &place, &lane, claim.now).await?;
         }

@@ -13,6 +13,7 @@ use super::statement::{instant, int, sql, text, uuid as id};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{ConnectionKey, WorkspaceId};
+use crate::domain::lane::LaneKey;
 use crate::domain::run::{Outcome, PhaseTimes};
 
 /// Runs of all connections that are looked through.
@@ -46,20 +47,33 @@ impl Tx {
         workspace: WorkspaceId,
         key: &ConnectionKey,
     ) -> Result<ConnectionQueue, StoreError> {
-        let statement = "SELECT COUNT(*), MIN(created_at) FROM run \
-             WHERE status = 'queued' AND workspace_id = $1 AND connection = $2";
-        let row = self.one(sql(statement, vec![id(workspace.0), text(key.as_str())])).await?;
+        // By lane and in two halves, each of which an index knows.
+        let half = |condition: &str| {
+            format!(
+                "SELECT COUNT(*) AS runs, MIN(created_at) AS oldest FROM run \
+                 WHERE status = 'queued' AND {condition} AND workspace_id = $1 AND lane = $2"
+            )
+        };
+        let statement = format!(
+            "SELECT CAST(SUM(runs) AS BIGINT), MIN(oldest) FROM ({} UNION ALL {}) AS halves",
+            half("NOT parked"),
+            half("parked")
+        );
+        let lane = LaneKey::of_connection(key.as_str());
+        let row = self.one(sql(statement, vec![id(workspace.0), text(lane.as_str())])).await?;
         let Some(row) = row else { return Ok(ConnectionQueue { depth: 0, oldest: None }) };
         let (depth, oldest): (i64, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let oldest = oldest.and_then(instant);
         Ok(ConnectionQueue { depth: depth.unsigned_abs(), oldest })
     }
 
-    /// How the last calls of a connection went, newest runs first.
+    /// How the last calls of a connection went, newest runs first. Nothing before `since` counts: a
+    /// connection of that key that was deleted is another one.
     pub async fn connection_calls(
         &self,
         workspace: WorkspaceId,
         key: &ConnectionKey,
+        since: Instant,
         now: Instant,
     ) -> Result<Vec<CallSeen>, StoreError> {
         let statement = "SELECT attempt.run_id, attempt.outcome, attempt.phases FROM \
@@ -67,7 +81,7 @@ impl Tx {
                   AS recent WHERE workspace_id = $3 AND connection = $4 ORDER BY id DESC LIMIT $5) AS sample \
              JOIN attempt ON attempt.run_id = sample.id WHERE attempt.request IS NOT NULL";
         let values = vec![
-            id(first_id(now - WINDOW)),
+            id(first_id(since.max(now - WINDOW))),
             int(LOOKED_THROUGH),
             id(workspace.0),
             text(key.as_str()),

@@ -84,7 +84,7 @@ impl Tx {
         Ok(self.one(sql(statement, vec![uuid(workspace.0), text(key)])).await?.is_some())
     }
 
-    async fn connections_where(
+    pub(super) async fn connections_where(
         &self,
         tail: &str,
         values: Vec<Bound>,
@@ -194,9 +194,9 @@ impl Tx {
         self.execute(sql(statement, vec![text(status.as_str()), uuid(id.0)])).await.map(drop)
     }
 
-    /// The provider has answered at this version: a connection that was only configured is active.
+    /// The provider has answered at this version: a connection that was only configured or tested is active.
     pub async fn prove_connection(&self, id: ConnectionId, version: i64) -> Result<(), StoreError> {
-        let statement = "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status = 'configured'";
+        let statement = "UPDATE connection SET status = 'active' WHERE id = $1 AND version = $2 AND status IN ('configured', 'tested')";
         self.execute(sql(statement, vec![uuid(id.0), int(version)])).await.map(drop)
     }
 

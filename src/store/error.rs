@@ -3,7 +3,7 @@
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use uuid::Uuid;
 
-use super::dialect::{is_cut, is_passing_state, postgres_state};
+use super::dialect::{Dialect, is_cut, is_passing_state, may_have_committed, postgres_state};
 
 /// Trouble of ours, never of a provider.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The database has no room left: a full disk.
     #[error("the database has no space left: {0}")]
     Full(String),
+    /// The connection was cut while a change was being committed: nobody knows whether it was made.
+    #[error("it is not known whether the database has committed: {0}")]
+    Doubtful(String),
+    /// The change is committed; only what it came to could not be read.
+    #[error("the change was made, but cannot be read now: {0}")]
+    Unread(String),
     /// The database refused a statement.
     #[error("the database refused a statement: {0}")]
     Refused(String),
@@ -41,7 +47,24 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again later can help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Stopped)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Full(_) | Self::Doubtful(_) | Self::Unread(_) | Self::Stopped
+        )
+    }
+
+    /// The same, of a read that follows a commit.
+    #[must_use]
+    pub fn after_commit(self) -> Self {
+        if self.is_unavailable() { Self::Unread(self.to_string()) } else { self }
+    }
+
+    /// Why a transaction was not committed, or may not have been.
+    pub(super) fn of_commit(error: DbErr, dialect: Dialect) -> Self {
+        if dialect == Dialect::Postgres && may_have_committed(&error) {
+            return Self::Doubtful(error.to_string());
+        }
+        error.into()
     }
 }
 
@@ -93,4 +116,36 @@ fn is_passing(error: &DbErr) -> bool {
     let code = cause.as_database_error().and_then(|cause| cause.code()?.parse::<i32>().ok());
     let passing = code.is_some_and(|code| PASSING.contains(&(code & 0xff)));
     passing || is_cut(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use sea_orm::sqlx;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_that_was_cut_off_is_in_doubt_where_the_database_is_another_process() {
+        let cut = || {
+            let cut = io::Error::new(io::ErrorKind::ConnectionReset, "cut");
+            DbErr::Query(RuntimeErr::SqlxError(Arc::new(sqlx::Error::Io(cut))))
+        };
+        assert!(matches!(StoreError::of_commit(cut(), Dialect::Postgres), StoreError::Doubtful(_)));
+        assert!(matches!(StoreError::of_commit(cut(), Dialect::Sqlite), StoreError::Unavailable(_)));
+        let undone = || DbErr::Custom("a statement had failed".to_owned());
+        assert!(matches!(StoreError::of_commit(undone(), Dialect::Postgres), StoreError::Refused(_)));
+        let never = || DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
+        assert!(matches!(StoreError::of_commit(never(), Dialect::Postgres), StoreError::Unavailable(_)));
+    }
+
+    #[test]
+    fn what_is_read_after_a_commit_takes_nothing_back() {
+        let away = StoreError::Unavailable("away".to_owned()).after_commit();
+        assert!(matches!(&away, StoreError::Unread(_)) && away.is_unavailable());
+        let broken = StoreError::Refused("no table".to_owned()).after_commit();
+        assert!(matches!(broken, StoreError::Refused(_)));
+    }
 }

@@ -4,11 +4,12 @@
 //! said what is left of its quota. Who changes a lane holds its row until the commit ([`hold`]); who
 //! must hold rows of cases as well takes those first.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
+use super::circuits;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_json, maybe_ms, maybe_uuid, ms, sql, text, uuid};
@@ -75,7 +76,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let LaneSettings { limits, breaker, disabled } = settings.clone();
         self.change_lane(workspace, key, now, |lane| {
-            lane.limits = limits;
+            lane.limit(limits);
             lane.breaker = breaker;
             lane.disabled = disabled;
             lane.end_hold();
@@ -112,30 +113,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Opens the circuit as so many failures would.
-    pub async fn open_circuit(
-        &self,
-        workspace: WorkspaceId,
-        key: &LaneKey,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, |lane| {
-            let breaker = lane.breaker;
-            lane.circuit.open(now, &breaker);
-        })
-        .await
-    }
-
-    /// Closes the circuit; what waits for it may go.
-    pub async fn close_circuit(
-        &self,
-        workspace: WorkspaceId,
-        key: &LaneKey,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        self.change_lane(workspace, key, now, |lane| lane.circuit.close()).await
-    }
-
     /// Forgets a lane whose connection is deleted.
     pub async fn remove_lane(&self, workspace: WorkspaceId, key: &LaneKey) -> Result<(), StoreError> {
         let statement = "DELETE FROM lane WHERE workspace_id = $1 AND key = $2";
@@ -160,8 +137,9 @@ impl Tx {
     /// The lanes that have a row, of all workspaces.
     pub async fn known_lanes(&self) -> Result<Vec<(LaneKey, Lane)>, StoreError> {
         let rows = self.all(sql(format!("SELECT {COLUMNS} FROM lane"), Vec::new())).await?;
-        let lanes = rows.iter().map(|row| from_row(row).map(|((_, key), lane)| (key, lane)));
-        lanes.collect()
+        let mut lanes = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+        circuits::read(self, &mut lanes).await?;
+        Ok(lanes.into_iter().map(|((_, key), lane)| (key, lane)).collect())
     }
 }
 
@@ -191,7 +169,9 @@ pub(super) async fn read<'p>(
         conditions.join(" OR ")
     );
     let rows = tx.all(sql(statement, values)).await?;
-    rows.iter().map(from_row).collect()
+    let mut lanes = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+    circuits::read(tx, &mut lanes).await?;
+    Ok(lanes)
 }
 
 /// These lanes, held until the commit; a row is made where there is none.
@@ -241,7 +221,7 @@ pub(super) async fn save(tx: &Tx, place: &LanePlace, lane: &Lane, now: Instant) 
         ms(now),
     ];
     tx.execute(sql(statement, values)).await?;
-    Ok(())
+    circuits::save(tx, place, lane).await
 }
 
 fn from_row(row: &QueryResult) -> Result<(LanePlace, Lane), StoreError> {
@@ -262,6 +242,7 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Lane, StoreError
             probe: columns.get::<Option<Uuid>>()?.map(RunId),
             last_failed: columns.get::<Option<Uuid>>()?.map(RunId),
         },
+        circuits: BTreeMap::new(),
         refusals: columns.count()?,
         held: columns.get()?,
         paused_until: columns.maybe_at()?,
@@ -270,20 +251,26 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Lane, StoreError
     })
 }
 
-/// Calls in flight that count against the lane's `concurrency`; 0 where it has none.
-pub(super) async fn in_flight(tx: &Tx, place: &LanePlace, lane: &Lane) -> Result<u32, StoreError> {
+/// Calls in flight that count against the lane's `concurrency`; 0 where it has none. Those of
+/// cancelled runs count until their worker has ended them, or their lease is over.
+pub(super) async fn in_flight(
+    tx: &Tx,
+    place: &LanePlace,
+    lane: &Lane,
+    now: Instant,
+) -> Result<u32, StoreError> {
     if lane.limits.concurrency.is_none() {
         return Ok(0);
     }
-    let statement =
-        "SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'running' AND permit";
-    let count = tx.number(sql(statement, vec![uuid(place.0.0), text(place.1.as_str())])).await?;
+    let statement = "SELECT (SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'running' AND permit) \
+         + (SELECT count(*) FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'cancelled' AND permit AND lease_until > $3)";
+    let count = tx.number(sql(statement, vec![uuid(place.0.0), text(place.1.as_str()), ms(now)])).await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Whether the run that probes is at work: one whose worker was lost is not.
-pub(super) async fn probing(tx: &Tx, lane: &Lane) -> Result<bool, StoreError> {
-    let Some(probe) = lane.circuit.probe else { return Ok(false) };
+pub(super) async fn probing(tx: &Tx, circuit: &Circuit) -> Result<bool, StoreError> {
+    let Some(probe) = circuit.probe else { return Ok(false) };
     let statement = "SELECT 1 FROM run WHERE id = $1 AND status = 'running'";
     Ok(tx.one(sql(statement, vec![uuid(probe.0)])).await?.is_some())
 }
@@ -299,7 +286,8 @@ mod tests {
     use super::*;
     use crate::domain::clock::Rng;
     use crate::domain::connection::Window;
-    use crate::domain::ids::{LeaseToken, WorkerId};
+    use crate::domain::failure::RunError;
+    use crate::domain::ids::{CaseId, LeaseToken, WorkerId};
     use crate::store::claims::{Claim, Claimed};
     use crate::store::close::CommitLimits;
     use crate::store::database::{Store, StoreSettings};
@@ -414,6 +402,31 @@ mod tests {
         assert!(claim(&store, at(41)).await.0.is_empty());
         let lane = store.read().await.unwrap().lane(HERE, &LaneKey::parse("x")).await.unwrap().unwrap();
         assert_eq!(lane.circuit.probe, Some(run(2)));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_counts_until_it_is_over_or_its_lease_is() {
+        for (token, goes_at) in [(77, 1), (78, 16)] {
+            let (_folder, store) = store(&[(1, 1, "running", false), (2, 1, "queued", true)]).await;
+            change(&store, |lane| lane.limits.concurrency = Some(1)).await;
+            let cancel = store.write(move |tx| {
+                Box::pin(async move {
+                    let hold = "UPDATE run SET permit = TRUE, lease_until = 15000 WHERE status = 'running'";
+                    tx.execute(sql(hold, Vec::new())).await?;
+                    let error = RunError::cancelled("Cancelled.", 1, at(0));
+                    tx.cancel_run(CaseId(Uuid::nil()), run(1), &error).await
+                })
+            });
+            cancel.await.unwrap();
+            assert!(claim(&store, at(1)).await.0.is_empty());
+            let ended = [(run(1), LeaseToken(Uuid::from_u128(token)))];
+            let ended = store.write(move |tx| Box::pin(async move { tx.hand_in_permits(&ended).await }));
+            ended.await.unwrap();
+            assert_eq!(claim(&store, at(1)).await.0.is_empty(), goes_at > 1, "another's token");
+            if goes_at > 1 {
+                assert_eq!(claim(&store, at(goes_at)).await.0, [(2, true)]);
+            }
+        }
     }
 
     #[tokio::test]

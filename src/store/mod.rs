@@ -9,6 +9,7 @@
 //! [`StoreError::Corrupt`]: crate::store::StoreError::Corrupt
 
 mod admits;
+mod audit;
 mod cache_purges;
 mod cancels;
 mod case_changes;
@@ -31,12 +32,17 @@ mod error;
 mod field_inputs;
 mod firings;
 mod lanes;
+
+/// Circuits of endpoints.
+mod circuits;
 mod listen;
 mod locks;
 mod once;
+mod provider_tokens;
 mod resume;
 mod retention;
 mod retries;
+mod rewraps;
 mod rows;
 mod run_inserts;
 mod run_lists;
@@ -57,10 +63,12 @@ mod tokens;
 mod transact;
 mod tx;
 mod unclaim;
+mod uses;
 mod workspaces;
 mod writer;
 
 pub use admits::{Admit, Admitted, Replaced};
+pub use audit::AuditFilter;
 pub use cache_purges::PurgeScope;
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
@@ -77,8 +85,10 @@ pub use error::StoreError;
 pub use firings::Enqueued;
 pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
+pub use provider_tokens::{KeptToken, ProviderTokenId, ProviderTokenRow};
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;
+pub use rewraps::SealedSecret;
 pub use run_lists::RunFilter;
 
 pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};

@@ -5,7 +5,7 @@ use super::statement::{int, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
-use crate::domain::ids::{CaseId, RunId, WorkspaceId};
+use crate::domain::ids::{CaseId, RunId, SecretName, WorkspaceId};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::trigger::Trigger;
 
@@ -28,6 +28,8 @@ pub struct RunFilter {
     pub error: Option<FailureCode>,
     /// Runs of this batch.
     pub batch: Option<uuid::Uuid>,
+    /// Runs that sent this secret, and in which version, if one is named.
+    pub secret: Option<(SecretName, Option<i64>)>,
     /// Runs queued at this time or later.
     pub since: Option<Instant>,
     /// Runs queued before this time.
@@ -62,6 +64,14 @@ impl RunFilter {
         }
         if let Some(batch) = self.batch {
             add("batch_id = ?", uuid(batch));
+        }
+        if let Some((name, version)) = &self.secret {
+            // An object of whole numbers by name; an underscore in a pattern would be any character.
+            let name = name.as_str().replace('_', "!_");
+            let version = version.map(|version| format!("{version},")).unwrap_or_default();
+            let sent = "EXISTS (SELECT 1 FROM attempt WHERE attempt.run_id = run.id \
+                 AND replace(attempt.secrets, '}', ',') LIKE ? ESCAPE '!')";
+            add(sent, text(format!("%\"{name}\":{version}%")));
         }
         for (part, at) in [("created_at >= ?", self.since), ("created_at < ?", self.until)] {
             if let Some(at) = at {

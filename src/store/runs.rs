@@ -86,7 +86,7 @@ impl Tx {
     /// The attempts of a run, with their bodies.
     pub async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, StoreError> {
         let statement = "SELECT attempt.run_id, attempt.number, started_at, ended_at, outcome, attempt.request, \
-             attempt.response, phases, error, next, attempt_body.request, attempt_body.response FROM attempt \
+             attempt.response, phases, error, next, attempt.secrets, attempt_body.request, attempt_body.response FROM attempt \
              LEFT JOIN attempt_body ON attempt_body.run_id = attempt.run_id AND attempt_body.number = attempt.number \
              WHERE attempt.run_id = $1 ORDER BY attempt.number";
         let rows = self.all(sql(statement, vec![uuid(run.0)])).await?;
@@ -106,6 +106,7 @@ fn attempt(row: &QueryResult) -> Result<Attempt, StoreError> {
         phases: columns.maybe_json()?,
         error: columns.maybe_json()?,
         next: columns.maybe_json()?,
+        secrets: columns.maybe_json()?.unwrap_or_default(),
     };
     let bodies: (Option<String>, Option<String>) = (columns.get()?, columns.get()?);
     if let Some(request) = &mut attempt.request {

@@ -26,6 +26,8 @@ pub struct SecretInfo {
     pub created_at: Instant,
     /// When it was changed last.
     pub updated_at: Instant,
+    /// When it was opened last for a request, to the minute.
+    pub last_used_at: Option<Instant>,
 }
 
 /// A row of `secret`.
@@ -39,7 +41,9 @@ pub struct SecretRow {
     pub sealed: Sealed,
 }
 
-const INFO: &str = "id, name, version, hosts, redact, created_at, updated_at";
+const NEW: &str = "id, name, version, hosts, redact, created_at, updated_at";
+
+const INFO: &str = "id, name, version, hosts, redact, created_at, updated_at, last_used_at";
 
 fn info(columns: &mut Columns<'_>) -> Result<SecretInfo, StoreError> {
     Ok(SecretInfo {
@@ -49,6 +53,7 @@ fn info(columns: &mut Columns<'_>) -> Result<SecretInfo, StoreError> {
         redact: columns.get()?,
         created_at: columns.at()?,
         updated_at: columns.at()?,
+        last_used_at: columns.maybe_at()?,
     })
 }
 
@@ -124,7 +129,7 @@ impl Tx {
         ];
         let statement = sql(
             format!(
-                "INSERT INTO secret ({INFO}, workspace_id, key_id, sealed) \
+                "INSERT INTO secret ({NEW}, workspace_id, key_id, sealed) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
                  ON CONFLICT (workspace_id, name) DO UPDATE SET version = excluded.version, \
                  hosts = excluded.hosts, redact = excluded.redact, updated_at = excluded.updated_at, \

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::domain::ids::CaseId;
 
@@ -14,11 +14,21 @@ pub struct Signals {
     queued: watch::Sender<u64>,
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
     others: Notify,
+    withdrawn: broadcast::Sender<CaseId>,
 }
+
+/// Cases with cancelled runs that a worker may not have looked at yet. When there are more, it looks
+/// at all that it holds.
+const WITHDRAWN: usize = 64;
 
 impl Default for Signals {
     fn default() -> Self {
-        Self { queued: watch::Sender::new(0), cases: Mutex::default(), others: Notify::new() }
+        Self {
+            queued: watch::Sender::new(0),
+            cases: Mutex::default(),
+            others: Notify::new(),
+            withdrawn: broadcast::Sender::new(WITHDRAWN),
+        }
     }
 }
 
@@ -42,6 +52,18 @@ impl Signals {
     /// Returns when there was a commit that other processes have not been told of; several are one.
     pub(super) async fn something_to_tell(&self) {
         self.others.notified().await;
+    }
+
+    /// The cases of which runs were cancelled that may have begun, from now on.
+    pub fn withdrawals(&self) -> broadcast::Receiver<CaseId> {
+        self.withdrawn.subscribe()
+    }
+
+    /// Says that runs of this case were cancelled: who works on one lets go of it at once.
+    pub fn withdrawn(&self, case: CaseId) {
+        // Nobody listens in a process that does not work.
+        let _ = self.withdrawn.send(case);
+        self.changed([case]);
     }
 
     /// Fires when something ended on this case. Ask before reading the case, then read, then wait.

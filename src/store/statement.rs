@@ -32,8 +32,12 @@ pub(super) fn tuples(rows: usize, columns: usize, first: usize) -> String {
     text
 }
 
-/// `$1, $2, $3`, counting on from `first`.
+/// `$1, $2, $3`, counting on from `first`. Of no values it is `NULL`: nothing is in it, and PostgreSQL
+/// reads no empty list. Ask for NOT IN only with one that has values.
 pub(super) fn list(count: usize, first: usize) -> String {
+    if count == 0 {
+        return "NULL".to_owned();
+    }
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
 }
 

@@ -11,11 +11,11 @@ use super::claims::Claim;
 use super::error::StoreError;
 use super::lanes::{self, LanePlace};
 use super::rows::Columns;
-use super::statement::{int, json, ms, sql, text, uuid};
+use super::statement::{int, json, list, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::WorkspaceId;
-use crate::domain::lane::{Lane, LaneKey, Release};
+use crate::domain::lane::{Ask, Lane, LaneKey, Release};
 
 /// Most lanes with due runs, and most with parked ones, that one claim looks at.
 const LANES: usize = 64;
@@ -33,8 +33,20 @@ pub(super) struct Found {
     pub(super) released: u32,
     /// Whether what it lets go is a probe.
     pub(super) probe: bool,
+    /// Where endpoints have circuits of their own and not all are closed.
+    pub(super) apart: Option<Apart>,
+    /// Permits that due runs may have at once, since only limits stand in their way.
+    pub(super) permits: u32,
     /// Places that were dealt to it.
     pub(super) dealt: u32,
+}
+
+/// The circuits of a lane that are not closed, by endpoint; none: that of calls without one.
+pub(super) struct Apart {
+    /// All of them: no other run of them goes.
+    pub(super) barred: Vec<Option<String>>,
+    /// Those of which one run may probe.
+    pub(super) probes: Vec<Option<String>>,
 }
 
 impl Found {
@@ -46,6 +58,11 @@ impl Found {
     /// … and how many to due ones.
     pub(super) fn dealt_due(&self) -> u32 {
         self.dealt - self.dealt_parked()
+    }
+
+    /// Whether the due runs that were dealt places come with a permit.
+    pub(super) fn permits_due(&self) -> bool {
+        self.permits > 0 && self.dealt_due() <= self.permits
     }
 }
 
@@ -102,7 +119,7 @@ fn found(row: &QueryResult) -> Result<Found, StoreError> {
         Some(_) => Some(lanes::from_columns(&mut columns)?),
         None => None,
     };
-    Ok(Found { place, lane, due, parked, released: 0, probe: false, dealt: 0 })
+    Ok(Found { place, lane, due, parked, released: 0, probe: false, apart: None, permits: 0, dealt: 0 })
 }
 
 /// Lanes with their counts and rows; `$5`: those that are left out.
@@ -158,11 +175,22 @@ fn count(name: &str, condition: &str) -> String {
 }
 
 /// Asks the lanes in which runs are parked how many they let go; answers when the next of those
-/// that let none go will, as far as that is known. Their rows are held from here on.
+/// that let none go will, as far as that is known. Lanes that have limits and nobody waiting for them
+/// say how many due runs get their permit with the claim, which saves them a question each. The
+/// rows of both are held from here on.
 pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Option<Instant>, StoreError> {
-    let waiting = || lanes.iter().filter(|found| found.parked > 0 && found.lane.is_some());
-    let mut held = lanes::read(tx, waiting().map(|found| &found.place), true).await?;
+    let waiting = |found: &&Found| found.parked > 0 && found.lane.is_some();
+    let limited = |found: &Found| found.parked == 0 && found.lane.as_ref().is_some_and(Lane::is_only_limited);
+    let asked = lanes.iter().filter(|found| waiting(found) || limited(found));
+    let mut held = lanes::read(tx, asked.map(|found| &found.place), true).await?;
     let mut next: Option<Instant> = None;
+    for found in lanes.iter_mut().filter(|found| limited(found)) {
+        found.lane = held.remove(&found.place);
+        let Some(lane) = found.lane.as_mut().filter(|lane| lane.is_only_limited()) else { continue };
+        lane.tidy(now);
+        let in_flight = lanes::in_flight(tx, &found.place, lane, now).await?;
+        found.permits = lane.room(now, in_flight).unwrap_or(0);
+    }
     for found in lanes.iter_mut().filter(|found| found.parked > 0) {
         if found.lane.is_some() {
             found.lane = held.remove(&found.place);
@@ -172,9 +200,14 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
             continue;
         };
         lane.tidy(now);
-        let in_flight = lanes::in_flight(tx, &found.place, lane).await?;
-        let probing = lanes::probing(tx, lane).await?;
-        match lane.release(now, crate::domain::lane::Ask { in_flight, probing, behind: false }) {
+        let in_flight = lanes::in_flight(tx, &found.place, lane, now).await?;
+        if lane.apart().next().is_some() {
+            let opens_at = ask_apart(tx, found, now, in_flight).await?;
+            next = [next, opens_at].into_iter().flatten().min();
+            continue;
+        }
+        let probing = lanes::probing(tx, &lane.circuit).await?;
+        match lane.release(now, Ask { in_flight, probing, ..Ask::default() }) {
             Release::Calls(calls) => found.released = calls.min(found.parked),
             Release::Probe => (found.released, found.probe) = (1, true),
             Release::Refused(refused) => {
@@ -184,6 +217,58 @@ pub(super) async fn ask(tx: &Tx, lanes: &mut [Found], now: Instant) -> Result<Op
         }
     }
     Ok(next)
+}
+
+/// As [`ask`], of a lane in which some circuits are not closed: what is left of the others goes, and
+/// a probe of each whose time has come.
+async fn ask_apart(
+    tx: &Tx,
+    found: &mut Found,
+    now: Instant,
+    in_flight: u32,
+) -> Result<Option<Instant>, StoreError> {
+    let Some(lane) = &found.lane else { return Ok(None) };
+    let room = match lane.room(now, in_flight) {
+        Ok(room) => room,
+        Err(refused) => return Ok(refused.opens_at.filter(|at| *at > now)),
+    };
+    let (mut apart, mut next) = (Apart { barred: Vec::new(), probes: Vec::new() }, None);
+    for (endpoint, circuit) in lane.apart() {
+        let endpoint = endpoint.map(str::to_owned);
+        let opens_at = circuit.open_until.filter(|at| *at > now);
+        if opens_at.is_some() {
+            next = [next, opens_at].into_iter().flatten().min();
+        } else if !lanes::probing(tx, circuit).await?
+            && parked(tx, &found.place, (true, std::slice::from_ref(&endpoint)), 1).await? > 0
+        {
+            apart.probes.push(endpoint.clone());
+        }
+        apart.barred.push(endpoint);
+    }
+    apart.probes.truncate(room as usize);
+    let probes = u32::try_from(apart.probes.len()).unwrap_or(u32::MAX);
+    let others = parked(tx, &found.place, (false, &apart.barred), found.parked).await?;
+    found.released = probes + others.min(room - probes);
+    found.apart = Some(apart);
+    Ok(next)
+}
+
+/// Parked runs of these endpoints, or of all others, counted up to `most`.
+async fn parked(
+    tx: &Tx,
+    place: &LanePlace,
+    (of, endpoints): (bool, &[Option<String>]),
+    most: u32,
+) -> Result<u32, StoreError> {
+    let mut values = vec![uuid(place.0.0), text(place.1.as_str()), int(most)];
+    values.extend(endpoints.iter().map(|endpoint| text(endpoint.as_deref().unwrap_or_default())));
+    let word = if of { "IN" } else { "NOT IN" };
+    let statement = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM run WHERE workspace_id = $1 AND lane = $2 AND status = 'queued' \
+         AND parked AND COALESCE(endpoint, '') {word} ({}) LIMIT $3) AS counted",
+        list(endpoints.len(), 4)
+    );
+    Ok(u32::try_from(tx.number(sql(statement, values)).await?).unwrap_or(u32::MAX))
 }
 
 /// Deals places to the lanes; answers how many.
@@ -240,6 +325,8 @@ mod tests {
             parked: *parked,
             released: *parked,
             probe: false,
+            apart: None,
+            permits: 0,
             dealt: 0,
         };
         due.iter().map(found).collect()

@@ -27,6 +27,8 @@ pub struct TokenRow {
     pub expires_at: Option<Instant>,
     /// When it was made.
     pub created_at: Instant,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Instant>,
 }
 
 /// A token to be added.
@@ -38,7 +40,9 @@ pub struct NewToken {
     pub hash: TokenHash,
 }
 
-const COLUMNS: &str = "id, workspace_id, name, role, overrides, expires_at, created_at";
+const NEW: &str = "id, workspace_id, name, role, overrides, expires_at, created_at";
+
+const COLUMNS: &str = "id, workspace_id, name, role, overrides, expires_at, created_at, last_used_at";
 
 fn token(row: &QueryResult) -> Result<TokenRow, StoreError> {
     let mut columns = Columns::of("token", row)?;
@@ -50,6 +54,7 @@ fn token(row: &QueryResult) -> Result<TokenRow, StoreError> {
         overrides: columns.get()?,
         expires_at: columns.maybe_at()?,
         created_at: columns.at()?,
+        last_used_at: columns.maybe_at()?,
     })
 }
 
@@ -58,6 +63,18 @@ impl Tx {
     pub async fn find_token_by_hash(&self, hash: &TokenHash) -> Result<Option<TokenRow>, StoreError> {
         let values = vec![Value::from(hash.to_vec())];
         let statement = sql(format!("SELECT {COLUMNS} FROM token WHERE hash = $1"), values);
+        self.one(statement).await?.as_ref().map(token).transpose()
+    }
+
+    /// The token of the workspace with this id.
+    pub async fn find_token(
+        &self,
+        workspace: WorkspaceId,
+        id: TokenId,
+    ) -> Result<Option<TokenRow>, StoreError> {
+        let values = vec![uuid(workspace.0), uuid(id.0)];
+        let statement =
+            sql(format!("SELECT {COLUMNS} FROM token WHERE workspace_id = $1 AND id = $2"), values);
         self.one(statement).await?.as_ref().map(token).transpose()
     }
 
@@ -105,10 +122,8 @@ impl Tx {
             ms(row.created_at),
             Value::from(token.hash.to_vec()),
         ];
-        let statement = sql(
-            format!("INSERT INTO token ({COLUMNS}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"),
-            values,
-        );
+        let statement =
+            sql(format!("INSERT INTO token ({NEW}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"), values);
         self.execute(statement).await.map(drop)
     }
 

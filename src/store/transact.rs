@@ -33,6 +33,12 @@ impl Desk {
         })
     }
 
+    /// Why it was not committed, and whether another transaction was in the way.
+    fn not_committed(&self, error: DbErr) -> (StoreError, bool) {
+        let conflict = is_conflict(&error);
+        (StoreError::of_commit(error, self.dialect), conflict)
+    }
+
     /// Does it in one transaction, anew as long as other transactions are in its way.
     pub(super) async fn transact<C, T>(
         &self,
@@ -45,7 +51,7 @@ impl Desk {
             let (error, conflict) = match caught(write(self, &tx, commands)).await {
                 Ok(done) => match tx.commit().await {
                     Ok(()) => return Ok(done),
-                    Err(error) => (StoreError::from(error.clone()), is_conflict(&error)),
+                    Err(error) => self.not_committed(error),
                 },
                 Err(error) => {
                     let conflict = tx.is_conflict();
@@ -68,7 +74,10 @@ impl Desk {
             let (done, conflict) = if work.run(&tx).await {
                 match tx.commit().await {
                     Ok(()) => return Ok(()),
-                    Err(error) => (Err(StoreError::from(error.clone())), is_conflict(&error)),
+                    Err(error) => {
+                        let (error, conflict) = self.not_committed(error);
+                        (Err(error), conflict)
+                    }
                 }
             } else {
                 let conflict = tx.is_conflict();

@@ -352,10 +352,9 @@ impl TestApp {
     /// Opens the circuit of that lane, as a person does.
     pub async fn open_circuit(&self) {
         let ((workspace, key), now) = (self.lane_place().await, self.clock.now());
-        let open = self
-            .services()
-            .store
-            .write(move |tx| Box::pin(async move { tx.open_circuit(workspace, &key, now).await }));
+        let open = self.services().store.write(move |tx| {
+            Box::pin(async move { tx.set_circuits(workspace, &key, (&[None], true), now).await })
+        });
         open.await.unwrap();
     }
 

@@ -61,14 +61,10 @@ async fn what_does_not_hold_together_is_refused_with_all_its_places() {
         assert_eq!((&found["pointer"], &found["code"]), (&json!(pointer), &json!(code)), "{members}");
         assert!(found["message"].as_str().unwrap().contains(part), "{found}");
     }
-    for later in
-        [json!({"endpoints": {}}), json!({"redirects": "any"}), json!({"tls": {}}), json!({"budget": 1})]
-    {
+    for later in [json!({"price_per_call": 1}), json!({"budget": 1})] {
         let refused = app.put("/v1/connections/vies", &later).await;
         assert_eq!((refused.status, refused.code()), (422, "not_supported_yet"), "{later}");
     }
-    let oauth = json!({"auth": {"type": "oauth2_client_credentials"}});
-    assert_eq!(app.put("/v1/connections/vies", &oauth).await.code(), "not_supported_yet");
     let several = json!({"key": "other", "base_url": "x", "timeout": 0, "nope": 1});
     let refused = app.put("/v1/connections/vies", &several).await.expect(422);
     assert_eq!(refused["errors"].as_array().unwrap().len(), 4, "{refused}");
@@ -277,11 +273,13 @@ async fn a_typed_credential_is_sealed_hidden_and_dropped_with_its_origin() {
     app.filled(json!({})).await;
     assert_eq!(headers(&app.upstream.calls()[1], "authorization"), [format!("Bearer {MARKER}")]);
 
-    // A typed credential may be given before the address.
+    // Whoever adds the address later need not be who typed the credential.
     let early = json!({"auth": {"type": "bearer", "token": MARKER}});
     let mut early = app.put("/v1/connections/early", &early).await.expect(201);
+    assert_eq!(early["warnings"][0]["pointer"], "/auth", "{early}");
     early["base_url"] = "https://early.example".into();
-    assert_eq!(app.put("/v1/connections/early", &early).await.expect(200)["auth"]["token"], "[hidden]");
+    let early = app.put("/v1/connections/early", &early).await.expect(200);
+    assert_eq!((&early["auth"], &early["warnings"][0]["pointer"]), (&Value::Null, &json!("/auth/token")));
 
     // Another origin gets nothing that was typed for this one.
     back["base_url"] = format!("http://localhost:{}", app.upstream.address().port()).into();
@@ -291,6 +289,40 @@ async fn a_typed_credential_is_sealed_hidden_and_dropped_with_its_origin() {
     back["base_url"] = app.upstream.url("/api").into();
     let refused = app.put("/v1/connections/vies", &back).await.expect(422);
     assert_eq!(refused["errors"][0]["pointer"], "/auth/token", "it is gone for good: {refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_base_url_nothing_that_was_typed_leaves() {
+    let app = TestApp::spawn().await;
+    let pair = rcgen::generate_simple_self_signed(vec!["client".to_owned()]).unwrap();
+    let client = json!({"certificate": pair.cert.pem(), "key": pair.signing_key.serialize_pem()});
+    let token = json!({"url": app.upstream.url("/token"), "headers": {"X-Key": MARKER}});
+    for (pointer, members) in [
+        ("/auth", json!({"auth": {"type": "bearer", "token": MARKER}})),
+        ("/auth", json!({"auth": {"type": "basic", "username": "u", "password": MARKER}})),
+        ("/auth", json!({"auth": {"type": "token_request", "token_path": "$.t", "request": token}})),
+        ("/tls", json!({"tls": {"client_certificate": client}})),
+    ] {
+        let saved = app.put("/v1/connections/nowhere", &members).await;
+        assert!(saved.status < 300, "{}", saved.body);
+        assert_eq!(saved.body["warnings"][0]["pointer"], pointer, "{}", saved.body);
+        let config = json!({"connection": "nowhere", "url": app.upstream.url("/check")});
+        app.define(json!([app.field("/x", json!({"retry": 0}), config)])).await;
+        let case = app.filled(json!({})).await;
+        let error = &case["fields"]["check"]["error"];
+        assert_eq!(error["code"], "secret_not_allowed", "{members}: {case}");
+        assert!(error["detail"].as_str().unwrap().contains("base_url"), "{error}");
+    }
+    assert_eq!(app.upstream.calls().len(), 0);
+    // What the field says itself is its own business.
+    app.put("/v1/connections/nowhere", &json!({"auth": {"type": "bearer", "token": MARKER}}))
+        .await
+        .expect(200);
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    let config =
+        json!({"connection": "nowhere", "url": app.upstream.url("/check"), "auth": {"type": "none"}});
+    app.define(json!([app.field("/x", json!({"retry": 0}), config)])).await;
+    assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -526,6 +558,25 @@ async fn runs_fields_and_numbers_name_it() {
     app.define_one("/plain", json!({"retry": 0}), json!({})).await;
     let runs = app.runs(&id).await;
     assert_eq!((&runs[0]["connection"], &runs[1]["connection"]), (&Value::Null, &json!("vies")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_one_of_an_old_key_begins_without_its_figures() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    define(&app, json!({"retry": 0}), json!({})).await;
+    app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;
+    app.filled(json!({})).await;
+    let rate = async || app.get("/v1/connections/vies/health").await.expect(200)["success_rate"].clone();
+    assert_eq!(rate().await, 0.0);
+    app.define(json!([])).await;
+    app.move_clock(secs(1));
+    app.delete("/v1/connections/vies").await.expect(204);
+    connect(&app, json!({})).await;
+    assert_eq!(rate().await, Value::Null);
+    define(&app, json!({}), json!({})).await;
+    app.filled(json!({})).await;
+    assert_eq!(rate().await, 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -376,24 +376,10 @@ async fn what_a_later_step_brings_is_refused_by_name() {
         };
         assert_problem(&refused, expected.0, expected.1, &format!("{method} {path} If-Match"));
     }
-    let oauth = json!({"type": "oauth2_client_credentials", "token_url": "https://a.example/t", "client_id": "c",
-        "client_secret": "sssssssss", "scopes": ["a"], "audience": "x"});
-    let password = json!({"type": "oauth2_password", "config": {"tokenURL": "https://a.example/t", "clientID": "c",
-        "clientSecret": "sssssssss", "username": "u", "password": "p"}});
-    let keys = json!({"type": "api_key", "keys": [{"key": "a", "value": "b", "in": "header"}]});
-    for (field, config) in [
-        (json!({"trigger": "webhook"}), json!({})),
-        (json!({"trigger": "workflow"}), json!({})),
-        (json!({}), json!({"endpoint": "check"})),
-        (json!({}), json!({"auth": oauth})),
-        (json!({}), json!({"auth": {"type": "oidc_client_credentials", "config": {}}})),
-        (json!({}), json!({"auth": {"type": "oidc_user"}})),
-        (json!({}), json!({"auth": password})),
-        (json!({}), json!({"auth": keys})),
-    ] {
-        let body = json!({"key": "test", "fields": [app.field("/check", field.clone(), config.clone())]});
-        let refused = app.put("/v1/case-types/test", &body).await;
-        assert_problem(&refused, 422, "not_supported_yet", &format!("{field} {config}"));
+    for trigger in ["webhook", "workflow"] {
+        let field = app.field("/check", json!({"trigger": trigger}), json!({}));
+        let refused = app.put("/v1/case-types/test", &json!({"key": "test", "fields": [field]})).await;
+        assert_problem(&refused, 422, "not_supported_yet", trigger);
     }
     for path in ["/v1/cases?q=acme", "/v1/cases?data.name=x"] {
         assert_problem(&app.get(path).await, 422, "not_supported_yet", path);

@@ -222,7 +222,8 @@ async fn a_manual_refresh_while_open_fails_at_once_or_meets_the_run_that_waits()
     assert_eq!(field["error"]["retry_at"], "2026-11-21T09:00:30.001Z");
     let run = app.runs(&id).await.remove(0);
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("circuit_open")), "{run}");
-    assert_eq!(run["attempts"], json!([]));
+    assert_eq!((&run["attempts"], &run["attempt"]), (&json!([]), &json!(0)), "it made none: {run}");
+    assert_eq!((&run["error"]["attempt"], &field["error"]["attempt"]), (&json!(0), &json!(0)), "{run}");
 
     let met = refresh(&app, &waiting, json!({})).await;
     app.drain().await;
@@ -301,6 +302,24 @@ async fn in_no_second_more_than_twenty_calls_at_the_provider_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_period_does_not_forget_what_was_granted() {
+    let app = TestApp::spawn().await;
+    define_n(&app, json!({}), json!({})).await;
+    app.put_lane(limited(2, 30)).await;
+    app.upstream.otherwise(ok(json!({"value": 1})));
+    for n in 0..4 {
+        create_n(&app, n).await;
+    }
+    app.drain().await;
+    assert_eq!(app.upstream.calls().len(), 2);
+    app.put_lane(limited(2, 31)).await;
+    app.advance(secs(1)).await;
+    assert_eq!(app.upstream.calls().len(), 2, "no two more within the new period");
+    app.advance(secs(31)).await;
+    assert_eq!(app.upstream.calls().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_calls_at_once_than_the_lane_bears() {
     let app = TestApp::spawn().await;
     define_n(&app, json!({}), json!({})).await;
@@ -320,6 +339,30 @@ async fn no_more_calls_at_once_than_the_lane_bears() {
     for id in ids {
         assert_eq!(state(&app, &id).await["status"], "succeeded");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_call_is_ended_at_once_and_makes_room() {
+    let app = TestApp::spawn().await;
+    define_n(&app, json!({}), json!({})).await;
+    let limits = RateLimit { windows: Vec::new(), concurrency: Some(1) };
+    app.put_lane(LaneSettings { limits, ..LaneSettings::default() }).await;
+    app.upstream.otherwise(ok(json!({"value": 1})).held());
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(create_n(&app, n).await);
+    }
+    app.upstream.wait_for_calls(1).await;
+    let run = app.runs(&ids[0]).await[0]["id"].as_str().unwrap().to_owned();
+    // The clock stands: nobody waits for the end of a lease or its renewal.
+    app.post(&format!("/v1/runs/{run}/cancel"), &json!({})).await.expect(200);
+    app.upstream.wait_for_calls(2).await;
+    app.delete(&format!("/v1/cases/{}", ids[1])).await.expect(204);
+    app.upstream.wait_for_calls(3).await;
+    app.upstream.release();
+    app.drain().await;
+    assert_eq!(state(&app, &ids[0]).await["status"], "never_run");
+    assert_eq!(state(&app, &ids[2]).await["status"], "succeeded");
 }
 
 #[tokio::test(flavor = "multi_thread")]

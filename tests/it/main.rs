@@ -4,7 +4,19 @@
 //! sources. `cfg(test)` on the lines is for clippy: helpers of tests may unwrap like tests.
 
 #[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod app;
+
+#[cfg(test)]
+mod audit;
+
+#[cfg(test)]
+mod authorization;
+
+#[cfg(test)]
+mod bad_providers;
 
 #[cfg(test)]
 mod cache;
@@ -13,7 +25,12 @@ mod cache;
 mod case_types;
 
 #[cfg(test)]
+mod connection_test;
+#[cfg(test)]
 mod connections;
+
+#[cfg(test)]
+mod console;
 
 #[cfg(test)]
 mod contract;
@@ -37,6 +54,9 @@ mod docs;
 mod edges;
 
 #[cfg(test)]
+mod endpoints;
+
+#[cfg(test)]
 mod enrich;
 
 #[cfg(test)]
@@ -47,6 +67,9 @@ mod hostile;
 
 #[cfg(test)]
 mod httpbin;
+
+#[cfg(test)]
+mod keys;
 
 #[cfg(test)]
 mod lanes;
@@ -67,6 +90,9 @@ mod once;
 mod model;
 
 #[cfg(test)]
+mod oauth;
+
+#[cfg(test)]
 mod on_update;
 
 #[cfg(test)]
@@ -74,6 +100,9 @@ mod overrides;
 
 #[cfg(test)]
 mod metrics;
+
+#[cfg(test)]
+mod planted;
 
 #[cfg(test)]
 mod process;
@@ -86,6 +115,11 @@ mod providers;
 
 #[cfg(test)]
 mod real_http;
+#[cfg(test)]
+mod redirects;
+
+#[cfg(test)]
+mod redaction;
 
 #[cfg(test)]
 mod replicas;
@@ -107,6 +141,9 @@ mod schemathesis;
 
 #[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod tls;
 
 #[cfg(test)]
 mod tutorial;

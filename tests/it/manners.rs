@@ -82,6 +82,48 @@ async fn case_types_are_changed_by_condition_too() {
 }
 
 /// Reads, adds one, writes if nobody else did; answers how often somebody had.
+#[tokio::test]
+async fn what_is_to_be_new_replaces_nothing() {
+    let app = TestApp::spawn().await;
+    let send = async |method: &str, url: &str, tags: &[&str], body: &Value| {
+        let mut request = app.request(method, url).json(body);
+        for tag in tags {
+            request = request.header("If-None-Match", *tag);
+        }
+        app.send(request).await
+    };
+    let secret = json!({"value": "first-value-1", "hosts": []});
+    for (url, body) in [
+        ("/v1/connections/new", json!({"base_url": "https://registry.example"})),
+        ("/v1/case-types/new", json!({"fields": []})),
+        ("/v1/secrets/new", secret),
+    ] {
+        send("PUT", url, &["*"], &body).await.expect(201);
+        let second = send("PUT", url, &["*"], &body).await;
+        assert_eq!((second.status, second.code()), (412, "version_mismatch"), "{url} {}", second.body);
+        send("PUT", url, &[], &body).await.expect(200);
+        for (method, tags) in [
+            ("PUT", &["\"1\""][..]),
+            ("PUT", &["*", "*"]),
+            ("PUT", &[""]),
+            ("DELETE", &["*"]),
+            ("POST", &["*"]),
+        ] {
+            let path = if method == "POST" { url.strip_suffix("/new").unwrap() } else { url };
+            let refused = send(method, path, tags, &body).await;
+            // Secrets are not made by POST.
+            if (method, path) != ("POST", "/v1/secrets") {
+                let told = (refused.status, refused.code());
+                assert_eq!(told, (422, "not_supported_yet"), "{method} {path} {tags:?}");
+            }
+        }
+        let both = app.request("PUT", url).header("If-None-Match", "*").header("If-Match", "*").json(&body);
+        assert_eq!(app.send(both).await.code(), "not_supported_yet");
+    }
+    let patched = send("PATCH", "/v1/workspace", &["*"], &json!({"name": "x"})).await;
+    assert_eq!((patched.status, patched.code()), (422, "not_supported_yet"));
+}
+
 async fn count_up(app: &TestApp, url: &str, rounds: u64) -> u64 {
     let mut conflicts = 0;
     for _ in 0..rounds {

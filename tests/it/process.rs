@@ -129,6 +129,11 @@ impl Process {
         assert!(log.wait_for(said).await.is_ok(), "the process ended without `{text}` in its log");
     }
 
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.borrow().join("\n")
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -109,6 +109,11 @@ async fn its_circuit_is_opened_and_closed_by_hand() {
     let error = &refused["error"];
     assert_eq!((&refused["status"], &error["code"]), (&json!("succeeded"), &json!("circuit_open")));
     assert_eq!(error["retry_at"], breaker["open_until"]);
+    let said = error["message"].as_str().unwrap();
+    assert!(
+        said.starts_with("Somebody has stopped all calls to ") && said.contains(" after 2026-"),
+        "{said}"
+    );
     act(&app, "breaker/close").await;
     app.drain().await;
     assert_eq!(field(&app, &waits).await["status"], "succeeded");

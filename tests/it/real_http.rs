@@ -107,6 +107,7 @@ fn answers() -> Vec<Row> {
         }))
         .gives("/headers", "REAL-1"),
         row("delay", "/delay/1", maps(&json!({"delay": {"from": "status"}}))).gives("/delay", 200),
+        row("moved", "/redirect/3", maps(&json!({"moved": {"from": "status"}}))).gives("/moved", 200),
         row("gzip", "/gzip", maps(&json!({"gzip": "$.gzipped"}))).gives("/gzip", true),
         row("brotli", "/brotli", maps(&json!({"brotli": "$.brotli"}))).gives("/brotli", true),
         row("html", "/html", maps(&json!({"html": {"path": "$", "transform": "'Herman Melville' in value"}})))
@@ -121,11 +122,13 @@ fn nothing(key: &'static str, path: &'static str) -> Row {
 
 fn troubles() -> Vec<Row> {
     vec![
+        nothing("round_and_round", "/redirect/4").ends("redirect_refused 302"),
         nothing("down", "/status/503").ends("http_status 503"),
         nothing("missing", "/status/404").ends("http_status 404"),
         nothing("slow", "/delay/10").with(&json!({"timeout": 1000})).ends("timeout"),
         row("below_text", "/html", maps(&json!({"never.title": "$.title"}))).ends("invalid_response 200"),
-        nothing("elsewhere", "/redirect/1").ends("redirect_refused 302"),
+        nothing("elsewhere", "/redirect-to?url=http%3A%2F%2Felsewhere.example%2F")
+            .ends("redirect_refused 302"),
         nothing("no_token", "/bearer").ends("http_status 401"),
         row(
             "wrong_password",
@@ -211,7 +214,10 @@ async fn history_tells_what_happened(process: &Process, case: &Value) {
     assert_eq!(signed["attempts"][0]["request"]["headers"]["authorization"], "Bearer [secret token]");
 
     let sent_away = run("elsewhere").await;
-    assert!(sent_away["error"]["detail"].as_str().unwrap().contains("/get"), "{sent_away}");
+    assert!(
+        sent_away["error"]["detail"].as_str().unwrap().contains("http://elsewhere.example/"),
+        "{sent_away}"
+    );
 
     let late = run("slow").await;
     assert_eq!(late["attempts"].as_array().unwrap().len(), 1, "{late}");

@@ -79,6 +79,45 @@ async fn a_process_that_stands_still_loses_its_runs_and_its_late_answer_is_refus
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_cancelled_run_counts_until_its_process_has_ended_it() {
+    if cluster().is_none() {
+        return;
+    }
+    for delete in [false, true] {
+        let calls = TestApp::spawn().await;
+        let connection = json!({"base_url": calls.upstream.url("/"), "rate_limit": {"concurrency": 1}});
+        calls.put("/v1/connections/one", &connection).await.expect(201);
+        calls.define_one("/check", json!({}), json!({"connection": "one", "url": "/check"})).await;
+        calls.upstream.otherwise(ok(json!({"value": 1})).held());
+        let first = calls.create(json!({})).await;
+        calls.upstream.wait_for_calls(1).await;
+        let other = calls.beside(&[]).await;
+        let second = other.create(json!({})).await;
+        while other.case(&second).await["fields"]["check"]["waiting_for"] != "rate_limit" {
+            tokio::task::yield_now().await;
+        }
+        if delete {
+            other.delete(&format!("/v1/cases/{first}")).await.expect(204);
+        } else {
+            let run = other.runs(&first).await[0]["id"].as_str().unwrap().to_owned();
+            other.post(&format!("/v1/runs/{run}/cancel"), &json!({})).await.expect(200);
+        }
+        other.drain().await;
+        assert_eq!(calls.upstream.calls().len(), 1, "the call of the cancelled run is still open");
+        // The process that calls is taken for dead; or it renews its leases and finds out.
+        if delete {
+            other.move_clock(secs(16));
+        } else {
+            calls.move_clock(secs(5));
+        }
+        calls.upstream.wait_for_calls(2).await;
+        calls.upstream.release();
+        drain((&other, &calls)).await;
+        assert_eq!(other.case(&second).await["fields"]["check"]["status"], "succeeded");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tick_fires_each_case_once() {
     let Some((first, second)) = two(&[]).await else { return };
     first.upstream.otherwise(ok(json!({"value": 1})));

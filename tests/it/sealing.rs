@@ -470,6 +470,30 @@ async fn a_list_asks_for_what_the_field_shows_and_not_for_the_run_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_by_a_field_that_no_type_has_is_empty() {
+    let app = posting([ok(json!({"value": 1}))], json!({}), json!({})).await;
+    app.filled(json!({"a": 1})).await;
+    for word in [
+        "never_run",
+        "running",
+        "disabled",
+        "cached",
+        "stale",
+        "queued",
+        "queued:retry",
+        "succeeded",
+        "skipped:missing_input",
+        "failed:timeout",
+    ] {
+        let page = app.get(&format!("/v1/cases?count=true&field.nobody={word}")).await.expect(200);
+        assert_eq!((&page["items"], &page["total"]), (&json!([]), &json!(0)), "{word}: {page}");
+    }
+    // Nor has any type this one switched off.
+    let page = app.get("/v1/cases?field.check=disabled").await.expect(200);
+    assert_eq!(page["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fields_that_set_each_other_off_come_to_an_end() {
     let app = TestApp::spawn().await;
     app.upstream.otherwise_with(|call| {

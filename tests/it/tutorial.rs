@@ -93,7 +93,7 @@ fn free_ports() -> [u16; 2] {
 fn the_tutorial_does_not_lie() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tutorial.md");
     let blocks = blocks(&std::fs::read_to_string(file).unwrap());
-    for number in 1..=10 {
+    for number in 1..=11 {
         let heading = format!("{number}. ");
         assert!(
             blocks.iter().any(|block| block.step.starts_with(&heading) && !block.prints.is_empty()),

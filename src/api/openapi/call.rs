@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -24,6 +25,10 @@ pub struct Call {
     pub method: HttpMethod,
     /// Its URL, with `{name}` for what varies.
     pub path: &'static str,
+    /// What it does, in a sentence.
+    pub summary: String,
+    /// The least role that may call; none: no token is needed.
+    pub role: Option<Role>,
     operation: OperationBuilder,
     refusals: BTreeSet<u16>,
     /// Headers that come with each of its answers.
@@ -37,7 +42,8 @@ pub fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> 
     // Any call can meet a query that it does not take, and trouble of ours.
     let refusals = BTreeSet::from([500]);
     let is_post = method == HttpMethod::Post;
-    let call = Call { method, path, operation, refusals, headers: Vec::new() };
+    let summary = summary.to_owned();
+    let call = Call { method, path, summary, role: None, operation, refusals, headers: Vec::new() };
     if is_post { call.repeats() } else { call }
 }
 
@@ -47,6 +53,7 @@ impl Call {
         let text = format!("Needs the role `{}`.", role.as_str());
         let bearer = SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []);
         self.operation = self.operation.description(Some(text)).security(bearer);
+        self.role = Some(role);
         // 400: a query that it does not take. 422: a header of a later version.
         self.refusals.extend([400, 401, 403, 422, 503]);
         self
@@ -92,6 +99,11 @@ impl Call {
     pub fn expects(self) -> Self {
         self.header("If-Match", "The `ETag` of what the change was made for; only its version counts.")
             .refuses(412)
+    }
+
+    /// `If-None-Match: *`.
+    pub fn makes_only(self) -> Self {
+        self.header("If-None-Match", "`*` makes it when there is none, and replaces nothing.").refuses(412)
     }
 
     /// `Idempotency-Key`. For its hash a body is read where none is taken, and when the call is
@@ -192,11 +204,13 @@ impl Call {
 
     /// The finished description.
     pub fn build(self) -> OperationBuilder {
-        self.refusals.iter().fold(self.operation, |operation, status| {
+        let role = self.role.map_or("none", Role::as_str);
+        let described = self.operation.extensions(Some(ExtensionsBuilder::new().add("x-role", role).build()));
+        self.refusals.iter().fold(described, |operation, status| {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal"))).build();
             let headers: &[&str] = match status {
                 401 => &["WWW-Authenticate"],
-                503 => &["Retry-After"],
+                429 | 503 => &["Retry-After"],
                 _ => &[],
             };
             let response = response(meaning(*status), headers).content(PROBLEM_JSON, content);
@@ -230,6 +244,7 @@ fn meaning(status: u16) -> &'static str {
         413 => "The body, or what it would make, is too large.",
         415 => "The body is of another media type.",
         422 => "What was sent does not hold together, or is not supported yet.",
+        429 => "As many are under way as may be at once.",
         503 => "The database cannot serve now.",
         _ => "Something in Dossier itself went wrong.",
     }

@@ -4,9 +4,12 @@ use utoipa::PartialSchema as _;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HttpMethod, Required};
 
+use super::access_calls;
 use super::bodies;
 use super::call::{Call, call, text};
-use super::connection::connections;
+use super::connection::{actions as connection_actions, connections};
+use super::connection_test::connection_test;
+use super::console::console;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -23,8 +26,14 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 /// All calls.
 pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
-    let types = [cache(), case_types(), one_case_type()].into_iter().flatten();
-    let others = [connections(), runs(), schedules(), secrets(), tokens(), service()].into_iter().flatten();
+    let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
+    let access =
+        [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+    let others = [connections(), connection_actions(), connection_test(), runs(), schedules()]
+        .into_iter()
+        .flatten()
+        .chain(access)
+        .chain(service());
     types.chain(cases).chain(others).collect()
 }
 
@@ -73,6 +82,7 @@ fn one_case_type() -> Vec<Call> {
         ))
         .needs(Builder)
         .expects()
+        .makes_only()
         .body(JSON, Required::True, is::<bodies::CaseTypeDefinition>())
         .answers(200, "It has a new version, or is the same as before.", is::<bodies::CaseType>(), &["ETag"])
         .answers(201, "It is new.", is::<bodies::CaseType>(), &["Location", "ETag"])
@@ -215,6 +225,7 @@ fn secrets() -> Vec<Call> {
         call(HttpMethod::Put, "/v1/secrets/{name}", "put_secret", "Sets or replaces a secret.")
             .needs(Builder)
             .path("name", "Its name.", key())
+            .makes_only()
             .body(JSON, Required::True, is::<bodies::PutSecret>())
             .answers(200, "It has a new value.", is::<SecretAnswer>(), &[])
             .answers(201, "It is new.", is::<SecretAnswer>(), &["Location"]),

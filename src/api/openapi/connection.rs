@@ -8,6 +8,7 @@ use utoipa::{ToSchema, openapi::RefOr, openapi::schema::Schema};
 use uuid::Uuid;
 
 use super::call::{Call, call};
+use super::connection_parts::{ConnectionUser, EndpointDefinition, Redirects, TlsDefinition};
 use super::shapes::{is, key, list};
 use crate::api::present::case_type::ProblemView;
 use crate::api::present::connection_health::HealthView;
@@ -39,13 +40,22 @@ pub struct ConnectionDefinition {
     base_url: Option<String>,
     /// Templates of `params` and secrets; a field's own header of that name goes first.
     headers: Option<BTreeMap<String, Value>>,
-    /// How requests are authorised, unless the field says: its `type` and what that takes.
+    /// How requests are authorised, unless the field says: its `type` (`none`, `bearer`, `basic`, `api_key`, `oauth2_client_credentials`,
+    /// `oauth2_password` or `token_request`) and what that takes.
     auth: Option<Map<String, Value>>,
     /// Milliseconds for one attempt, unless the field says.
     #[schema(minimum = 1, maximum = 300_000)]
     timeout: Option<u32>,
     rate_limit: Option<RateLimitDefinition>,
     breaker: Option<BreakerDefinition>,
+    /// Requests that fields take over, by key.
+    endpoints: Option<BTreeMap<String, EndpointDefinition>>,
+    /// How far redirects are followed; `same_host`, unless given.
+    redirects: Option<Redirects>,
+    /// Paths (RFC 9535) of what nobody may see of any of its answers.
+    #[schema(max_items = 20)]
+    redact: Option<Vec<String>>,
+    tls: Option<TlsDefinition>,
     /// Anything that its owner wants to note.
     metadata: Option<Map<String, Value>>,
 }
@@ -118,8 +128,16 @@ pub struct Connection {
     /// Only when given.
     rate_limit: Option<RateLimitDefinition>,
     breaker: BreakerDefinition,
+    endpoints: BTreeMap<String, EndpointDefinition>,
+    redirects: Redirects,
+    /// Only when given.
+    redact: Option<Vec<String>>,
+    /// Only when given; a typed key reads as `[hidden]`.
+    tls: Option<TlsDefinition>,
     metadata: Map<String, Value>,
     status: ConnectionStatus,
+    /// The fields that use it.
+    used_by: Vec<ConnectionUser>,
     /// Counts up with each change of the definition.
     version: i64,
     created_at: Time,
@@ -132,20 +150,22 @@ fn shown() -> RefOr<Schema> {
     is::<Connection>()
 }
 
+fn one(method: HttpMethod, url: &'static str, id: &'static str, summary: &'static str) -> Call {
+    call(method, url, id, summary).path("key", "Key of the connection.", key())
+}
+
+fn act(url: &'static str, id: &'static str, summary: &'static str, done: &'static str) -> Call {
+    one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
+        200,
+        done,
+        shown(),
+        &["ETag", "Idempotent-Replayed"],
+    )
+}
+
 /// Connections.
 pub fn connections() -> Vec<Call> {
     const JSON: &[&str] = &["application/json"];
-    let one = |method, url, id, summary| {
-        call(method, url, id, summary).path("key", "Key of the connection.", key())
-    };
-    let act = |url, id, summary, done| {
-        one(HttpMethod::Post, url, id, summary).needs(Builder).takes_nothing().answers(
-            200,
-            done,
-            shown(),
-            &["ETag", "Idempotent-Replayed"],
-        )
-    };
     vec![
         call(HttpMethod::Get, "/v1/connections", "list_connections", "Lists the connections, by key.")
             .needs(Viewer)
@@ -161,6 +181,7 @@ pub fn connections() -> Vec<Call> {
         one(HttpMethod::Put, "/v1/connections/{key}", "put_connection", "Saves a connection under its key.")
             .needs(Builder)
             .expects()
+            .makes_only()
             .body(JSON, Required::True, is::<ConnectionDefinition>())
             .answers(200, "It has a new version, or is the same as before.", shown(), &["ETag"])
             .answers(201, "It is new.", shown(), &["Location", "ETag"])
@@ -175,6 +196,22 @@ pub fn connections() -> Vec<Call> {
         .expects()
         .answers_nothing(204, "It is gone.", &[])
         .refuses(409),
+        one(
+            HttpMethod::Get,
+            "/v1/connections/{key}/health",
+            "get_connection_health",
+            "Says how a connection does.",
+        )
+        .needs(Viewer)
+        .answers(200, "Its lane now, and a sample of its last calls.", is::<HealthView>(), &[]),
+    ]
+}
+
+/// What is done to them by hand.
+pub fn actions() -> Vec<Call> {
+    const ONE_CIRCUIT: &str =
+        "Only that of this endpoint, where each has its own (`breaker.scope` is `endpoint`); else all.";
+    vec![
         act(
             "/v1/connections/{key}/enable",
             "enable_connection",
@@ -198,20 +235,14 @@ pub fn connections() -> Vec<Call> {
             "open_breaker",
             "Opens the circuit by hand: no call goes out for a while.",
             "It is open.",
-        ),
+        )
+        .query("endpoint", ONE_CIRCUIT, key()),
         act(
             "/v1/connections/{key}/breaker/close",
             "close_breaker",
             "Closes the circuit by hand: calls go out again.",
             "It is closed.",
-        ),
-        one(
-            HttpMethod::Get,
-            "/v1/connections/{key}/health",
-            "get_connection_health",
-            "Says how a connection does.",
         )
-        .needs(Viewer)
-        .answers(200, "Its lane now, and a sample of its last calls.", is::<HealthView>(), &[]),
+        .query("endpoint", ONE_CIRCUIT, key()),
     ]
 }

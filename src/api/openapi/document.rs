@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, connection, links};
+use super::{bodies, calls, connection, connection_test, console, links};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -18,16 +18,17 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 5] = [
+const SOMETIMES: [(&str, &[&str]); 6] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
-    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit"]),
+    ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls", "redact"]),
+    ("ConnectionBreaker", &["endpoints"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 18] = [
+const SENT: [&str; 24] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -38,6 +39,9 @@ const SENT: [&str; 18] = [
     "RateLimitDefinition",
     "WindowDefinition",
     "BreakerDefinition",
+    "EndpointDefinition",
+    "TlsDefinition",
+    "ClientCertificateDefinition",
     "NewCase",
     "CasePatch",
     "Refresh",
@@ -46,6 +50,9 @@ const SENT: [&str; 18] = [
     "NoMembers",
     "PutSecret",
     "TokenRequest",
+    "FieldTestRequest",
+    "RecordedResponse",
+    "WorkspacePatch",
 ];
 
 /// The document as JSON text.
@@ -97,6 +104,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
+    add::<present::workspace::WorkspaceView>(&mut schemas);
+    add::<present::audit::AuditView>(&mut schemas);
+    add::<bodies::WorkspacePatch>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);
     add::<bodies::CaseTypeDefinition>(&mut schemas);
@@ -104,6 +114,10 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<connection::Connection>(&mut schemas);
     add::<connection::ConnectionDefinition>(&mut schemas);
     add::<present::connection_health::HealthView>(&mut schemas);
+    add::<present::console::TestedView>(&mut schemas);
+    add::<console::FieldTestRequest>(&mut schemas);
+    add::<present::connection_test::ConnectionTestView>(&mut schemas);
+    add::<connection_test::ConnectionTestRequest>(&mut schemas);
     add::<bodies::NewCase>(&mut schemas);
     add::<bodies::CasePatch>(&mut schemas);
     add::<bodies::Refresh>(&mut schemas);

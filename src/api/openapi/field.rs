@@ -147,7 +147,8 @@ pub struct ApiConfig {
     /// `json`, unless given.
     #[schema(required = false)]
     body_type: BodyType,
-    /// How the request is authorised: its `type` and what that takes.
+    /// How the request is authorised: its `type` (`none`, `bearer`, `basic`, `api_key`, `oauth2_client_credentials`,
+    /// `oauth2_password` or `token_request`) and what that takes.
     #[schema(required = false)]
     auth: Map<String, Value>,
     /// Dotted target in `data` → where its value is in the answer.
@@ -162,6 +163,9 @@ pub struct ApiConfig {
     /// An expression over the same.
     #[schema(required = false, min_length = 1)]
     retry_when: String,
+    /// Paths (RFC 9535) of what nobody may see of its answers, beside those of the connection.
+    #[schema(required = false, max_items = 20)]
+    redact: Vec<String>,
     /// The member of `data` that keeps the whole answer.
     #[schema(required = false, pattern = "^[a-z][a-z0-9_]{0,63}$")]
     output_variable: String,

@@ -4,8 +4,12 @@
 mod call;
 
 /// All calls.
+mod access_calls;
 mod calls;
 mod connection;
+mod connection_parts;
+mod connection_test;
+mod console;
 mod run_calls;
 
 /// Shapes that calls have in common.
@@ -23,4 +27,6 @@ mod links;
 /// Puts it together.
 mod document;
 
+pub use call::Call;
+pub use calls::all as all_calls;
 pub use document::{document, openapi_json};

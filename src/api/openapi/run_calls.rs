@@ -4,7 +4,7 @@ use utoipa::PartialSchema as _;
 use utoipa::openapi::{HttpMethod, Required};
 
 use super::bodies;
-use super::call::{Call, call};
+use super::call::{Call, call, text};
 use super::shapes::{is, key, list, uuid};
 use crate::api::present::run::{RunDetail, RunView};
 use crate::api::present::schedule::ScheduleAnswer;
@@ -24,6 +24,7 @@ pub fn runs() -> Vec<Call> {
             .query("trigger", "Runs with this reason to run.", words::Trigger::schema())
             .query("error", "Runs whose last error is this.", words::FailureCode::schema())
             .query("batch", "Runs of this batch.", uuid())
+            .query("secret", "Runs that sent this secret: `<name>`, or `<name>:<version>`.", text())
             .query("since", "Queued at this time or later.", words::Time::schema())
             .query("until", "Queued before this time.", words::Time::schema())
             .pages()

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::case_type::problems;
 use super::words::Time;
-use crate::service::ConnectionView;
+use crate::service::{ConnectionUse, ConnectionView};
 
 /// The definition's members and, around them, what only answers say.
 pub fn view(found: ConnectionView) -> Value {
@@ -14,9 +14,14 @@ pub fn view(found: ConnectionView) -> Value {
     members.insert("id".to_owned(), json!(row.id));
     members.extend(definition);
     members.insert("status".to_owned(), json!(row.status));
+    members.insert("used_by".to_owned(), found.used_by.iter().map(usage).collect());
     members.insert("version".to_owned(), json!(row.version));
     members.insert("created_at".to_owned(), json!(Time(row.created_at)));
     members.insert("updated_at".to_owned(), json!(Time(row.updated_at)));
     members.insert("warnings".to_owned(), json!(problems(&found.warnings)));
     Value::Object(members)
+}
+
+fn usage(found: &ConnectionUse) -> Value {
+    json!({"case_type": found.case_type, "field": found.field, "endpoint": found.endpoint})
 }

@@ -1,12 +1,14 @@
 //! How a connection does, as answers show it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::{self, Time};
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lane::Quota;
-use crate::service::ConnectionHealth;
+use crate::service::{CircuitHealth, ConnectionHealth};
 
 /// How a connection does: its lane now, and a sample of its last calls.
 #[derive(Serialize, ToSchema)]
@@ -67,15 +69,41 @@ pub struct BreakerView {
     failures: u32,
     /// Until when no run is let through.
     open_until: Option<Time>,
+    /// Those of the endpoints by key, where each has its own; the members above are then those of
+    /// the worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<BTreeMap<String, CircuitView>>,
+}
+
+/// The circuit of an endpoint.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointBreaker)]
+pub struct CircuitView {
+    /// `closed`, `open` or `half_open`.
+    state: &'static str,
+    /// Failures in a row.
+    failures: u32,
+    /// Until when no run is let through.
+    open_until: Option<Time>,
+}
+
+impl From<&CircuitHealth> for CircuitView {
+    fn from(circuit: &CircuitHealth) -> Self {
+        let CircuitHealth { state, failures, open_until } = circuit;
+        Self { state: state.as_str(), failures: *failures, open_until: open_until.map(Time) }
+    }
 }
 
 impl From<&ConnectionHealth> for HealthView {
     fn from(health: &ConnectionHealth) -> Self {
         let lane = &health.lane;
-        let open_until = lane.open_until.map(Time);
+        let CircuitView { state, failures, open_until } = CircuitView::from(&lane.circuit);
+        let endpoints = lane.endpoints.as_ref();
+        let endpoints =
+            endpoints.map(|all| all.iter().map(|(key, circuit)| (key.clone(), circuit.into())).collect());
         Self {
             status: health.status,
-            breaker: BreakerView { state: lane.state.as_str(), failures: lane.failures, open_until },
+            breaker: BreakerView { state, failures, open_until, endpoints },
             held: lane.held,
             paused_until: lane.paused_until.map(Time),
             queue_depth: health.queue_depth,

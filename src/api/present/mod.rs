@@ -13,6 +13,12 @@ pub mod field_state;
 /// Runs and their attempts.
 pub mod run;
 
+/// What a test of a field came to.
+pub mod console;
+
+/// … and one of a connection.
+pub mod connection_test;
+
 /// What went wrong with a run.
 pub mod run_error;
 
@@ -33,6 +39,12 @@ pub mod secret;
 
 /// Tokens.
 pub mod token;
+
+/// The workspace.
+pub mod workspace;
+
+/// Who changed what.
+pub mod audit;
 
 /// Instants and closed sets of words.
 pub mod words;

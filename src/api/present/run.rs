@@ -1,5 +1,7 @@
 //! A run as answers show it, and its attempts.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -105,7 +107,17 @@ pub struct JoinedView {
 pub struct RunDetail {
     #[serde(flatten)]
     run: RunView,
+    /// The secrets that its attempts sent, and in which versions.
+    secrets: Vec<SentSecretView>,
     attempts: Vec<AttemptView>,
+}
+
+/// A secret that a run sent.
+#[derive(Serialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
+#[schema(as = SentSecret)]
+pub struct SentSecretView {
+    name: String,
+    version: i64,
 }
 
 /// One HTTP exchange inside a run. Credentials in it are replaced.
@@ -224,7 +236,14 @@ impl From<&Joined> for JoinedView {
 impl RunDetail {
     /// A run and its attempts, oldest first.
     pub fn new(run: &Run, attempts: Vec<Attempt>) -> Self {
-        Self { run: RunView::from(run), attempts: attempts.into_iter().map(AttemptView::from).collect() }
+        let sent = attempts.iter().flat_map(|attempt| &attempt.secrets);
+        let sent = sent.map(|(name, version)| SentSecretView { name: name.clone(), version: *version });
+        let secrets: BTreeSet<SentSecretView> = sent.collect();
+        Self {
+            run: RunView::from(run),
+            secrets: secrets.into_iter().collect(),
+            attempts: attempts.into_iter().map(AttemptView::from).collect(),
+        }
     }
 }
 

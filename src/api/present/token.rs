@@ -21,6 +21,8 @@ pub struct TokenView {
     overrides: bool,
     expires_at: Option<Time>,
     created_at: Time,
+    /// When it was used last, to the minute.
+    last_used_at: Option<Time>,
 }
 
 /// A token that was just made.
@@ -42,6 +44,7 @@ impl From<&TokenRow> for TokenView {
             overrides: row.overrides,
             expires_at: row.expires_at.map(Time),
             created_at: Time(row.created_at),
+            last_used_at: row.last_used_at.map(Time),
         }
     }
 }

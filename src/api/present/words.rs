@@ -14,6 +14,7 @@ use crate::domain::failure;
 use crate::domain::run;
 use crate::domain::token;
 use crate::domain::trigger;
+use crate::engine;
 
 /// An instant: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,11 @@ words! {
     CaseStatus = case::CaseStatus::ALL, case::CaseStatus::as_str;
     Source = case::Source::ALL, case::Source::as_str;
     ConnectionStatus = connection::ConnectionStatus::ALL, connection::ConnectionStatus::as_str;
+    CalledFor = engine::CalledFor::ALL, engine::CalledFor::as_str;
+    TestVerdict = engine::TestVerdict::ALL, engine::TestVerdict::as_str;
+    StageName = engine::StageName::ALL, engine::StageName::as_str;
+    StepName = engine::StepName::ALL, engine::StepName::as_str;
+    TargetVerdict = engine::TargetVerdict::ALL, engine::TargetVerdict::as_str;
     Role = token::Role::ALL, token::Role::as_str;
 }
 

@@ -32,6 +32,15 @@ impl BodyTemplate {
         }
     }
 
+    /// Names of the secrets it reads.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        match self {
+            Self::Json(tree) | Self::Form(tree) => tree.secrets(),
+            Self::JsonText(text) => text.secrets(),
+            Self::Text(text) => text.secrets(),
+        }
+    }
+
     /// The `body_type` in definitions.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -50,7 +59,6 @@ enum BodyType {
 }
 
 /// Reads `body` and `body_type`.
-#[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
 pub fn read_body(
     config: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,

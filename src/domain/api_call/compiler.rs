@@ -30,6 +30,8 @@ pub struct Compiler<'c> {
     when: Roots,
     /// Whether all params that there will be are known now.
     params_known: bool,
+    /// Whether a path has an address that it follows.
+    base: bool,
     /// Dotted paths that the request and `when` read.
     pub references: BTreeSet<String>,
     /// Secrets that the request uses, each with the first place that names it.
@@ -44,6 +46,7 @@ impl<'c> Compiler<'c> {
             request: Roots::request(outputs),
             when: Roots::when(outputs),
             params_known: true,
+            base: false,
             references: BTreeSet::new(),
             secrets: BTreeMap::new(),
         }
@@ -52,7 +55,29 @@ impl<'c> Compiler<'c> {
     /// For a connection: it knows no case, and each case type brings params of its own.
     pub fn for_connection(context: &'c Context<'c>) -> Self {
         let roots = Roots::connection();
-        Self { request: roots.clone(), when: roots, params_known: false, ..Self::new(context, &[]) }
+        Self {
+            request: roots.clone(),
+            when: roots,
+            params_known: false,
+            base: true,
+            ..Self::new(context, &[])
+        }
+    }
+
+    /// The field names a connection, whose base URL a path follows.
+    pub fn lean_on_connection(&mut self) {
+        self.base = true;
+    }
+
+    /// Whether a path has an address that it follows.
+    pub fn has_base(&self) -> bool {
+        self.base
+    }
+
+    /// For an endpoint of a connection: it may read whatever every case type has, so no output
+    /// variables; each case type brings params of its own.
+    pub fn for_endpoint(context: &'c Context<'c>) -> Self {
+        Self { params_known: false, ..Self::new(context, &[]) }
     }
 
     /// What exists in the workspace.

@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 use crate::domain::case_type::Known;
 use crate::domain::case_type::findings::unknown_word;
 use crate::domain::case_type::reader::Reader;
-use crate::domain::ids::{ConnectionKey, KEY_RULE, is_key};
+use crate::domain::ids::{ConnectionKey, EndpointKey, KEY_RULE, is_key};
 use crate::domain::mapping::{ErrorMapping, Mapping};
 use crate::domain::problem::code;
+use crate::domain::redact::HiddenPaths;
 use crate::domain::template::{Expression, Roots};
 
 use super::compiler::{Compiler, expression};
@@ -15,7 +16,7 @@ use super::definition::FIELD_MEMBERS;
 use super::request::{Base, Request};
 
 /// Members that stand inside `api_config`.
-pub const CONFIG_MEMBERS: [&str; 14] = [
+pub const CONFIG_MEMBERS: [&str; 15] = [
     "connection",
     "endpoint",
     "method",
@@ -29,6 +30,7 @@ pub const CONFIG_MEMBERS: [&str; 14] = [
     "error_mapping",
     "success_when",
     "retry_when",
+    "redact",
     "output_variable",
 ];
 
@@ -69,11 +71,14 @@ pub const RESERVED_NAMES: [&str; 27] = [
 pub struct Config {
     /// The provider that it goes to, where that is set up once.
     pub connection: Option<ConnectionKey>,
+    /// The endpoint of it that gives what the field leaves out.
+    pub endpoint: Option<EndpointKey>,
     pub request: Request,
     pub mapping: Mapping,
     pub error_mapping: ErrorMapping,
     pub success_when: Option<Expression>,
     pub retry_when: Option<Expression>,
+    pub redact: HiddenPaths,
     pub output_variable: Option<String>,
     /// The members after the request as they are shown.
     pub normal: Map<String, Value>,
@@ -88,15 +93,20 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     };
     let mut config = Reader::open(value, at, field.findings)?;
     let connection = read_connection(&mut config, compiler.known());
-    let endpoint = config.later("endpoint");
+    let endpoint = config.get("endpoint").is_some();
+    let named = config.text("endpoint", 1000).and_then(|name| name.parse().ok());
     let mut normal = Map::new();
     let base = if config.get("connection").is_some() { Base::Connection } else { Base::None };
+    if base == Base::Connection {
+        compiler.lean_on_connection();
+    }
     let request = Request::read(&mut config, compiler, if endpoint { Base::Endpoint } else { base });
     let output_variable = read_output_variable(&mut config);
     let mapping = read_mapping(&mut config, outputs, endpoint, &mut normal);
     let error_mapping = read_error_mapping(&mut config, &mut normal);
     let success_when = read_expression(&mut config, "success_when", &mut normal);
     let retry_when = read_expression(&mut config, "retry_when", &mut normal);
+    let redact = HiddenPaths::read(&mut config, &mut normal);
     if let Some(name) = &output_variable {
         normal.insert("output_variable".into(), name.as_str().into());
     }
@@ -105,11 +115,13 @@ pub fn read(field: &mut Reader<'_, '_>, compiler: &mut Compiler<'_>, outputs: &[
     });
     Some(Config {
         connection: connection?,
+        endpoint: named,
         request: request?,
         mapping: mapping?,
         error_mapping: error_mapping?,
         success_when,
         retry_when,
+        redact,
         output_variable,
         normal,
     })
@@ -153,7 +165,7 @@ fn read_output_variable(config: &mut Reader<'_, '_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn read_mapping(
+pub(super) fn read_mapping(
     config: &mut Reader<'_, '_>,
     outputs: &[String],
     endpoint: bool,
@@ -178,7 +190,10 @@ fn read_mapping(
     Some(mapping)
 }
 
-fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Value>) -> Option<ErrorMapping> {
+pub(super) fn read_error_mapping(
+    config: &mut Reader<'_, '_>,
+    normal: &mut Map<String, Value>,
+) -> Option<ErrorMapping> {
     let at = config.at("error_mapping");
     let value = config.get("error_mapping");
     let mapping = config.findings.keep(ErrorMapping::parse(value, &at))?;
@@ -188,7 +203,7 @@ fn read_error_mapping(config: &mut Reader<'_, '_>, normal: &mut Map<String, Valu
     Some(mapping)
 }
 
-fn read_expression(
+pub(super) fn read_expression(
     config: &mut Reader<'_, '_>,
     name: &'static str,
     normal: &mut Map<String, Value>,

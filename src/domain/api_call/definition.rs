@@ -1,7 +1,7 @@
 //! What an API Call field says about itself: why, when and how often it runs.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
@@ -11,9 +11,10 @@ use crate::domain::case_type::Context;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::DataPath;
 use crate::domain::firing::OldUse;
-use crate::domain::ids::{CaseTypeKey, ConnectionKey, FieldKey};
+use crate::domain::ids::{CaseTypeKey, ConnectionKey, EndpointKey, FieldKey};
 use crate::domain::lane::LaneKey;
 use crate::domain::mapping::{ErrorMapping, Mapping};
+use crate::domain::redact::HiddenPaths;
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Expression;
 use crate::domain::trigger::Trigger;
@@ -52,6 +53,8 @@ pub struct ApiCall {
     pub cache_duration: u64,
     /// The provider that it goes to, where that is set up once.
     pub connection: Option<ConnectionKey>,
+    /// The endpoint of it that gives what the field leaves out.
+    pub endpoint: Option<EndpointKey>,
     /// What it sends.
     pub request: Request,
     /// Which values of the answer go where.
@@ -62,6 +65,8 @@ pub struct ApiCall {
     pub success_when: Option<Expression>,
     /// Replaces the rule which statuses may be retried.
     pub retry_when: Option<Expression>,
+    /// Places of its answers that nobody may see.
+    pub redact: HiddenPaths,
     /// The member of `data` that gets the whole answer, and the root that reads it.
     pub output_variable: Option<String>,
     /// Dotted paths that request and `when` read, as far as they are static.
@@ -82,8 +87,10 @@ pub struct ApiCall {
     watch_given: Vec<WatchPath>,
     /// The members of `api_config` after the request as they are shown.
     normal: Map<String, Value>,
-    /// Where its calls go, once somebody has asked.
-    origin: OnceLock<Option<LaneKey>>,
+    /// Where its calls go, once somebody has asked, when that is written out.
+    origin: OnceLock<LaneKey>,
+    /// … and when params say it: by these.
+    by_params: Mutex<Option<(Value, Option<LaneKey>)>>,
 }
 
 impl ApiCall {
@@ -123,11 +130,13 @@ impl ApiCall {
             timeout_ms,
             cache_duration,
             connection: config.connection,
+            endpoint: config.endpoint,
             request: config.request,
             mapping: config.mapping,
             error_mapping: config.error_mapping,
             success_when: config.success_when,
             retry_when: config.retry_when,
+            redact: config.redact,
             output_variable: config.output_variable,
             references,
             secrets: secrets.keys().cloned().collect(),
@@ -139,6 +148,7 @@ impl ApiCall {
             watch_given,
             normal: config.normal,
             origin: OnceLock::new(),
+            by_params: Mutex::default(),
         };
         doubts::look(&call, &secrets, context, field);
         Some(call)
@@ -173,6 +183,9 @@ impl ApiCall {
         if let Some(connection) = &self.connection {
             config.insert("connection".into(), connection.as_str().into());
         }
+        if let Some(endpoint) = &self.endpoint {
+            config.insert("endpoint".into(), endpoint.as_str().into());
+        }
         self.request.write(&mut config);
         config.extend(self.normal.clone());
         form.insert("api_config".into(), config.into());
@@ -191,17 +204,30 @@ impl ApiCall {
         self.connection.is_none() || !matches!(self.request.auth, Auth::Inherited)
     }
 
-    /// The lane of its runs: the connection, else the origin of its url. A compiled case type is used with one set of `params`, so the origin
-    /// is worked out once.
+    /// The lane of its runs: the connection, else the origin of its url. Where params say that, it is worked out
+    /// once for as long as they stay the same.
     pub fn lane(&self, params: &Value, case_type: &CaseTypeKey, field: &FieldKey) -> LaneKey {
         if let Some(connection) = &self.connection {
             return LaneKey::of_connection(connection.as_str());
         }
-        let origin = || {
-            let params = params.as_object().cloned().unwrap_or_default();
-            address::origin(&self.request.url, &params).map(|url| LaneKey::of_origin(&url))
+        let lane = match self.request.url.literal_origin() {
+            Some(origin) => Some(self.origin.get_or_init(|| LaneKey::of_origin(origin)).clone()),
+            None => self.lane_by_params(params),
         };
-        self.origin.get_or_init(origin).clone().unwrap_or_else(|| LaneKey::of_field(case_type, field))
+        lane.unwrap_or_else(|| LaneKey::of_field(case_type, field))
+    }
+
+    fn lane_by_params(&self, params: &Value) -> Option<LaneKey> {
+        let mut known = self.by_params.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, lane)) if of == params => lane.clone(),
+            _ => {
+                let members = params.as_object().cloned().unwrap_or_default();
+                let lane = address::origin(&self.request.url, &members).map(|url| LaneKey::of_origin(&url));
+                *known = Some((params.clone(), lane.clone()));
+                lane
+            }
+        }
     }
 
     /// True when this trigger fires the field.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::domain::auth::{Auth, KeyPlace};
+use crate::domain::auth::{ApiKey, Auth, KeyPlace};
 use crate::domain::case_type::Context;
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::Reader;
@@ -84,14 +84,18 @@ fn doubt_request(call: &ApiCall, at: &str, findings: &mut Findings) {
 
 /// Two sources for one header, and a credential that everybody can read.
 fn doubt_headers(request: &Request, at: &str, findings: &mut Findings) {
-    let set_by_auth = match &request.auth {
-        Auth::Bearer { .. } | Auth::Basic { .. } => Some("authorization"),
-        Auth::ApiKey { key, place: KeyPlace::Header, .. } => Some(key.as_str()),
-        _ => None,
+    let set_by_auth: Vec<&str> = match &request.auth {
+        Auth::Bearer { .. } | Auth::Basic { .. } => vec!["authorization"],
+        Auth::ApiKeys(keys) => {
+            let in_header = |key: &&ApiKey| key.place == KeyPlace::Header;
+            keys.iter().filter(in_header).map(|key| key.key.as_str()).collect()
+        }
+        Auth::Token(token) => vec![token.header.as_str()],
+        Auth::Inherited | Auth::None => Vec::new(),
     };
     for (name, value) in &request.headers {
         let pointer = || join(&join(at, "headers"), name);
-        if set_by_auth.is_some_and(|set| name.eq_ignore_ascii_case(set)) {
+        if set_by_auth.iter().any(|set| name.eq_ignore_ascii_case(set)) {
             findings.doubt(pointer(), "`auth` sets this header as well: keep one of the two");
         } else if name.eq_ignore_ascii_case("authorization") && value.literal().is_some() {
             let message = "whoever may read this case type can read this credential: make it a secret, and name it \
@@ -123,7 +127,7 @@ fn doubt_connection(call: &ApiCall, at: &str, context: &Context<'_>, findings: &
 #[expect(clippy::option_option, reason = "outer: is there a connection; inner: has it a base url")]
 fn base_url<'c>(call: &ApiCall, context: &'c Context<'_>) -> Option<Option<&'c Url>> {
     let known = context.known.connections.get(call.connection.as_ref()?.as_str())?;
-    Some(known.as_ref())
+    Some(known.base_url.as_ref())
 }
 
 /// Secrets on their way to a host that they do not list: the run will refuse to send them. To the
@@ -134,14 +138,21 @@ fn doubt_hosts(
     context: &Context<'_>,
     findings: &mut Findings,
 ) {
-    let Some(origin) = origin(&call.request.url, &context.params) else { return };
-    if base_url(call, context).flatten().is_some_and(|base| base.origin() == origin.origin()) {
-        return;
-    }
+    let base = base_url(call, context).flatten();
+    let is_home = |origin: &Url| base.is_some_and(|base| base.origin() == origin.origin());
+    let origin = origin(&call.request.url, &context.params).filter(|origin| !is_home(origin));
+    let token = match &call.request.auth {
+        Auth::Token(token) => Some(token),
+        _ => None,
+    };
+    let asks = token.and_then(|token| token.url().literal_origin()).filter(|origin| !is_home(origin));
+    let asked_with = token.map(|token| token.secrets()).unwrap_or_default();
     for (name, pointer) in secrets {
+        let to_provider = origin.as_ref().filter(|_| call.request.secrets.contains(name));
+        let to_endpoint = asks.filter(|_| asked_with.contains(name));
         let Some(hosts) = context.known.secrets.get(name) else { continue };
         let rules: Vec<HostRule> = hosts.iter().filter_map(|host| host.parse().ok()).collect();
-        if !allows(&rules, &origin) {
+        for origin in to_provider.into_iter().chain(to_endpoint).filter(|origin| !allows(&rules, origin)) {
             let host = origin.host_str().unwrap_or_default();
             let message = format!(
                 "the secret `{name}` may not be sent to `{host}`: add the host to its `hosts`, else every run fails \

@@ -1,5 +1,6 @@
 //! The request of a field: method, url, headers, params, body, auth.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -43,6 +44,8 @@ pub struct Request {
     /// Whether it reads, outside `auth`, what may differ from attempt to attempt of one run: the
     /// number of the attempt, or a secret, which may be rotated.
     pub varies: bool,
+    /// Secrets that go to the provider: all but those that only the call for a token sends.
+    pub secrets: BTreeSet<String>,
     /// The members above as they are shown, defaults filled in.
     normal: Map<String, Value>,
 }
@@ -57,6 +60,7 @@ impl Request {
         let headers = read_headers(config, compiler, &mut normal);
         let params = read_params(config, compiler, &mut normal);
         let body = read_body(config, compiler, &mut normal);
+        let mut secrets: BTreeSet<String> = compiler.secrets.keys().cloned().collect();
         let at = config.at("auth");
         let auth = match config.get("auth") {
             None => Some(Auth::Inherited),
@@ -65,12 +69,15 @@ impl Request {
                 auth
             }),
         };
+        if !matches!(auth, Some(Auth::Token(_))) {
+            secrets.extend(compiler.secrets.keys().cloned());
+        }
         let (url, headers, params, body) = (url?, headers?, params?, body?);
         let parts = [Some(url.references()), params.as_ref().map(ValueTemplate::references)];
         let parts = parts.into_iter().chain([body.as_ref().map(BodyTemplate::references)]).flatten();
         let parts = parts.chain(headers.iter().map(|(_, template)| template.references()));
         let varies = parts.flatten().any(|path| is_variable(path));
-        Some(Self { method: method?, url, headers, params, body, auth: auth?, varies, normal })
+        Some(Self { method: method?, url, headers, params, body, auth: auth?, varies, secrets, normal })
     }
 
     /// Adds the members as they are shown.
@@ -103,7 +110,8 @@ fn is_variable(path: &str) -> bool {
     }
 }
 
-fn read_method(config: &mut Reader<'_, '_>) -> Option<Method> {
+/// Reads `method`; GET, unless it says.
+pub fn read_method(config: &mut Reader<'_, '_>) -> Option<Method> {
     let Some(value) = config.get("method") else { return Some(Method::Get) };
     let Value::String(text) = value else {
         config.wrong_type("method", "a text", value);
@@ -148,7 +156,7 @@ fn read_url(
 }
 
 #[expect(clippy::option_option, reason = "outer: is it well-formed; inner: is it there")]
-fn read_params(
+pub(super) fn read_params(
     config: &mut Reader<'_, '_>,
     compiler: &mut Compiler<'_>,
     normal: &mut Map<String, Value>,

@@ -11,10 +11,30 @@ use url::Url;
 pub struct Known {
     /// The secrets by name, each with its `hosts` (a host, with an optional port).
     pub secrets: BTreeMap<String, Vec<String>>,
-    /// The connections by key, each with its `base_url`, if it has one.
-    pub connections: BTreeMap<String, Option<Url>>,
+    /// The connections by key.
+    pub connections: BTreeMap<String, KnownConnection>,
     /// The params of the workspace.
     pub params: Map<String, Value>,
+}
+
+/// What a field may know of a connection.
+#[derive(Debug, Default, Clone)]
+pub struct KnownConnection {
+    /// Its `base_url`, if it has one.
+    pub base_url: Option<Url>,
+    /// Its endpoints by key, each in its normal form.
+    pub endpoints: BTreeMap<String, Map<String, Value>>,
+}
+
+impl KnownConnection {
+    /// Of a connection's definition in its normal form.
+    pub fn of(definition: &Value) -> Self {
+        let base_url = definition.get("base_url").and_then(Value::as_str).and_then(|url| url.parse().ok());
+        let endpoints = definition.get("endpoints").and_then(Value::as_object).into_iter().flatten();
+        let endpoints =
+            endpoints.filter_map(|(key, endpoint)| Some((key.clone(), endpoint.as_object()?.clone())));
+        Self { base_url, endpoints: endpoints.collect() }
+    }
 }
 
 /// What the readers of a field look names up in.

@@ -14,6 +14,7 @@ use crate::domain::problem::{Problem, code, join};
 use super::context::{Context, Known};
 use super::cycles;
 use super::findings::{Findings, short};
+use super::inherit::{self, Inherited};
 use super::names;
 use super::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 
@@ -48,6 +49,8 @@ pub struct CaseType {
     pub(super) mapped: BTreeSet<String>,
     /// Members of `data` that keep whole answers.
     pub(super) outputs: BTreeSet<String>,
+    /// What its fields take over from endpoints.
+    inherited: Inherited,
 }
 
 /// A part of a page.
@@ -97,6 +100,7 @@ impl CaseType {
         form.insert("params".into(), self.params.clone().into());
         form.insert("fields".into(), self.fields.iter().map(Field::normal_form).collect());
         form.insert("additional_data".into(), self.additional_data.into());
+        self.inherited.take_out(&mut form);
         Value::Object(form)
     }
 
@@ -132,12 +136,15 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
     let at = reader.at("fields");
     reader.finish(|_| None);
 
+    let (filled, inherited) = inherit::fill(definitions, &at, known, findings);
+    let definitions = &*filled;
     let context = Context {
         named: (!additional_data).then(|| names::named(definitions)),
         ..context(known, &sections, &params, definitions)
     };
     let fields = read_fields(definitions, &at, &context, findings);
     names::compare(definitions, &at, findings);
+    inherited.point_at_endpoints(findings);
     let key = key?;
     let mut case_type = CaseType {
         name: name.unwrap_or(key.as_str()).to_owned(),
@@ -149,6 +156,7 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<CaseType
         fields,
         mapped: BTreeSet::new(),
         outputs: BTreeSet::new(),
+        inherited,
     };
     case_type.mapped = mapped(&case_type);
     case_type.outputs = case_type.api_calls().filter_map(|(_, call)| call.output_variable.clone()).collect();
@@ -204,21 +212,27 @@ fn read_sections(reader: &mut Reader<'_, '_>) -> Vec<Section> {
 
 fn read_params(reader: &mut Reader<'_, '_>) -> Map<String, Value> {
     let Some(params) = reader.object("params") else { return Map::new() };
-    if params.len() > MOST_PARAMS {
-        reader.problem("params", code::OUT_OF_RANGE, format!("has too many members: at most {MOST_PARAMS}"));
-        return Map::new();
-    }
     let at = reader.at("params");
+    if check_params(params, &at, reader.findings) { params.clone() } else { Map::new() }
+}
+
+/// Checks the names and depth of params that stand at a pointer; `false`: there are too many.
+pub fn check_params(params: &Map<String, Value>, at: &str, findings: &mut Findings) -> bool {
+    if params.len() > MOST_PARAMS {
+        let message = format!("has too many members: at most {MOST_PARAMS}");
+        findings.problem(at.to_owned(), code::OUT_OF_RANGE, message);
+        return false;
+    }
     for (name, value) in params {
-        let pointer = join(&at, short(name));
+        let pointer = join(at, short(name));
         if !is_key(name) {
-            reader.findings.problem(pointer, code::INVALID, format!("is not a valid name: {KEY_RULE}"));
+            findings.problem(pointer, code::INVALID, format!("is not a valid name: {KEY_RULE}"));
         } else if !is_shallow(value, DEEPEST) {
             let message = format!("is nested too deep: at most {DEEPEST} levels");
-            reader.findings.problem(pointer, code::OUT_OF_RANGE, message);
+            findings.problem(pointer, code::OUT_OF_RANGE, message);
         }
     }
-    params.clone()
+    true
 }
 
 fn read_fields(
@@ -285,6 +299,7 @@ impl fmt::Display for CaseType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::case_type::context::KnownConnection;
 
     fn known() -> Known {
         let secrets = [("vies_token", vec!["vies.example"]), ("other", vec![])];
@@ -293,8 +308,8 @@ mod tests {
         Known {
             secrets: secrets.into(),
             connections: [
-                ("vies".to_owned(), "https://vies.example/rest".parse().ok()),
-                ("empty".to_owned(), None),
+                ("vies".to_owned(), KnownConnection::of(&json!({"base_url": "https://vies.example/rest"}))),
+                ("empty".to_owned(), KnownConnection::default()),
             ]
             .into(),
             params: json!({"base": "https://vies.example"}).as_object().unwrap().clone(),
@@ -695,8 +710,8 @@ mod tests {
     #[test]
     fn a_request_that_does_not_hold_together_is_refused_where_it_breaks() {
         use code::{
-            DUPLICATE, INVALID, INVALID_TEMPLATE, NOT_SUPPORTED_YET, OUT_OF_RANGE, REQUIRED,
-            UNKNOWN_REFERENCE, UNKNOWN_ROOT, WRONG_TYPE,
+            DUPLICATE, INVALID, INVALID_TEMPLATE, OUT_OF_RANGE, REQUIRED, UNKNOWN_REFERENCE, UNKNOWN_ROOT,
+            WRONG_TYPE,
         };
         let mut deep = json!(1);
         for _ in 0..100 {
@@ -733,25 +748,21 @@ mod tests {
             (json!({"connection": 5, "url": "/check"}), "/connection", WRONG_TYPE),
             (json!({"connection": "vies", "url": null}), "/url", REQUIRED),
             (json!({"connection": "vies", "url": "{data.x}/check"}), "/url", INVALID_TEMPLATE),
-            (
-                json!({"endpoint": "check", "url": null, "response_mapping": null}),
-                "/endpoint",
-                NOT_SUPPORTED_YET,
-            ),
+            (json!({"endpoint": "check", "url": null, "response_mapping": null}), "/connection", REQUIRED),
         ]);
     }
 
     #[test]
     fn auth_and_answer_that_do_not_hold_together_are_refused_where_they_break() {
         use code::{
-            DUPLICATE, INVALID, NOT_SUPPORTED_YET, OUT_OF_RANGE, REQUIRED, SECRET_NOT_ALLOWED,
-            UNKNOWN_MEMBER, UNKNOWN_ROOT, WRONG_TYPE,
+            DUPLICATE, INVALID, OUT_OF_RANGE, REQUIRED, SECRET_NOT_ALLOWED, UNKNOWN_MEMBER, UNKNOWN_ROOT,
+            WRONG_TYPE,
         };
         refuse_configs([
             (json!({"auth": "token"}), "/auth", WRONG_TYPE),
             (json!({"auth": {}}), "/auth/type", REQUIRED),
             (json!({"auth": {"type": "baerer", "token": "x"}}), "/auth/type", INVALID),
-            (json!({"auth": {"type": "oauth2_password", "token_url": "x"}}), "/auth/type", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "oauth2_pasword", "token_url": "x"}}), "/auth/type", INVALID),
             (json!({"auth": {"type": "bearer"}}), "/auth/token", REQUIRED),
             (json!({"auth": {"type": "bearer", "token": ""}}), "/auth/token", OUT_OF_RANGE),
             (json!({"auth": {"type": "bearer", "tokn": "x", "token": "y"}}), "/auth/tokn", UNKNOWN_MEMBER),
@@ -770,11 +781,11 @@ mod tests {
                 "/auth/in",
                 INVALID,
             ),
-            (json!({"auth": {"type": "api_key", "keys": []}}), "/auth/keys", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "api_key", "keys": []}}), "/auth/keys", OUT_OF_RANGE),
             (
-                json!({"auth": {"type": "api_key", "keys": [], "key": "k", "value": "v"}}),
-                "/auth/keys",
-                NOT_SUPPORTED_YET,
+                json!({"auth": {"type": "api_key", "keys": [{"key": "k", "value": "v"}], "key": "k"}}),
+                "/auth/key",
+                DUPLICATE,
             ),
             (json!({"response_mapping": null}), "/response_mapping", REQUIRED),
             (json!({"response_mapping": {}}), "/response_mapping", REQUIRED),

@@ -6,16 +6,18 @@
 //! database, the network or the time.
 //!
 //! Start with `definition.rs`; `names.rs` compares the fields with each other, `cycles.rs` finds
-//! those that fire each other in a circle, `check.rs` checks the data of cases.
+//! those that fire each other in a circle, `inherit.rs` fills in what the endpoints of connections
+//! give, `check.rs` checks the data of cases.
 
 mod check;
 mod context;
 mod cycles;
 mod definition;
 pub mod findings;
+mod inherit;
 mod names;
 pub mod reader;
 
 pub use check::Origin;
-pub use context::{Context, Known};
-pub use definition::{CaseType, Parsed, Section};
+pub use context::{Context, Known, KnownConnection};
+pub use definition::{CaseType, Parsed, Section, check_params};

@@ -34,6 +34,12 @@ pub(super) fn read(text: &str) -> Result<Url, String> {
         return Err("holds credentials: take them out and put them into `auth`".to_owned());
     }
     let url = Url::parse(text).map_err(|error| format!("cannot be read: {error}"))?;
+    if authority.is_empty() {
+        return Err("names no host: give one behind `://`".to_owned());
+    }
+    if url.port() == Some(0) {
+        return Err("has the port 0, where nobody answers: give one from 1 to 65535".to_owned());
+    }
     if url.query().is_some() {
         return Err("has a query: take it out and put it into the `params` of the fields".to_owned());
     }

@@ -7,22 +7,26 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::domain::api_call::{Compiler, read_headers};
-use crate::domain::auth::Auth;
+use crate::domain::auth::{Auth, credential_members};
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::{DEEPEST, Reader, is_shallow, refuse_nul};
 use crate::domain::case_type::{Context, Known};
 use crate::domain::ids::{ConnectionKey, KEY_RULE};
 use crate::domain::problem::{Problem, code, join};
+use crate::domain::redact::HiddenPaths;
 use crate::domain::template::Template;
 
 use super::base_url;
-use super::limits::{BreakerSettings, RateLimit};
+use super::endpoints::Endpoints;
+use super::limits::{BreakerSettings, RateLimit, Redirects};
 use super::read_limits::{form, read_breaker, read_rate_limit};
+use super::tls::Tls;
 
 /// Members that answers give and that mean nothing in a body.
-const READ_ONLY: [&str; 7] = ["id", "version", "revision", "status", "created_at", "updated_at", "warnings"];
+const READ_ONLY: [&str; 8] =
+    ["id", "version", "revision", "status", "used_by", "created_at", "updated_at", "warnings"];
 /// Members of the contract that a later version brings.
-const LATER: [&str; 5] = ["endpoints", "redirects", "tls", "price_per_call", "budget"];
+const LATER: [&str; 2] = ["price_per_call", "budget"];
 const LONGEST_NAME: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
 /// Milliseconds for one attempt.
@@ -46,6 +50,14 @@ pub struct Connection {
     pub rate_limit: Option<RateLimit>,
     /// When it counts as down.
     pub breaker: BreakerSettings,
+    /// Requests that fields take over.
+    pub endpoints: Endpoints,
+    /// How far redirects are followed.
+    pub redirects: Redirects,
+    /// How provider and we prove who we are.
+    pub tls: Tls,
+    /// Places of its answers that nobody may see.
+    pub redact: HiddenPaths,
     /// Secrets that its headers use.
     pub header_secrets: BTreeSet<String>,
     /// Secrets that its `auth` uses.
@@ -85,7 +97,13 @@ impl Connection {
 
     /// All secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &String> {
-        self.header_secrets.union(&self.auth_secrets)
+        let all = [&self.header_secrets, &self.auth_secrets, &self.endpoints.secrets, &self.tls.secrets];
+        all.into_iter().flatten().collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Whether a credential was typed into its `auth`, where no secret's `hosts` bound it.
+    pub fn types_auth(&self) -> bool {
+        self.normal.get("auth").is_some_and(|auth| !credential_members(auth).is_empty())
     }
 
     /// Whether a request of this URL stays with the provider, so that headers and credentials of
@@ -114,15 +132,23 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
     let headers = read_headers(&mut reader, &mut compiler, &mut written);
     let header_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
     let auth = read_auth(&mut reader, &mut compiler, &mut written);
-    let auth_secrets = compiler.secrets.into_keys().collect();
+    let auth_secrets = std::mem::take(&mut compiler.secrets).into_keys().collect();
+    let (tls, tls_form) = Tls::read(&mut reader, &mut compiler);
+    written.extend(tls_form.map(|form| ("tls".to_owned(), form)));
+    let endpoints = Endpoints::read(&mut reader, &context);
+    let redact = HiddenPaths::read(&mut reader, &mut written);
     let timeout_ms = reader.whole("timeout", 1..=LONGEST_TIMEOUT);
     let rate_limit = read_rate_limit(&mut reader);
     let breaker = read_breaker(&mut reader);
+    let redirects = reader.word("redirects", &Redirects::WORDS).unwrap_or_default();
     let metadata = read_metadata(&mut reader);
     for name in LATER {
         reader.later(name);
     }
     doubt_headers(headers.as_deref().unwrap_or_default(), &mut reader);
+    if base_url.is_none() {
+        doubt_typed(&written, &tls, &mut reader);
+    }
     reader.finish(|_| None);
     let key = key?;
     let mut connection = Connection {
@@ -134,6 +160,10 @@ fn read(body: &Value, known: &Known, findings: &mut Findings) -> Option<Connecti
         timeout_ms,
         rate_limit,
         breaker,
+        endpoints,
+        redirects,
+        tls,
+        redact,
         header_secrets,
         auth_secrets,
         normal: Map::new(),
@@ -162,9 +192,11 @@ fn normal(
     for (name, value) in written {
         add(&name, Some(value));
     }
+    add("endpoints", Some(connection.endpoints.normal_form()));
     add("timeout", connection.timeout_ms.map(Value::from));
     add("rate_limit", connection.rate_limit.as_ref().map(form));
     add("breaker", Some(form(&connection.breaker)));
+    add("redirects", Some(form(&connection.redirects)));
     add("metadata", Some(metadata.into()));
     normal
 }
@@ -230,6 +262,19 @@ fn doubt_headers(headers: &[(String, Template)], reader: &mut Reader<'_, '_>) {
     }
 }
 
+/// What was typed before anybody said for whom: it is not sent.
+fn doubt_typed(written: &Map<String, Value>, tls: &Tls, reader: &mut Reader<'_, '_>) {
+    let auth = written.get("auth").is_some_and(|auth| !credential_members(auth).is_empty());
+    let places = [("auth", auth), ("tls", tls.types_key())];
+    for (member, _) in places.iter().filter(|(_, typed)| *typed) {
+        let at = reader.at(member);
+        let message = "holds a credential that was typed in, and without a `base_url` nothing says to whom it may go: \
+                       calls over this connection fail with `secret_not_allowed`. Set the `base_url` and type the \
+                       credential again, or make it a secret with `hosts`";
+        reader.findings.doubt(at, message);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,8 +326,8 @@ mod tests {
                 "headers": {"Accept": "application/json", "X-Key": "{secret.vies_token}", "X-Env": "{params.env}"},
                 "auth": {"type": "bearer", "token": "{secret.vies_token}"}, "timeout": 5000,
                 "rate_limit": {"windows": [{"limit": 20, "period": 1}], "concurrency": 4},
-                "breaker": {"failures": 3, "open_seconds": 30, "scope": "endpoint"},
-                "metadata": {"owner": {"team": "kyb"}},
+                "breaker": {"failures": 3, "open_seconds": 30, "scope": "endpoint"}, "endpoints": {},
+                "redirects": "same_host", "metadata": {"owner": {"team": "kyb"}},
             })
         );
         let again = Connection::parse(&form, &known()).unwrap().connection;
@@ -293,8 +338,10 @@ mod tests {
     fn a_key_is_enough() {
         let form = parse(&json!({})).unwrap().connection.normal_form();
         let breaker = json!({"failures": 5, "open_seconds": 30, "scope": "connection"});
-        let expected =
-            json!({"key": "vies", "name": "vies", "headers": {}, "breaker": breaker, "metadata": {}});
+        let expected = json!({
+            "key": "vies", "name": "vies", "headers": {}, "endpoints": {}, "breaker": breaker,
+            "redirects": "same_host", "metadata": {},
+        });
         assert_eq!(form, expected);
     }
 
@@ -318,7 +365,7 @@ mod tests {
             (json!({"headers": {"X": "{secret.vies_tokn}"}}), "/headers/X", UNKNOWN_REFERENCE),
             (json!({"auth": {"type": "bearer"}}), "/auth/token", REQUIRED),
             (json!({"auth": {"type": "bearer", "token": "{data.x}"}}), "/auth/token", UNKNOWN_ROOT),
-            (json!({"auth": {"type": "oauth2_client_credentials"}}), "/auth/type", NOT_SUPPORTED_YET),
+            (json!({"auth": {"type": "oauth2_client_credential"}}), "/auth/type", INVALID),
             (json!({"timeout": 0}), "/timeout", OUT_OF_RANGE),
             (json!({"timeout": 300_001}), "/timeout", OUT_OF_RANGE),
             (json!({"timeout": "5s"}), "/timeout", WRONG_TYPE),
@@ -345,9 +392,7 @@ mod tests {
             (json!({"breaker": {"failure": 1}}), "/breaker/failure", UNKNOWN_MEMBER),
             (json!({"metadata": "x"}), "/metadata", WRONG_TYPE),
             (json!({"metadata": {"a": "\0"}}), "/metadata/a", INVALID),
-            (json!({"endpoints": {}}), "/endpoints", NOT_SUPPORTED_YET),
-            (json!({"redirects": "any"}), "/redirects", NOT_SUPPORTED_YET),
-            (json!({"tls": {}}), "/tls", NOT_SUPPORTED_YET),
+            (json!({"redirects": "all"}), "/redirects", INVALID),
             (json!({"price_per_call": 1}), "/price_per_call", NOT_SUPPORTED_YET),
             (json!({"budget": {}}), "/budget", NOT_SUPPORTED_YET),
         ] {

@@ -49,3 +49,19 @@ pub enum BreakerScope {
     /// Each of its endpoints.
     Endpoint,
 }
+
+/// How far redirects are followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redirects {
+    /// On the host that was called.
+    #[default]
+    SameHost,
+    /// Further, too, without credentials, headers of ours and body.
+    Any,
+}
+
+impl Redirects {
+    /// As definitions write them.
+    pub const WORDS: [(&str, Self); 2] = [("same_host", Self::SameHost), ("any", Self::Any)];
+}

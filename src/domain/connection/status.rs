@@ -11,6 +11,8 @@ words! {
         Unconfigured = "unconfigured",
         /// It holds together; nobody has called the provider yet.
         Configured = "configured",
+        /// Its test has passed: it can be reached, takes our credentials and answers.
+        Tested = "tested",
         /// The provider has answered a run, or somebody switched it on.
         Active = "active",
         /// Somebody switched it off.
@@ -26,8 +28,17 @@ impl ConnectionStatus {
         match before {
             Some(Self::Disabled) => Self::Disabled,
             _ if !has_base => Self::Unconfigured,
-            Some(Self::Active) if !moved => Self::Active,
+            Some(proved @ (Self::Active | Self::Tested)) if !moved => proved,
             _ => Self::Configured,
+        }
+    }
+
+    /// Of a connection whose test has passed.
+    #[must_use]
+    pub const fn passed(self) -> Self {
+        match self {
+            Self::Configured => Self::Tested,
+            other => other,
         }
     }
 
@@ -44,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_save_keeps_what_was_proved_and_what_was_switched_off() {
-        use ConnectionStatus::{Active, Configured, Disabled, Unconfigured};
+        use ConnectionStatus::{Active, Configured, Disabled, Tested, Unconfigured};
         for (before, has_base, moved, expected) in [
             (None, false, false, Unconfigured),
             (None, true, false, Configured),
@@ -52,6 +63,9 @@ mod tests {
             (Some(Configured), true, false, Configured),
             (Some(Active), true, false, Active),
             (Some(Active), true, true, Configured),
+            (Some(Tested), true, false, Tested),
+            (Some(Tested), true, true, Configured),
+            (Some(Tested), false, true, Unconfigured),
             (Some(Active), false, true, Unconfigured),
             (Some(Disabled), true, true, Disabled),
             (Some(Disabled), false, true, Disabled),

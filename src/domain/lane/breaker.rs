@@ -46,6 +46,9 @@ impl CircuitState {
 }
 
 impl Circuit {
+    /// One of which there is nothing to say.
+    pub const CLOSED: Self = Self { failures: 0, open_until: None, probe: None, last_failed: None };
+
     /// How it stands now.
     pub fn state(&self, now: Instant) -> CircuitState {
         match self.open_until {

@@ -105,6 +105,22 @@ impl Grants {
         self.0 = logs;
     }
 
+    /// The windows are others now: what was granted counts in them as far as it is known. A window of
+    /// another period takes over the log that reaches back far enough, or else the longest; its
+    /// buckets may be coarser than its own, which only makes it wait longer.
+    pub fn carry_over(&mut self, windows: &[Window]) {
+        let known = |period: u32| {
+            let reach = self.0.iter().filter(|log| log.period >= period).min_by_key(|log| log.period);
+            reach.or_else(|| self.0.iter().max_by_key(|log| log.period))
+        };
+        let carried = |window: &Window| Some(Log { period: window.period, ..known(window.period)?.clone() });
+        let logs: Vec<Log> = windows.iter().filter_map(carried).collect();
+        // Without windows nothing is noted; what was may still count when there are some again.
+        if !windows.is_empty() {
+            self.0 = logs;
+        }
+    }
+
     /// A call that was granted at `at` has not gone and will not.
     pub fn give_back(&mut self, windows: &[Window], at: Instant) {
         for &window in windows {
@@ -153,6 +169,29 @@ mod tests {
         grants.give_back(&windows, ms(0));
         assert_eq!(grants.free(&windows, ms(1000)), 1);
         assert_eq!(grants.opens_at(&windows, ms(1000)), ms(1000));
+    }
+
+    #[test]
+    fn other_windows_take_over_what_was_granted() {
+        let window = |limit, period| [Window { limit, period }];
+        let mut grants = Grants::default();
+        grants.take(&window(2, 30), ms(0), 2);
+        // A longer one does not know what was before, and a shorter one forgets sooner.
+        for (other, opens) in [(window(2, 31), 32_000), (window(2, 3), 4_000), (window(1, 30), 31_000)] {
+            let mut grants = grants.clone();
+            grants.carry_over(&other);
+            assert_eq!(grants.free(&other, ms(1)), 0, "{other:?}");
+            let at = grants.opens_at(&other, ms(1));
+            assert!(at > ms(other[0].period.into()) && at <= ms(opens), "{other:?} {at}");
+            assert_eq!(grants.free(&other, at), other[0].limit);
+        }
+        let mut both = grants.clone();
+        both.carry_over(&[Window { limit: 3, period: 10 }, Window { limit: 9, period: 60 }]);
+        assert_eq!(both.free(&window(3, 10), ms(1)), 1);
+        assert_eq!(both.free(&window(9, 60), ms(1)), 7);
+        grants.carry_over(&[]);
+        grants.carry_over(&window(2, 30));
+        assert_eq!(grants.free(&window(2, 30), ms(1)), 0);
     }
 
     #[test]

@@ -14,11 +14,17 @@ mod limiter;
 /// What the provider says is left.
 mod quota;
 
+/// What it is asked and told, and what it answers.
+mod answers;
 /// A lane as a whole.
 mod state;
 
+/// Which circuit a call belongs to.
+mod circuits;
+
+pub use answers::{Admission, Ask, Because, LaneOutcome, Of, Refused, Release};
 pub use breaker::{Circuit, CircuitState};
 pub use key::LaneKey;
 pub use limiter::{Grants, slack};
 pub use quota::Quota;
-pub use state::{Admission, Ask, Because, Lane, LaneOutcome, Refused, Release};
+pub use state::Lane;

@@ -3,13 +3,15 @@
 //! Two questions: may calls go now ([`Lane::release`], [`Lane::admit`]), and what does an answer
 //! change ([`Lane::report`])? What is refused says why and, where that is known, until when.
 
+use std::collections::BTreeMap;
+
+use super::answers::{Admission, Ask, Because, LaneOutcome, Of, Refused, Release};
 use super::breaker::Circuit;
 use super::limiter::{Grants, slack};
 use super::quota::Quota;
 use crate::domain::clock::Instant;
 use crate::domain::connection::{BreakerSettings, RateLimit};
 use crate::domain::ids::RunId;
-use crate::domain::run::WaitingFor;
 
 /// Answers 401 or 403 in a row that put a lane on hold.
 const REFUSALS: u32 = 5;
@@ -23,8 +25,10 @@ pub struct Lane {
     pub breaker: BreakerSettings,
     /// Its connection is switched off.
     pub disabled: bool,
-    /// How its circuit stands.
+    /// How its circuit stands: that of all its calls, or of those without an endpoint.
     pub circuit: Circuit,
+    /// How those of endpoints stand, where each has its own; one that is not here is closed.
+    pub circuits: BTreeMap<String, Circuit>,
     /// Answers 401 or 403 in a row.
     pub refusals: u32,
     /// It waits for other credentials, or for somebody to resume it.
@@ -37,94 +41,15 @@ pub struct Lane {
     pub quota: Option<Quota>,
 }
 
-/// Why no call may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Because {
-    /// The connection is switched off.
-    Disabled,
-    /// The provider does not accept our credentials.
-    Held,
-    /// The circuit is open.
-    Circuit,
-    /// A limit of ours, or a 429.
-    Limit,
-}
-
-impl Because {
-    /// What a run waits for then.
-    pub const fn waiting_for(self) -> WaitingFor {
-        match self {
-            Self::Disabled | Self::Held => WaitingFor::Connection,
-            Self::Circuit => WaitingFor::Circuit,
-            Self::Limit => WaitingFor::RateLimit,
-        }
-    }
-}
-
-/// No call may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
-    /// Why.
-    pub because: Because,
-    /// When asking again is worth it; none: when something happens.
-    pub opens_at: Option<Instant>,
-}
-
-/// What may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Release {
-    /// So many calls, at least one.
-    Calls(u32),
-    /// One call, to see whether the provider is back.
-    Probe,
-    /// None.
-    Refused(Refused),
-}
-
-/// What is known around a lane that its row does not say.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ask {
-    /// Calls in flight that count against `concurrency`.
-    pub in_flight: u32,
-    /// The run that probes is still at work.
-    pub probing: bool,
-    /// Another run waits that comes first.
-    pub behind: bool,
-}
-
-/// The answer to one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// It may go.
-    Granted,
-    /// It may not go now.
-    Refused(Refused),
-}
-
-/// What an exchange says about its lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaneOutcome {
-    /// There was no exchange.
-    Nothing,
-    /// The provider works: a success, or an answer about the request.
-    Answered,
-    /// 401 or 403.
-    Unauthorized,
-    /// 408 or 425.
-    Neutral,
-    /// 429: nothing goes before.
-    Limited {
-        /// When the pause ends.
-        until: Instant,
-    },
-    /// No answer, or a 5xx.
-    Failed,
-}
-
 impl Lane {
     /// Whether calls go as they come, without asking.
     pub fn is_plain(&self) -> bool {
-        self.standing() && self.limits.windows.is_empty() && self.limits.concurrency.is_none()
+        !self.has_circuits() && self.standing() && self.limits == RateLimit::default()
+    }
+
+    /// Whether there are limits, and nothing else that a call could wait for.
+    pub fn is_only_limited(&self) -> bool {
+        !self.has_circuits() && self.standing() && !self.is_plain()
     }
 
     /// Nothing but limits can hold a call back.
@@ -141,57 +66,78 @@ impl Lane {
 
     /// What holds back every call for now, whatever its limits say; a circuit whose time has come
     /// does not: one probe may go.
-    pub fn barrier(&self, now: Instant) -> Option<Refused> {
-        let refused = |because, opens_at| Some(Refused { because, opens_at });
-        if self.disabled {
-            return refused(Because::Disabled, None);
+    pub fn barrier(&self, now: Instant, endpoint: Option<&str>) -> Option<Refused> {
+        let open = self.circuit_of(endpoint).open_until.filter(|until| *until > now);
+        let open = open.map(|until| Refused { because: self.why_open(endpoint), opens_at: Some(until) });
+        self.switched_off().or(open).or_else(|| self.paused(now))
+    }
+
+    /// A circuit that has not seen enough failures was opened by a person.
+    fn why_open(&self, endpoint: Option<&str>) -> Because {
+        let failed = self.circuit_of(endpoint).failures >= self.breaker.failures.max(1);
+        if failed { Because::Circuit } else { Because::Stopped }
+    }
+
+    const fn switched_off(&self) -> Option<Refused> {
+        match (self.disabled, self.held) {
+            (true, _) => Some(Refused { because: Because::Disabled, opens_at: None }),
+            (false, true) => Some(Refused { because: Because::Held, opens_at: None }),
+            (false, false) => None,
         }
-        if self.held {
-            return refused(Because::Held, None);
-        }
-        if let Some(until) = self.circuit.open_until.filter(|until| *until > now) {
-            return refused(Because::Circuit, Some(until));
-        }
-        let paused = self.paused_until.filter(|until| *until > now);
-        paused.and_then(|until| refused(Because::Limit, Some(until)))
+    }
+
+    fn paused(&self, now: Instant) -> Option<Refused> {
+        let until = self.paused_until.filter(|until| *until > now)?;
+        Some(Refused { because: Because::Limit, opens_at: Some(until) })
     }
 
     /// What may go now.
-    pub fn release(&self, now: Instant, ask: Ask) -> Release {
-        if let Some(refused) = self.barrier(now) {
+    pub fn release(&self, now: Instant, ask: Ask<'_>) -> Release {
+        if let Some(refused) = self.barrier(now, ask.endpoint) {
             return Release::Refused(refused);
         }
-        let probes = !self.circuit.is_closed();
-        if probes && self.circuit.probe.is_some() && ask.probing {
-            return Release::Refused(Refused { because: Because::Circuit, opens_at: None });
+        let circuit = self.circuit_of(ask.endpoint);
+        let probes = !circuit.is_closed();
+        if probes && circuit.probe.is_some() && ask.probing {
+            return Release::Refused(Refused { because: self.why_open(ask.endpoint), opens_at: None });
         }
-        let at_once = self.limits.concurrency.map_or(u32::MAX, |most| most.saturating_sub(ask.in_flight));
+        match self.room(now, ask.in_flight) {
+            Err(refused) => Release::Refused(refused),
+            Ok(_) if probes => Release::Probe,
+            Ok(calls) => Release::Calls(calls),
+        }
+    }
+
+    /// How many calls everything but circuits lets go now; at least one.
+    pub fn room(&self, now: Instant, in_flight: u32) -> Result<u32, Refused> {
+        if let Some(refused) = self.switched_off().or_else(|| self.paused(now)) {
+            return Err(refused);
+        }
+        let at_once = self.limits.concurrency.map_or(u32::MAX, |most| most.saturating_sub(in_flight));
         if at_once == 0 {
-            return Release::Refused(Refused { because: Because::Limit, opens_at: None });
+            return Err(Refused { because: Because::Limit, opens_at: None });
         }
         match self.grants.free(&self.limits.windows, now).min(at_once) {
             0 => {
                 let opens_at = Some(self.grants.opens_at(&self.limits.windows, now));
-                Release::Refused(Refused { because: Because::Limit, opens_at })
+                Err(Refused { because: Because::Limit, opens_at })
             }
-            _ if probes => Release::Probe,
-            calls => Release::Calls(calls),
+            calls => Ok(calls),
         }
     }
 
     /// May this run make its call? What is granted is taken.
-    pub fn admit(&mut self, now: Instant, run: RunId, ask: Ask) -> Admission {
+    pub fn admit(&mut self, now: Instant, run: RunId, ask: Ask<'_>) -> Admission {
         // The run that probes asks again: its worker was lost, or its permit is too old.
-        let probing = ask.probing && self.circuit.probe != Some(run);
+        let its_own = self.circuit_of(ask.endpoint).probe == Some(run);
+        let probing = ask.probing && !its_own;
         let released = self.release(now, Ask { probing, ..ask });
         let behind = |because| Admission::Refused(Refused { because, opens_at: Some(now) });
         match released {
             Release::Refused(refused) => return Admission::Refused(refused),
-            Release::Probe if ask.behind && self.circuit.probe != Some(run) => {
-                return behind(Because::Circuit);
-            }
+            Release::Probe if ask.behind && !its_own => return behind(self.why_open(ask.endpoint)),
             Release::Calls(_) if ask.behind => return behind(Because::Limit),
-            Release::Probe => self.circuit.probe = Some(run),
+            Release::Probe => self.circuit_of_mut(ask.endpoint).probe = Some(run),
             Release::Calls(_) => {}
         }
         self.take(now, 1);
@@ -201,6 +147,12 @@ impl Lane {
     /// Notes calls that go now.
     pub fn take(&mut self, now: Instant, calls: u32) {
         self.grants.take(&self.limits.windows, now, calls);
+    }
+
+    /// Gives it other limits; what was granted under the old ones counts on.
+    pub fn limit(&mut self, limits: RateLimit) {
+        self.grants.carry_over(&limits.windows);
+        self.limits = limits;
     }
 
     /// A permit of `at` that was not used.
@@ -216,26 +168,31 @@ impl Lane {
 
     /// Takes in how a call ended. `counted`: a failure of the same run has counted before. Answers
     /// whether this one counts.
-    pub fn report(&mut self, now: Instant, run: RunId, outcome: LaneOutcome, counted: bool) -> bool {
+    pub fn report(&mut self, now: Instant, of: Of<'_>, outcome: LaneOutcome, counted: bool) -> bool {
+        let Of { run, endpoint } = of;
+        let breaker = self.breaker;
+        let mut circuit = self.circuit_of(endpoint).clone();
+        let mut counts = false;
         match outcome {
-            LaneOutcome::Nothing => self.circuit.spared(run),
+            LaneOutcome::Nothing => circuit.spared(run),
             LaneOutcome::Answered => {
+                circuit.answered(run);
                 self.refusals = 0;
-                self.circuit.answered(run);
             }
             LaneOutcome::Unauthorized => {
+                circuit.answered(run);
                 self.refusals = self.refusals.saturating_add(1);
                 self.held |= self.refusals >= REFUSALS;
-                self.circuit.answered(run);
             }
-            LaneOutcome::Neutral => self.circuit.neutral(now, run, &self.breaker),
+            LaneOutcome::Neutral => circuit.neutral(now, run, &breaker),
             LaneOutcome::Limited { until } => {
+                circuit.spared(run);
                 self.paused_until = self.paused_until.max(Some(until));
-                self.circuit.spared(run);
             }
-            LaneOutcome::Failed => return self.circuit.failed(now, run, counted, &self.breaker),
+            LaneOutcome::Failed => counts = circuit.failed(now, run, counted, &breaker),
         }
-        false
+        self.put_circuit(endpoint, circuit);
+        counts
     }
 
     /// Forgets a pause that is over.
@@ -273,6 +230,10 @@ mod tests {
         RunId(Uuid::from_u128(n))
     }
 
+    const fn of(run: RunId) -> Of<'static> {
+        Of { run, endpoint: None }
+    }
+
     fn limited(limit: u32, concurrency: Option<u32>) -> Lane {
         let windows = vec![Window { limit, period: 1 }];
         Lane { limits: RateLimit { windows, concurrency }, ..Lane::default() }
@@ -294,13 +255,15 @@ mod tests {
         lane.paused_until = Some(at(9));
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Limit, Some(at(9))));
         lane.circuit.open(at(0), &lane.breaker.clone());
-        assert_eq!(refused(lane.release(at(5), busy)), (Because::Circuit, Some(at(30))));
+        assert_eq!(refused(lane.release(at(5), busy)), (Because::Stopped, Some(at(30))));
         lane.held = true;
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Held, None));
         lane.disabled = true;
         assert_eq!(refused(lane.release(at(5), busy)), (Because::Disabled, None));
         lane.disabled = false;
         lane.resume();
+        assert_eq!(refused(lane.release(at(5), busy)).0, Because::Stopped);
+        lane.circuit.failures = lane.breaker.failures;
         assert_eq!(refused(lane.release(at(5), busy)).0, Because::Circuit);
         lane.circuit.close();
         assert_eq!(lane.release(at(5), Ask::default()), Release::Calls(1));
@@ -311,18 +274,18 @@ mod tests {
         let mut lane = Lane::default();
         lane.circuit.open(at(0), &BreakerSettings::default());
         let behind = Ask { behind: true, ..Ask::default() };
-        let first = Refused { because: Because::Circuit, opens_at: Some(at(30)) };
+        let first = Refused { because: Because::Stopped, opens_at: Some(at(30)) };
         assert_eq!(lane.admit(at(30), run(1), behind), Admission::Refused(first));
         assert_eq!(lane.admit(at(30), run(1), Ask::default()), Admission::Granted);
         let probing = Ask { probing: true, ..Ask::default() };
-        let second = Refused { because: Because::Circuit, opens_at: None };
+        let second = Refused { because: Because::Stopped, opens_at: None };
         assert_eq!(lane.admit(at(31), run(2), probing), Admission::Refused(second));
         assert_eq!(lane.admit(at(31), run(1), probing), Admission::Granted, "the probe itself");
         assert_eq!(lane.admit(at(31), run(2), Ask::default()), Admission::Granted, "its worker is gone");
-        lane.report(at(31), run(2), LaneOutcome::Nothing, false);
+        lane.report(at(31), of(run(2)), LaneOutcome::Nothing, false);
         assert_eq!(lane.circuit.probe, None);
         lane.circuit.probe = Some(run(3));
-        lane.report(at(32), run(3), LaneOutcome::Neutral, false);
+        lane.report(at(32), of(run(3)), LaneOutcome::Neutral, false);
         assert_eq!(lane.circuit.open_until, Some(at(62)));
     }
 
@@ -330,13 +293,13 @@ mod tests {
     fn five_refused_credentials_in_a_row_hold_the_lane() {
         let mut lane = Lane::default();
         for _ in 0..4 {
-            lane.report(at(0), run(1), LaneOutcome::Unauthorized, false);
+            lane.report(at(0), of(run(1)), LaneOutcome::Unauthorized, false);
         }
-        lane.report(at(0), run(2), LaneOutcome::Answered, false);
+        lane.report(at(0), of(run(2)), LaneOutcome::Answered, false);
         for n in 0..5 {
             assert!(!lane.held);
-            lane.report(at(0), run(n), LaneOutcome::Unauthorized, false);
-            lane.report(at(0), run(n), LaneOutcome::Failed, true);
+            lane.report(at(0), of(run(n)), LaneOutcome::Unauthorized, false);
+            lane.report(at(0), of(run(n)), LaneOutcome::Failed, true);
         }
         assert!(lane.held && !lane.is_plain() && !lane.is_blank());
         lane.resume();
@@ -348,10 +311,10 @@ mod tests {
     fn a_429_leaves_the_count_and_pauses_to_the_later_end() {
         let mut lane = Lane::default();
         for n in 0..4 {
-            lane.report(at(0), run(n), LaneOutcome::Failed, false);
+            lane.report(at(0), of(run(n)), LaneOutcome::Failed, false);
         }
         for until in [9, 3] {
-            lane.report(at(0), run(9), LaneOutcome::Limited { until: at(until) }, false);
+            lane.report(at(0), of(run(9)), LaneOutcome::Limited { until: at(until) }, false);
         }
         assert_eq!((lane.paused_until, lane.circuit.failures), (Some(at(9)), 4));
         lane.tidy(at(9));

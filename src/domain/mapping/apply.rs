@@ -1,23 +1,23 @@
 //! Applies a mapping to an answer: pick, default or transform, type, overwrite.
 //!
-//! All or nothing: the first target that fails stops it. A JSON null in the answer is found,
-//! and a value: no default takes its place, filters and types leave it alone, and only a
-//! required target refuses it. One budget is shared by all targets.
+//! All or nothing: the first target that fails stops it. Who tries a mapping out asks for the
+//! offers instead, one per target whatever became of the others. A JSON null in the
+//! answer is found, and a value: no default takes its place, filters and types leave it alone, and
+//! only a required target refuses it.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::answer::{Answer, Body};
+use crate::domain::answer::Answer;
 use crate::domain::data::{self, DataPath};
-use crate::domain::jsonpath::{Budget, JsonPath, MAX_RESULTS};
 use crate::domain::overrides::Overrides;
 use crate::domain::template::{RenderError, Scope};
 
 use super::convert::{ValueType, describe};
 use super::error::MappingError;
-use super::rules::{Mapping, OnMissing, Pick, Source, Target};
+use super::pick::{Picked, Reading, failed};
+use super::rules::{Mapping, OnMissing, Target};
 
 /// Levels that `data` may have after a mapping, so that every JSON reader can read it back.
 const MAX_DATA_DEPTH: usize = 100;
@@ -43,6 +43,20 @@ pub struct Mapped {
     pub kept: Vec<DataPath>,
 }
 
+/// What an answer has for one target.
+#[derive(Debug)]
+pub struct Offer<'m> {
+    /// The target.
+    pub target: &'m Target,
+    /// Its source gave something; a default stands where it did not.
+    pub found: bool,
+    /// The value as it would be written, `None` when the target is to be kept as it is; or why
+    /// there is none.
+    pub value: Result<Option<Value>, MappingError>,
+    /// Only where it holds nothing the target is written, and it holds something.
+    pub full: bool,
+}
+
 impl Mapping {
     /// The values of `answer` for all targets. `scope` holds what templates may read (the data
     /// as it was rendered, params, …; the roots of the answer are added here), `data` is what
@@ -54,27 +68,13 @@ impl Mapping {
         data: &Value,
         overrides: &Overrides,
     ) -> Result<Mapped, MappingError> {
-        let mut reading = Reading {
-            answer,
-            outer: scope,
-            body: answer.body_value(),
-            headers: OnceCell::new(),
-            scope: OnceCell::new(),
-            budget: Budget::default(),
-        };
         let mut mapped = Mapped::default();
-        for target in &self.targets {
-            let full = target.if_empty && !is_empty(data::get(data, &target.path));
+        for Offer { target, value, full, .. } in self.offers(answer, scope, data) {
             let path = target.path.clone();
-            let value = reading.value(target).and_then(|value| {
-                let value = value.filter(|_| !full);
-                value.as_ref().map_or(Ok(()), |value| check_place(target, value, data))?;
-                Ok(value)
-            });
             match value {
                 Ok(value) => {
                     let write = |value| Write { target: path, value, if_empty: target.if_empty };
-                    mapped.writes.extend(value.map(write));
+                    mapped.writes.extend(value.filter(|_| !full).map(write));
                 }
                 Err(_) if overrides.holds(&path) => mapped.kept.extend((!full).then_some(path)),
                 Err(error) => return Err(error),
@@ -82,118 +82,42 @@ impl Mapping {
         }
         Ok(mapped)
     }
+
+    /// The same, target by target as far as somebody asks, each whatever became of the others.
+    pub fn offers<'m>(
+        &'m self,
+        answer: &'m Answer,
+        scope: &'m Scope,
+        data: &'m Value,
+    ) -> impl Iterator<Item = Offer<'m>> {
+        let mut reading = Reading::new(answer, scope);
+        self.targets.iter().map(move |target| {
+            let full = target.if_empty && !is_empty(data::get(data, &target.path));
+            let picked = reading.pick(target);
+            let found = matches!(picked, Ok(Picked::Found(_)));
+            let value = picked.and_then(|picked| value(target, picked)).and_then(|value| {
+                let placed = value.as_ref().filter(|_| !full);
+                placed.map_or(Ok(()), |value| check_place(target, value, data))?;
+                Ok(value)
+            });
+            Offer { target, found, value, full }
+        })
+    }
 }
 
-/// What the targets of one mapping share.
-struct Reading<'a> {
-    answer: &'a Answer,
-    outer: &'a Scope,
-    body: Arc<Value>,
-    headers: OnceCell<Arc<Value>>,
-    scope: OnceCell<Scope>,
-    budget: Budget,
-}
-
-/// What a source gave.
-enum Picked {
-    Found(Value),
-    /// Nothing; what stands for it unless there is a default.
-    Nothing(Value),
-}
-
-impl Reading<'_> {
-    /// The value to be written, `None` when the target is to be kept as it is.
-    fn value(&mut self, target: &Target) -> Result<Option<Value>, MappingError> {
-        let picked = match (self.pick(target)?, &target.default, target.on_missing) {
-            (Picked::Nothing(_), Some(default), _) => return Ok(Some(default.clone())),
-            (Picked::Nothing(_), None, OnMissing::Keep) => return Ok(None),
-            (Picked::Nothing(_), None, OnMissing::Fail) => return Err(required(target, "nothing")),
-            (Picked::Nothing(value), None, OnMissing::Null) | (Picked::Found(value), ..) => value,
-        };
-        let value = transform(target, picked)?;
-        if value.is_null() && target.on_missing == OnMissing::Fail {
-            return Err(required(target, "null"));
-        }
-        convert(target, value).map(Some)
+/// The value to be written, `None` when the target is to be kept as it is.
+fn value(target: &Target, picked: Picked) -> Result<Option<Value>, MappingError> {
+    let picked = match (picked, &target.default, target.on_missing) {
+        (Picked::Nothing(_), Some(default), _) => return Ok(Some(default.clone())),
+        (Picked::Nothing(_), None, OnMissing::Keep) => return Ok(None),
+        (Picked::Nothing(_), None, OnMissing::Fail) => return Err(required(target, "nothing")),
+        (Picked::Nothing(value), None, OnMissing::Null) | (Picked::Found(value), ..) => value,
+    };
+    let value = transform(target, picked)?;
+    if value.is_null() && target.on_missing == OnMissing::Fail {
+        return Err(required(target, "null"));
     }
-
-    fn pick(&mut self, target: &Target) -> Result<Picked, MappingError> {
-        match &target.source {
-            Source::Body(path) => {
-                if matches!(self.answer.body, Body::Text(_)) && !path.is_root() {
-                    return Err(MappingError::InvalidResponse(format!(
-                        "The answer is a text, not JSON, so `{path}` (target `{}`) cannot be read from it; only `$`, \
-                         the whole text, can.",
-                        target.path
-                    )));
-                }
-                let body = Arc::clone(&self.body);
-                self.find(target, path, &body)
-            }
-            Source::Headers(path) => {
-                let made = || Arc::new(Value::Object(self.answer.headers.clone()));
-                let headers = Arc::clone(self.headers.get_or_init(made));
-                self.find(target, path, &headers)
-            }
-            Source::Status => self.choose(target, &[&self.answer.status.into()]),
-            Source::Template { template, .. } => {
-                let scope = self.scope.get_or_init(|| self.answer.add_to(self.outer.clone()));
-                match template.render_value(scope) {
-                    Ok(value) => self.choose(target, &[&value]),
-                    Err(RenderError::Missing(_)) => self.choose(target, &[]),
-                    Err(RenderError::Failed(why)) => {
-                        Err(failed(target, "a value", "none", format!("The template failed: {why}.")))
-                    }
-                }
-            }
-        }
-    }
-
-    fn find(&mut self, target: &Target, path: &JsonPath, document: &Value) -> Result<Picked, MappingError> {
-        match path.find(document, &mut self.budget) {
-            Ok(nodes) => self.choose(target, &nodes),
-            Err(spent) => Err(failed(
-                target,
-                "a smaller answer",
-                "a very large one",
-                format!("Too much work: {spent}."),
-            )),
-        }
-    }
-
-    fn choose(&mut self, target: &Target, nodes: &[&Value]) -> Result<Picked, MappingError> {
-        if target.pick == Pick::Count {
-            let count = Value::from(nodes.len());
-            return Ok(if nodes.is_empty() { Picked::Nothing(count) } else { Picked::Found(count) });
-        }
-        if target.gives_array() {
-            return self.all(target, nodes);
-        }
-        let chosen = if target.pick == Pick::Last { nodes.last() } else { nodes.first() };
-        match chosen {
-            Some(node) => self.copy(target, node).map(Picked::Found),
-            None => Ok(Picked::Nothing(Value::Null)),
-        }
-    }
-
-    fn all(&mut self, target: &Target, nodes: &[&Value]) -> Result<Picked, MappingError> {
-        if nodes.len() > MAX_RESULTS {
-            let expected = format!("at most {MAX_RESULTS} values");
-            let found = nodes.len().to_string();
-            return Err(failed(target, &expected, &found, "Use a narrower path, or `pick`."));
-        }
-        let values = nodes.iter().map(|node| self.copy(target, node)).collect::<Result<Vec<_>, _>>()?;
-        let none = values.is_empty();
-        let values = Value::Array(values);
-        Ok(if none { Picked::Nothing(values) } else { Picked::Found(values) })
-    }
-
-    fn copy(&mut self, target: &Target, node: &Value) -> Result<Value, MappingError> {
-        self.budget.copy(node).map_err(|spent| {
-            failed(target, "a smaller value", "a very large one", format!("Too much work: {spent}."))
-        })?;
-        Ok(node.clone())
-    }
+    convert(target, value).map(Some)
 }
 
 /// Filters are not run on null, and what they find missing is null.
@@ -255,14 +179,4 @@ pub fn is_empty(value: Option<&Value>) -> bool {
 
 fn required(target: &Target, found: &str) -> MappingError {
     failed(target, "a value", found, "The target is required; give it a `default`, or another `on_missing`.")
-}
-
-fn failed(target: &Target, expected: &str, found: &str, message: impl Into<String>) -> MappingError {
-    MappingError::Mapping {
-        target: target.path.to_string(),
-        path: target.origin().to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-        message: message.into(),
-    }
 }

@@ -54,6 +54,33 @@ fn one(rule: &Value, old: &Value) -> Result<Option<Value>, MappingError> {
 }
 
 #[test]
+fn every_target_has_its_offer_whatever_the_others_have() {
+    let rules = json!({
+        "bad": {"path": "$.name", "type": "integer"},
+        "good": {"path": "$.score", "type": "integer"},
+        "full": {"path": "$.score", "overwrite": "if_empty"},
+        "stand_in": {"path": "$.absent", "default": 1},
+        "stays": {"path": "$.absent", "on_missing": "keep"},
+        "text.way": "$.score",
+    });
+    let (mapping, data) = (mapping(&rules), json!({"full": "x", "text": "t"}));
+    let (answer, scope) = (json_answer(company()), scope(&data));
+    let offers: Vec<_> = mapping
+        .offers(&answer, &scope, &data)
+        .map(|offer| (offer.target.path.to_string(), offer.found, offer.full, offer.value.ok()))
+        .collect();
+    let expected = [
+        ("bad", true, false, None),
+        ("good", true, false, Some(Some(json!(712)))),
+        ("full", true, true, Some(Some(json!("712")))),
+        ("stand_in", false, false, Some(Some(json!(1)))),
+        ("stays", false, false, Some(None)),
+        ("text.way", true, false, None),
+    ];
+    assert_eq!(offers, expected.map(|(path, found, full, value)| (path.to_owned(), found, full, value)));
+}
+
+#[test]
 fn each_rule_gives_its_value() {
     for (rule, expected) in [
         (json!("$.address.city"), json!("Ghent")),

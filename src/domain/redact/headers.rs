@@ -7,23 +7,40 @@ use super::redactor::Redactor;
 use crate::domain::secret::HIDDEN;
 
 /// Names that are credentials in themselves, in lower case.
-const NAMES: [&str; 16] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
+const NAMES: [&str; 33] = [
+    "access-token",
     "api-key",
     "apikey",
-    "x-api-key",
-    "x-apikey",
-    "x-api-token",
-    "x-auth-token",
-    "x-access-token",
-    "x-csrf-token",
-    "x-amz-security-token",
-    "x-goog-api-key",
-    "x-vault-token",
+    "auth-token",
+    "authorization",
+    "cookie",
     "ocp-apim-subscription-key",
+    "private-token",
+    "proxy-authorization",
+    "refresh-token",
+    "set-cookie",
+    "x-access-token",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-api-token",
+    "x-apikey",
+    "x-auth-key",
+    "x-auth-token",
+    "x-client-secret",
+    "x-csrf-token",
+    "x-forwarded-access-token",
+    "x-forwarded-authorization",
+    "x-functions-key",
+    "x-gitlab-token",
+    "x-goog-api-key",
+    "x-original-authorization",
+    "x-rapidapi-key",
+    "x-refresh-token",
+    "x-session-token",
+    "x-shopify-access-token",
+    "x-subject-token",
+    "x-vault-token",
+    "x-xsrf-token",
 ];
 
 /// Words that may stand in front of a credential and are none.
@@ -76,6 +93,8 @@ mod tests {
             ("X-Api-Key", "k1:correct-horse", "[hidden]"),
             ("X-Api-Key", "[secret a] b]", "[hidden]"),
             ("Set-Cookie", "session=1; Path=/", "[hidden]"),
+            ("PRIVATE-TOKEN", "glpat-1", "[hidden]"),
+            ("X-Next-Page-Token", "2", "2"),
         ];
         for (name, value, expected) in cases {
             assert_eq!(redactor.redact_header(name, value), expected, "{name}: {value}");

@@ -12,14 +12,29 @@ const SHORTEST_PART: usize = 8;
 /// A text that stands for a value; wiped when dropped.
 pub type Pattern = Zeroizing<String>;
 
-/// The value, its hex and its base64, without repetitions.
+/// The value, its hex and its base64, also of its form encoding (RFC 6749, section 2.3.1), and the value
+/// as it reads when its UTF-8 is taken for Latin-1 (a header that is no UTF-8 is read so), without
+/// repetitions. What stands at the ends of a header's value and is white is gone when it arrives.
 pub fn of_value(value: &str) -> Vec<Pattern> {
+    let trimmed = value.trim();
+    let mut all = of_text(value);
+    if trimmed.len() != value.len() && trimmed.len() >= SHORTEST_PART {
+        all.extend(of_text(trimmed));
+    }
+    without_repetitions(all)
+}
+
+fn of_text(value: &str) -> Vec<String> {
     let bytes = value.as_bytes();
     let hex = hex::encode(bytes);
-    let mut all = vec![value.to_owned(), hex.to_uppercase(), hex];
-    all.extend(base64_whole(bytes));
-    all.extend((0..3).flat_map(|before| base64_inside(bytes, before)));
-    without_repetitions(all)
+    let mistaken = bytes.iter().copied().map(char::from).collect();
+    let mut all = vec![value.to_owned(), mistaken, hex.to_uppercase(), hex];
+    let form: Zeroizing<String> = Zeroizing::new(url::form_urlencoded::byte_serialize(bytes).collect());
+    for bytes in [bytes, form.as_bytes()] {
+        all.extend(base64_whole(bytes));
+        all.extend((0..3).flat_map(|before| base64_inside(bytes, before)));
+    }
+    all
 }
 
 /// The credentials of HTTP Basic (RFC 7617): base64 of `username:password`.
@@ -71,6 +86,16 @@ mod tests {
             assert!(texts.contains(&expected), "{texts:?}");
         }
         assert!(patterns.len() <= 8, "{texts:?}");
+    }
+
+    #[test]
+    fn white_ends_may_be_gone() {
+        let patterns = of_value(" correct-horse\n");
+        for expected in [" correct-horse\n", "correct-horse", "Y29ycmVjdC1ob3JzZQ"] {
+            assert!(patterns.iter().any(|pattern| pattern.as_str() == expected), "{expected}");
+        }
+        // What is left must not be too short to be told from other texts.
+        assert!(!of_value("  short  ").iter().any(|pattern| pattern.as_str() == "short"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::paths::HiddenPaths;
 use super::pattern::{self, Pattern};
 use super::spelling::{end_of, is_escape, readings};
 use crate::domain::ids::SecretName;
@@ -24,13 +25,15 @@ pub enum Label {
     Secret(SecretName),
     /// `[hidden]`: a credential that was typed in and has no name.
     Hidden,
+    /// `[hidden]`: a token that a provider gave us, good for a while.
+    Token,
 }
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret(name) => write!(f, "[secret {name}]"),
-            Self::Hidden => f.write_str(HIDDEN),
+            Self::Hidden | Self::Token => f.write_str(HIDDEN),
         }
     }
 }
@@ -44,6 +47,8 @@ pub struct Redactor {
     first_bytes: [bool; 256],
     /// Secrets that are numbers, which JSON may carry unquoted and reformatted.
     numbers: Vec<(f64, String)>,
+    /// Where answers hold what nobody may see.
+    paths: HiddenPaths,
 }
 
 #[derive(Clone)]
@@ -55,7 +60,12 @@ struct Entry {
 
 impl Default for Redactor {
     fn default() -> Self {
-        Self { entries: Vec::new(), first_bytes: [false; 256], numbers: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            first_bytes: [false; 256],
+            numbers: Vec::new(),
+            paths: HiddenPaths::default(),
+        }
     }
 }
 
@@ -80,6 +90,16 @@ impl Redactor {
         redactor
     }
 
+    /// Also replaces this value.
+    #[must_use]
+    pub fn with_value(mut self, label: &Label, value: &str) -> Self {
+        if value.len() >= SHORTEST {
+            self.add(label, pattern::of_value(value));
+            self.sort();
+        }
+        self
+    }
+
     /// Also replaces the credentials of HTTP Basic that are made of these two.
     #[must_use]
     pub fn with_basic(mut self, label: &Label, username: &str, password: &str) -> Self {
@@ -90,7 +110,19 @@ impl Redactor {
         self
     }
 
-    /// True when there is nothing to replace.
+    /// Also hides these places of answers.
+    #[must_use]
+    pub fn with_paths(mut self, paths: &HiddenPaths) -> Self {
+        self.paths = self.paths.and(paths);
+        self
+    }
+
+    /// The places of answers that nobody may see.
+    pub const fn paths(&self) -> &HiddenPaths {
+        &self.paths
+    }
+
+    /// True when no value is searched for.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -135,6 +167,13 @@ impl Redactor {
             redacted.extend_from_slice(&text[copied..found.start]);
             redacted.extend_from_slice(found.replacement.as_bytes());
             copied = found.end;
+            while let Some(next) = self.reaching_out_of(text, &found) {
+                if next.replacement != found.replacement {
+                    redacted.extend_from_slice(next.replacement.as_bytes());
+                }
+                copied = next.end;
+                found = next;
+            }
             match self.find(text, copied) {
                 Some(next) => found = next,
                 None => break,
@@ -191,8 +230,19 @@ impl Redactor {
             return None;
         }
         (from..text.len())
-            .filter(|at| self.first_bytes[usize::from(text[*at])] || is_escape(text[*at]))
+            .filter(|at| self.may_begin(text[*at]))
             .find_map(|start| self.longest_at(text, start))
+    }
+
+    /// A value that begins inside of a found one and goes on behind it: of that, too, nothing may stay.
+    fn reaching_out_of(&self, text: &[u8], found: &Found<'_>) -> Option<Found<'_>> {
+        let inside = (found.start + 1..found.end).filter(|at| self.may_begin(text[*at]));
+        let reaching = inside.filter_map(|start| self.longest_at(text, start));
+        reaching.filter(|next| next.end > found.end).max_by_key(|next| next.end)
+    }
+
+    fn may_begin(&self, byte: u8) -> bool {
+        self.first_bytes[usize::from(byte)] || is_escape(byte)
     }
 
     fn longest_at(&self, text: &[u8], start: usize) -> Option<Found<'_>> {
@@ -226,7 +276,9 @@ struct Found<'r> {
 
 #[cfg(test)]
 mod tests {
-    use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, Engine as _};
+    use base64::prelude::{
+        BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD, Engine as _,
+    };
     use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
     use proptest::prelude::*;
     use serde_json::json;
@@ -274,6 +326,8 @@ mod tests {
             BASE64_STANDARD.encode(value),
             BASE64_STANDARD_NO_PAD.encode(value),
             BASE64_URL_SAFE.encode(value),
+            BASE64_URL_SAFE_NO_PAD.encode(value),
+            value.bytes().map(char::from).collect(),
             utf8_percent_encode(&BASE64_STANDARD.encode(value), NON_ALPHANUMERIC).to_string(),
             hex::encode(value),
             hex::encode_upper(value),
@@ -301,6 +355,42 @@ mod tests {
     }
 
     #[test]
+    fn of_two_values_of_which_one_begins_the_other_each_is_named() {
+        let name = |text: &str| Label::Secret(text.parse().unwrap());
+        for (short, long) in
+            [("correct-horse", "correct-horse-battery"), ("pä\"ss\\w\n", "pä\"ss\\w\nörd/+ %41")]
+        {
+            let redactor = Redactor::new([(name("short"), short), (name("long"), long)]);
+            // In base64 the last digit of the shorter one is shared with what follows, so these stand alone.
+            for (value, expected) in [(short, "<[secret short]>"), (long, "<[secret long]>")] {
+                for encoded in encodings(value) {
+                    assert_eq!(redactor.redact(&format!("<{encoded}>")), expected, "{encoded}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_in_a_longer_texts_base64_leaves_no_digit_of_its_own() {
+        let value = "pä\"ss\\w\nörd/+ %41";
+        let redactor = redactor(value);
+        for (before, after) in [("", "\n"), ("u:", ""), ("us:", "x"), ("use:", "xy"), ("ä:", "ö")] {
+            let pair = format!("{before}{value}{after}");
+            for digits in [
+                BASE64_STANDARD.encode(&pair),
+                BASE64_STANDARD_NO_PAD.encode(&pair),
+                BASE64_URL_SAFE.encode(&pair),
+                BASE64_URL_SAFE_NO_PAD.encode(&pair),
+            ] {
+                let shown = redactor.redact(&digits).into_owned();
+                let (head, tail) = shown.split_once("[secret k]").unwrap_or_else(|| panic!("{shown}"));
+                assert!(head.len() <= before.len().div_ceil(3) * 4, "{pair:?}: {shown}");
+                assert!(tail.len() <= after.len().div_ceil(3) * 4 + 4, "{pair:?}: {shown}");
+            }
+        }
+    }
+
+    #[test]
     fn basic_credentials_are_replaced_as_one() {
         let redactor = redactor("correct-horse").with_basic(&label(), "aladdin", "correct-horse");
         let header = format!("Basic {}", BASE64_STANDARD.encode("aladdin:correct-horse"));
@@ -320,6 +410,8 @@ mod tests {
             (name("same"), "abcdefgh"),
             (Label::Hidden, "typed-in"),
             (name("tiny"), "abc"),
+            (name("next"), "ghijkl"),
+            (name("last"), "klmnopqr"),
         ]);
         let cases = [
             ("abcdefgh", "[secret long]"),
@@ -328,6 +420,10 @@ mod tests {
             ("x typed-in y", "x [hidden] y"),
             ("abcdabcd", "[secret short][secret short]"),
             ("nothing here % \\ & +", "nothing here % \\ & +"),
+            // One that begins inside of another leaves nothing behind either.
+            ("abcdefgtyped-in", "[secret short]efg[hidden]"),
+            ("xabcdefghijklmno", "x[secret long][secret next]mno"),
+            ("abcdefghijklmnopqr", "[secret long][secret next][secret last]"),
         ];
         for (text, expected) in cases {
             assert_eq!(redactor.redact(text), expected);

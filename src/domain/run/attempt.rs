@@ -3,6 +3,8 @@
 //! Request and answer are redacted before they come here; nothing in this file opens or hides
 //! a secret.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -83,4 +85,6 @@ pub struct Attempt {
     pub error: Option<RunError>,
     /// When the next one follows.
     pub next: Option<NextAttempt>,
+    /// The secrets that went with it, by name, and their versions.
+    pub secrets: BTreeMap<String, i64>,
 }

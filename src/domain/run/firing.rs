@@ -12,7 +12,7 @@ use crate::domain::case::Case;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::{
-    CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, RunId, ScheduleId, WorkspaceId,
+    CaseId, CaseTypeId, CaseTypeKey, ConnectionKey, EndpointKey, FieldKey, RunId, ScheduleId, WorkspaceId,
 };
 use crate::domain::lane::LaneKey;
 use crate::domain::trigger::Trigger;
@@ -36,6 +36,8 @@ pub struct NewRun {
     pub field: FieldKey,
     /// Key of the connection, when the field names one.
     pub connection: Option<ConnectionKey>,
+    /// The endpoint of the connection, if the field takes one over.
+    pub endpoint: Option<EndpointKey>,
     /// The bulkhead of its provider.
     pub lane: LaneKey,
     /// Why it runs.
@@ -101,6 +103,7 @@ impl NewRun {
             case_type_version: version,
             field: field.clone(),
             connection: call.connection.clone(),
+            endpoint: call.endpoint.clone(),
             lane: call.lane(params, &case.case_type, field),
             trigger,
             priority,

@@ -20,6 +20,8 @@ pub struct Expression {
     source: String,
     node: Node,
     references: BTreeSet<String>,
+    /// It does something with secrets, other than to insert one.
+    works_on_secrets: bool,
 }
 
 impl Expression {
@@ -39,7 +41,8 @@ impl Expression {
 
     fn new(source: &str, node: Node) -> Self {
         let references = node.paths().into_iter().collect();
-        Self { source: source.to_owned(), node, references }
+        let works_on_secrets = !matches!(node, Node::Path(_)) && !secrets_in(&references).is_empty();
+        Self { source: source.to_owned(), node, references, works_on_secrets }
     }
 
     /// The value, of any JSON type but null.
@@ -83,6 +86,14 @@ impl Expression {
     /// The value, or none for a null on purpose (`default(none)`, `none`, an `if` without its
     /// `else`).
     pub(super) fn find(&self, scope: &Scope, work: &Work) -> Result<Option<Value>, RenderError> {
+        let found = self.find_any(scope, work)?;
+        if let (true, Some(value)) = (self.works_on_secrets, &found) {
+            scope.note_made(value, &self.source);
+        }
+        Ok(found)
+    }
+
+    fn find_any(&self, scope: &Scope, work: &Work) -> Result<Option<Value>, RenderError> {
         let walk = Walk { scope, lenient: false, work };
         match walk.walk(&self.node)? {
             Found::Value(Cow::Owned(value)) => Ok(Some(without_fraction(value))),

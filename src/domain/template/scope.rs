@@ -4,16 +4,22 @@
 //! scope, and only what an expression names is looked at.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use super::roots::canonical;
+use crate::domain::secret::SecretText;
+
+/// Shortest text that is remembered as made of a secret; shorter ones occur everywhere.
+const SHORTEST_MADE: usize = 8;
 
 /// The values behind the roots. A root that is absent, or null, is missing.
 #[derive(Clone, Default)]
 pub struct Scope {
     roots: Vec<(String, Arc<Value>)>,
+    /// What expressions made of secrets; clones share it.
+    made: Arc<Mutex<Vec<SecretText>>>,
 }
 
 impl Scope {
@@ -35,6 +41,27 @@ impl Scope {
         match self.roots.iter_mut().find(|(name, _)| name == root) {
             Some((_, held)) => *held = value,
             None => self.roots.push((root.to_owned(), value)),
+        }
+    }
+
+    /// Texts that expressions have made of secrets so far, such as one in upper case: as secret as they.
+    /// Short ones are left out.
+    pub fn made_of_secrets(&self) -> Vec<SecretText> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers the texts of what an expression made of secrets. What stands in its source is no secret.
+    pub(super) fn note_made(&self, value: &Value, source: &str) {
+        match value {
+            Value::String(text) if text.len() >= SHORTEST_MADE && !source.contains(text) => {
+                let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+                if !made.iter().any(|known| known.expose() == text) {
+                    made.push(SecretText::from(text.clone()));
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.note_made(item, source)),
+            Value::Object(members) => members.values().for_each(|member| self.note_made(member, source)),
+            _ => {}
         }
     }
 

@@ -84,7 +84,9 @@ impl House {
 
     pub(super) async fn put_secret(&self, actor: &Actor, name: &str, value: &str) -> (i64, bool) {
         let secret = PutSecret::new(value.to_owned(), &["api.example".to_owned()], true).unwrap();
-        let (info, created) = self.services.secrets.put(actor, name.parse().unwrap(), secret).await.unwrap();
+        let name = name.parse().unwrap();
+        let (info, created) =
+            self.services.secrets.put(actor, name, secret, Expected::Anything).await.unwrap();
         (info.version, created)
     }
 

@@ -13,8 +13,8 @@ use crate::domain::secret::SecretText;
 use crate::service::error::ServiceError;
 use crate::service::page::PageRequest;
 use crate::service::plans::Plans;
-use crate::service::secrets::OpenFailed;
 use crate::service::vault::Vault;
+use crate::service::{OpenFailed, SecretUser};
 
 #[tokio::test]
 async fn a_secret_is_used_and_never_shown() {
@@ -54,7 +54,8 @@ async fn a_secret_in_use_stays_and_an_old_version_outlives_it() {
 
     house.put_secret(&actor, "vies", "correct-horse").await;
     house.put_type(&actor, &with).await.unwrap();
-    assert_eq!(secrets.used_by(&actor, &vies).await.unwrap(), ["kyb"]);
+    let user = SecretUser::Field { case_type: "kyb".into(), field: "check".into() };
+    assert_eq!(secrets.used_by(&actor, &vies).await.unwrap(), [user]);
     let Err(ServiceError::InUse { users, .. }) = secrets.delete(&actor, &vies).await else {
         panic!("deleted")
     };

@@ -17,15 +17,15 @@ pub(super) async fn insert(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreEr
     }
     let values = attempts.iter().flat_map(|(settled, attempt)| attempt_values(settled, attempt)).collect();
     let statement = format!(
-        "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome, request, response, phases, error, next) \
+        "INSERT INTO attempt (run_id, number, started_at, ended_at, outcome, request, response, phases, error, next, secrets) \
          VALUES {} ON CONFLICT DO NOTHING",
-        tuples(attempts.len(), 10, 1)
+        tuples(attempts.len(), 11, 1)
     );
     tx.execute(sql(statement, values)).await?;
     Ok(())
 }
 
-fn attempt_values(settled: &Settled<'_>, attempt: &Attempt) -> [Value; 10] {
+fn attempt_values(settled: &Settled<'_>, attempt: &Attempt) -> [Value; 11] {
     let ended = settled.ending.as_ref().and_then(|ending| ending.error.as_ref());
     let request = attempt.request.as_ref().map(|request| SentRequest { body: None, ..request.clone() });
     let response =
@@ -41,6 +41,7 @@ fn attempt_values(settled: &Settled<'_>, attempt: &Attempt) -> [Value; 10] {
         maybe_json(attempt.phases.as_ref()),
         maybe_json(ended.or(attempt.error.as_ref())),
         maybe_json(attempt.next.as_ref()),
+        maybe_json(Some(&attempt.secrets).filter(|secrets| !secrets.is_empty())),
     ]
 }
 

@@ -315,6 +315,7 @@ mod tests {
                     }
                     let lane = Some(LaneReport {
                         key: LaneKey::of_connection("vies"),
+                        endpoint: None,
                         outcome: LaneOutcome::Failed,
                         counted: false,
                         unused: None,

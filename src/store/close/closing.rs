@@ -27,6 +27,26 @@ pub struct CommitLimits {
     pub output_bytes: usize,
 }
 
+impl CommitLimits {
+    /// Refuses data, without output variables, that is too large; the error is a fragment.
+    pub fn check_data(self, data: &Value) -> Result<(), String> {
+        check_size(data, self.case_bytes, "the data of the case")
+    }
+
+    /// Refuses an output variable that is too large; the error is a fragment.
+    pub fn check_output(self, name: &str, value: &Value) -> Result<(), String> {
+        check_size(value, self.output_bytes, &format!("the output variable `{name}`"))
+    }
+}
+
+fn check_size(value: &Value, limit: usize, what: &str) -> Result<(), String> {
+    let bytes = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
+    if bytes > limit {
+        return Err(format!("{what} would take {bytes} bytes; at most {limit} are kept"));
+    }
+    Ok(())
+}
+
 /// What a worker reports of one attempt.
 #[derive(Debug, Clone)]
 pub struct Closing {
@@ -65,6 +85,8 @@ pub struct Closing {
 pub struct LaneReport {
     /// The lane.
     pub key: LaneKey,
+    /// The endpoint of the call, if it has one.
+    pub endpoint: Option<String>,
     /// What came of the exchange.
     pub outcome: LaneOutcome,
     /// A failure of the run has counted before.

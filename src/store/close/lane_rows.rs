@@ -9,7 +9,7 @@ use super::batch::Held;
 use super::closing::{Closing, Ending, LaneReport, Verdict};
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
-use crate::domain::lane::{Lane, LaneOutcome, Quota};
+use crate::domain::lane::{Lane, LaneOutcome, Of, Quota};
 use crate::domain::run::{Reason, RunStatus};
 use crate::store::error::StoreError;
 use crate::store::firings::{Unbegun, join_waiting};
@@ -110,7 +110,8 @@ fn apply(lane: &mut Lane, closing: &Closing, report: &LaneReport) -> bool {
     if let Some(quota) = quota(report) {
         lane.quota = Some(quota.clone());
     }
-    lane.report(closing.at, closing.run_id, report.outcome, report.counted)
+    let of = Of { run: closing.run_id, endpoint: report.endpoint.as_deref() };
+    lane.report(closing.at, of, report.outcome, report.counted)
 }
 
 /// Lets runs that are unbegun again join those that wait behind them; answers which did.

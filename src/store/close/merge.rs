@@ -110,7 +110,7 @@ fn merge(
         }
     }
     if let Some((name, value)) = &effect.output {
-        check_size(value, limits.output_bytes, &format!("the output variable `{name}`"))?;
+        limits.check_output(name, value)?;
         if DataPath::parse_exact(name).is_ok_and(|path| overrides.holds(&path)) {
             merged.kept_manual.push(name.clone());
         } else {
@@ -118,7 +118,7 @@ fn merge(
             merged.output = Some((name.clone(), value.clone()));
         }
     }
-    check_size(&data, limits.case_bytes, "the data of the case")?;
+    limits.check_data(&data)?;
     case.data = data;
     case.overrides = overrides;
     case.changed = true;
@@ -141,12 +141,4 @@ fn merge(
 fn is_as_seen(closing: &Closing, case: &Merging, target: &DataPath) -> bool {
     closing.seen.overrides.holds(target)
         && data::get(&closing.seen.data, target) == data::get(&case.data, target)
-}
-
-fn check_size(value: &Value, limit: usize, what: &str) -> Result<(), String> {
-    let bytes = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
-    if bytes > limit {
-        return Err(format!("{what} would take {bytes} bytes; at most {limit} are kept"));
-    }
-    Ok(())
 }

@@ -98,8 +98,8 @@ fn change<'s>(settled: &'s Settled<'_>) -> Change<'s> {
             Change {
                 reason: ending.reason,
                 missing: &ending.missing,
-                // Nobody was asked and nothing went wrong: there was no attempt.
-                uncount: attempt.is_none() && ending.status != RunStatus::Failed,
+                // Nobody was asked, and nothing went wrong or the lane let no call go: there was no attempt.
+                uncount: attempt.is_none() && (ending.status != RunStatus::Failed || ending.keeps_state),
                 // A 429 uses up no retry, also the one after which nobody waits any longer.
                 free: ending.error.as_ref().is_some_and(is_limited),
                 limited: ending.error.as_ref().is_some_and(|error| error.http_status == Some(429)),

@@ -6,4 +6,6 @@ mod postgres;
 mod sqlite;
 
 pub(crate) use kind::{Dialect, Purpose};
-pub(crate) use postgres::{READERS, connect_info, is_conflict, is_cut, is_passing_state, postgres_state};
+pub(crate) use postgres::{
+    READERS, connect_info, is_conflict, is_cut, is_passing_state, may_have_committed, postgres_state,
+};

@@ -107,6 +107,20 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
     postgres_state(error).is_some_and(|state| ["40001", "40P01"].contains(&state))
 }
 
+/// Whether a commit that failed like this may have been done: the connection was lost, or closed by the
+/// server, before its answer came. Any other answer of the server means that it was not.
+pub(crate) fn may_have_committed(error: &DbErr) -> bool {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => match postgres_state(error) {
+            Some(state) => state.starts_with("57P") || state.starts_with("08"),
+            None => true,
+        },
+        _ => false,
+    }
+}
+
 /// Trouble that passes: no connection, no resources, shutdown, a limit of time, read-only
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). A message that the server
 /// does not understand (08P01) is no better at the second try.

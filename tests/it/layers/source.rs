@@ -138,10 +138,12 @@ fn names_module(tokens: &[Token], at: usize) -> Option<String> {
     (at >= 2 && tokens[at - 2].text == "mod").then(|| tokens[at - 1].text.clone())
 }
 
-/// Not the `super` inside `super::super::x`, and not the one of `pub(super)`.
+/// Not the `super` inside `super::super::x`, and not the one of `pub(super)` or `pub(in super::super)`.
 fn starts_path(tokens: &[Token], at: usize) -> bool {
     let follows_path = at >= 2 && is_path_separator(tokens, at - 2);
-    !follows_path && is_path_separator(tokens, at + 1)
+    let before = |back: usize| at.checked_sub(back).map_or("", |at| tokens[at].text.as_str());
+    let limits_sight = (before(3), before(2), before(1)) == ("pub", "(", "in");
+    !follows_path && !limits_sight && is_path_separator(tokens, at + 1)
 }
 
 fn is_path_separator(tokens: &[Token], at: usize) -> bool {

@@ -151,6 +151,9 @@ pub(super) fn check_origin(url: &Url) -> Result<(), &'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a url holds no user and password: use `auth`");
     }
+    if url.port() == Some(0) {
+        return Err("a url has a port from 1 to 65535, or none");
+    }
     Ok(())
 }
 
