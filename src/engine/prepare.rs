@@ -17,8 +17,9 @@ use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::firing::MAX_DEPTH;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::domain::overrides::Overrides;
-use crate::domain::redact::{Label, Redactor};
+use crate::domain::redact::{Label, Redactor, credentials_in};
 use crate::domain::run::{FieldStatus, Reason};
+use crate::domain::secret::SecretText;
 use crate::domain::template::Scope;
 use crate::domain::watch::WatchRoot;
 use crate::service::{ConnectionPlan, OpenFailed, Opened, Plan};
@@ -223,8 +224,13 @@ fn redactor(
 ) -> Redactor {
     let typed = connection.map_or(&[][..], ConnectionPlan::credentials);
     let literals = plan.credentials(field).iter().chain(typed);
-    let known = secrets.labels().chain(literals.map(|text| (Label::Hidden, text.expose())));
     let call = plan.case_type.field(field.as_str()).and_then(|field| field.api_call());
+    let inherited = connection.into_iter().flat_map(|plan| &plan.connection().headers);
+    let own = call.into_iter().flat_map(|call| &call.request.headers);
+    let headers = inherited.chain(own).filter_map(|(name, value)| Some((name, value.literal()?)));
+    let in_headers = headers.flat_map(|(name, value)| credentials_in(name, value));
+    let typed = literals.map(SecretText::expose).chain(in_headers);
+    let known = secrets.labels().chain(typed.map(|text| (Label::Hidden, text)));
     let places = [connection.map(|plan| &plan.connection().redact), call.map(|call| &call.redact)];
     places.into_iter().flatten().fold(Redactor::new(known), Redactor::with_paths)
 }

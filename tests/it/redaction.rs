@@ -29,6 +29,34 @@ async fn assert_hidden(app: &TestApp, case: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_typed_into_headers_are_hidden_where_a_provider_echoes_them() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| {
+        let echo = |name: &str| call.header(name).unwrap_or_default().to_owned();
+        let key = echo("x-api-key");
+        ok(json!({"a": echo("authorization"), "c": echo("cookie"), "k": key, "of": format!("<{key}>"), "own": echo("x-auth-token")}))
+    });
+    let headers = json!({"Authorization": "Bearer typed-authz-12345", "Cookie": "lang=en; sid=typed-cookie-12345",
+        "X-Api-Key": "typed-key-12345"});
+    let connection = json!({"base_url": app.upstream.url(""), "headers": headers});
+    let saved = app.put("/v1/connections/echo", &connection).await.expect(201);
+    let doubts = saved["warnings"].as_array().unwrap().iter().map(|doubt| doubt["pointer"].clone());
+    let expected = ["/headers/Authorization", "/headers/Cookie", "/headers/X-Api-Key"].map(|at| json!(at));
+    assert_eq!(doubts.collect::<Vec<_>>(), expected);
+    let config = json!({"connection": "echo", "url": "/echo", "headers": {"X-Auth-Token": "typed-own-12345"},
+        "response_mapping": {"seen": "$.of"}, "output_variable": "out"});
+    app.define_one("/unused", json!({}), config).await;
+    let case = app.filled(json!({})).await;
+    assert_eq!(case["data"]["seen"], "<[hidden]>", "{case}");
+    let runs = json!(app.runs(case["id"].as_str().unwrap()).await);
+    let run = app.get(&format!("/v1/runs/{}", runs[0]["id"].as_str().unwrap())).await.expect(200);
+    let tested = app.post("/v1/case-types/test/fields/check/test", &json!({"send": true})).await.expect(200);
+    for shown in [case, run, tested] {
+        assert!(!shown.to_string().contains("typed-"), "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn named_places_of_an_answer_are_hidden_before_anything_looks_at_them() {
     let text = body().to_string();
     let twice = format!("{{\"token\": \"{PLANTED}\", {}", &text[1..]);

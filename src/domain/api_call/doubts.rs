@@ -12,6 +12,7 @@ use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::firing::OldUse;
 use crate::domain::problem::join;
+use crate::domain::redact::is_credential_header;
 use crate::domain::secret::{HostRule, allows};
 use crate::domain::trigger::Trigger;
 
@@ -97,7 +98,7 @@ fn doubt_headers(request: &Request, at: &str, findings: &mut Findings) {
         let pointer = || join(&join(at, "headers"), name);
         if set_by_auth.iter().any(|set| name.eq_ignore_ascii_case(set)) {
             findings.doubt(pointer(), "`auth` sets this header as well: keep one of the two");
-        } else if name.eq_ignore_ascii_case("authorization") && value.literal().is_some() {
+        } else if is_credential_header(name) && value.literal().is_some() {
             let message = "whoever may read this case type can read this credential: make it a secret, and name it \
                            in `auth`, such as `{\"type\": \"bearer\", \"token\": \"{secret.my_token}\"}`";
             findings.doubt(pointer(), message);

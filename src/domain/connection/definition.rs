@@ -14,6 +14,7 @@ use crate::domain::case_type::{Context, Known};
 use crate::domain::ids::{ConnectionKey, KEY_RULE};
 use crate::domain::problem::{Problem, code, join};
 use crate::domain::redact::HiddenPaths;
+use crate::domain::redact::is_credential_header;
 use crate::domain::template::Template;
 
 use super::base_url;
@@ -254,7 +255,7 @@ fn read_metadata(reader: &mut Reader<'_, '_>) -> Map<String, Value> {
 fn doubt_headers(headers: &[(String, Template)], reader: &mut Reader<'_, '_>) {
     let at = reader.at("headers");
     for (name, value) in headers {
-        if name.eq_ignore_ascii_case("authorization") && value.literal().is_some() {
+        if is_credential_header(name) && value.literal().is_some() {
             let message = "whoever may read this connection can read this credential: put it into `auth`, best as a \
                            secret";
             reader.findings.doubt(join(&at, name), message);

@@ -51,6 +51,29 @@ pub fn is_credential_header(name: &str) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
+/// Bytes from which on a cookie counts: shorter ones are settings, and their words occur everywhere.
+const COOKIE: usize = 8;
+
+/// What is a credential in a header of such a name, so that it is found where a provider echoes it:
+/// the whole value, what stands behind its scheme, and the values of cookies.
+pub fn credentials_in<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
+    if !is_credential_header(name) {
+        return Vec::new();
+    }
+    let mut found = vec![value];
+    found.extend(behind_scheme(value));
+    if ["cookie", "set-cookie"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        let cookies = value.split(';').filter_map(|cookie| cookie.split_once('='));
+        found.extend(cookies.map(|(_, value)| value.trim()).filter(|value| value.len() >= COOKIE));
+    }
+    found
+}
+
+fn behind_scheme(value: &str) -> Option<&str> {
+    let (scheme, rest) = value.split_once(' ')?;
+    SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)).then_some(rest)
+}
+
 impl Redactor {
     /// The value of a header as history shows it: redacted, and of a credential header no more
     /// than `[secret <name>]`, with its scheme (`Bearer [secret vies_token]`), or `[hidden]`.
@@ -64,10 +87,7 @@ impl Redactor {
 }
 
 fn is_only_a_marker(value: &str) -> bool {
-    let credential = match value.split_once(' ') {
-        Some((scheme, rest)) if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
-        _ => value,
-    };
+    let credential = behind_scheme(value).unwrap_or(value);
     let name = credential.strip_prefix("[secret ").and_then(|rest| rest.strip_suffix(']'));
     credential == HIDDEN || name.is_some_and(crate::domain::ids::is_key)
 }
@@ -76,6 +96,19 @@ fn is_only_a_marker(value: &str) -> bool {
 mod tests {
     use super::super::redactor::Label;
     use super::*;
+
+    #[test]
+    fn a_credential_is_the_value_what_is_behind_its_scheme_and_a_cookie() {
+        for (name, value, expected) in [
+            ("Accept", "application/json", &[][..]),
+            ("X-Api-Key", "abc-123", &["abc-123"]),
+            ("authorization", "Bearer abc-123", &["Bearer abc-123", "abc-123"]),
+            ("Authorization", "Hawk id=1", &["Hawk id=1"]),
+            ("Cookie", "lang=en; sid=0123456789 ", &["lang=en; sid=0123456789 ", "0123456789"]),
+        ] {
+            assert_eq!(credentials_in(name, value), expected, "{name}: {value}");
+        }
+    }
 
     #[test]
     fn a_credential_header_shows_a_marker_or_nothing() {

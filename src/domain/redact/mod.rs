@@ -13,6 +13,6 @@ mod pattern;
 mod redactor;
 mod spelling;
 
-pub use headers::is_credential_header;
+pub use headers::{credentials_in, is_credential_header};
 pub use paths::{HiddenPaths, REDACTED};
 pub use redactor::{Label, Redactor};
