@@ -99,6 +99,9 @@ mod on_update;
 mod overrides;
 
 #[cfg(test)]
+mod people;
+
+#[cfg(test)]
 mod metrics;
 
 #[cfg(test)]
