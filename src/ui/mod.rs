@@ -15,6 +15,7 @@ mod safety;
 
 /// Who looks, and the forms that they send.
 mod posted;
+mod session;
 mod visitor;
 
 /// Styles, scripts and icons, embedded.
