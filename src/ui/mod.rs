@@ -35,4 +35,4 @@ mod moment;
 mod state;
 mod value;
 
-pub use routes::{configure, nothing_here};
+pub use routes::{configure, configure_rest};

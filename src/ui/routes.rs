@@ -1,9 +1,10 @@
 //! Every page's URL and the handler behind it.
 
-use actix_web::Resource;
 use actix_web::dev::HttpServiceFactory;
+use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, guard};
 
 use super::asset;
 use super::edge::{edge, tracing};
@@ -24,8 +25,19 @@ async fn home() -> Result<&'static str, Refusal> {
     Err(Refusal::elsewhere("/cases"))
 }
 
-/// What stands at an address that nobody has.
-pub async fn nothing_here() -> Result<&'static str, Refusal> {
+/// What comes behind everything else, the API's addresses too: a browser that asks for a page at an
+/// address that nobody has reads so.
+pub fn configure_rest(cfg: &mut ServiceConfig) {
+    let anything = web::resource("/{address:.*}").guard(guard::fn_guard(asks_for_page));
+    cfg.service(open(anything.route(web::to(nothing_here))));
+}
+
+fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {
+    let accept = context.head().headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    context.head().method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+async fn nothing_here() -> Result<&'static str, Refusal> {
     Err(Refusal::not_found())
 }
 

@@ -123,7 +123,8 @@ impl Line {
             commands.1.flush().unwrap();
         }
         let answer = tokio::time::timeout(PATIENCE, answered).await;
-        let mut answer = answer.map_err(|_| format!("{method} takes too long"))?.map_err(|_| "the browser is gone")?;
+        let mut answer =
+            answer.map_err(|_| format!("{method} takes too long"))?.map_err(|_| "the browser is gone")?;
         match answer["error"]["message"].as_str() {
             Some(error) => Err(error.to_owned()),
             None => Ok(answer["result"].take()),
@@ -236,7 +237,8 @@ impl Tab {
             .await;
         assert!(place.is_array(), "nothing to click at {selector}");
         for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
+            let event =
+                json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
             self.send("Input.dispatchMouseEvent", event).await;
         }
     }
@@ -317,7 +319,8 @@ impl Tab {
     /// What the console says: errors of scripts, and what the policy has kept out.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.told("Log.entryAdded").into_iter().map(|told| told["entry"].to_string());
-        let thrown = self.told("Runtime.exceptionThrown").into_iter().map(|told| told["exceptionDetails"].to_string());
+        let thrown =
+            self.told("Runtime.exceptionThrown").into_iter().map(|told| told["exceptionDetails"].to_string());
         log.chain(thrown).collect()
     }
 }
