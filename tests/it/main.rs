@@ -19,6 +19,9 @@ mod authorization;
 mod bad_providers;
 
 #[cfg(test)]
+mod browser;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]

@@ -1,0 +1,127 @@
+// Changes appear without reloading, and never over what somebody is typing.
+//
+// The page names where it hears of changes (<body data-events>). When something changed, the
+// page is fetched again and its parts, marked [data-live="name"], are laid over the old ones:
+// what is equal stays, what somebody works in stays and is marked, the rest is replaced.
+
+import { tellTimes } from "./times.js";
+
+const PAUSE = 400;
+
+// A part is worked in while the focus is in one of its inputs or one of them was changed.
+function isWorkedIn(part) {
+  const inputs = [...part.querySelectorAll("input, select, textarea")];
+  const focused = inputs.includes(document.activeElement) || part.querySelector("details[open]");
+  return focused || inputs.some(isChanged);
+}
+
+function isChanged(input) {
+  if (input.type === "checkbox" || input.type === "radio") return input.checked !== input.defaultChecked;
+  if (input.matches("select")) return [...input.options].some((option) => option.selected !== option.defaultSelected);
+  return input.value !== input.defaultValue;
+}
+
+
+function print(part) {
+  const copy = part.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) time.replaceWith(time.dateTime);
+  for (const marked of copy.querySelectorAll(".at, .fresh")) marked.classList.remove("at", "fresh");
+  copy.removeAttribute("data-print");
+  return copy.innerHTML;
+}
+
+const prints = new Map();
+const parts = (root) => [...root.querySelectorAll("[data-live]")].filter((part) => !part.parentElement.closest("[data-live]"));
+
+function replace(old, fresh) {
+  const within = old.contains(document.activeElement) ? document.activeElement : null;
+  const key = within?.dataset?.key ?? within?.getAttribute("href") ?? within?.name;
+  const row = old.classList.contains("at");
+  old.replaceWith(fresh);
+  if (row) fresh.classList.add("at");
+  if (key) {
+    const again = [...fresh.querySelectorAll("a, button")].find(
+      (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key,
+    );
+    again?.focus({ preventScroll: true });
+  }
+  fresh.classList.add("fresh");
+  tellTimes(fresh);
+}
+
+function lay(page, announce) {
+  const fresh = new Map(parts(page).map((part) => [part.dataset.live, part]));
+  for (const old of parts(document)) {
+    const name = old.dataset.live;
+    const next = fresh.get(name);
+    if (!next) continue;
+    const now = print(next);
+    if (prints.get(name) === now) continue;
+    if (isWorkedIn(old)) {
+      old.classList.add("outdated");
+      old.querySelector("[data-outdated]")?.removeAttribute("hidden");
+      continue;
+    }
+    prints.set(name, now);
+    replace(old, document.adoptNode(next));
+    announce(next.dataset.says);
+  }
+}
+
+async function load(announce) {
+  const answer = await fetch(location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
+  if (answer.redirected || !answer.ok) return;
+  lay(new DOMParser().parseFromString(await answer.text(), "text/html"), announce);
+}
+
+export function goLive(announce) {
+  const address = document.body.dataset.events;
+  if (!address) return;
+  for (const part of parts(document)) prints.set(part.dataset.live, print(part));
+
+  let due = false;
+  let loading = false;
+  async function soon() {
+    if (loading) {
+      due = true;
+      return;
+    }
+    loading = true;
+    try {
+      await load(announce);
+    } catch {
+      // The stream tells when the server is back; then everything is loaded again.
+    }
+    setTimeout(() => {
+      loading = false;
+      if (due) {
+        due = false;
+        soon();
+      }
+    }, PAUSE);
+  }
+
+  const line = document.getElementById("connection");
+  let lost = null;
+  const source = new EventSource(address);
+  for (const kind of ["case.created", "case.changed", "field.changed", "run.ended", "changed"]) {
+    source.addEventListener(kind, soon);
+  }
+  source.addEventListener("open", () => {
+    clearTimeout(lost);
+    lost = null;
+    if (!line.hidden) {
+      line.hidden = true;
+      announce(document.body.dataset.back);
+    }
+    soon();
+  });
+  source.addEventListener("error", () => {
+    lost ??= setTimeout(() => {
+      line.textContent = document.body.dataset.lost;
+      line.hidden = false;
+    }, 3000);
+  });
+  // A page that nobody looks at needs no line; the browser allows few to one origin.
+  addEventListener("pagehide", () => source.close());
+}

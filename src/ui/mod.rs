@@ -1,0 +1,38 @@
+//! Door 2: the pages, for case managers and for those who build connectors.
+//!
+//! Every page is made on the server, from the same use cases as the API, and works without
+//! script: forms are sent, the answer is a redirect, the page shows what came of it. Script adds
+//! what makes a day pleasant (changes appear by themselves, keys, ages that count on) and is our
+//! own. A page is a `.rs` and its `.html` side by side, and one line in `routes.rs`. Every text
+//! that people read stands in `words/`.
+
+/// Every page's URL.
+mod routes;
+
+/// What goes around every page: refusals as pages, and headers that keep foreign script out.
+mod edge;
+mod safety;
+
+/// Who looks, and the forms that they send.
+mod posted;
+mod session;
+mod visitor;
+
+/// Styles, scripts and icons, embedded.
+mod asset;
+
+/// What all pages have around their content, and how one is sent.
+mod frame;
+
+/// Refusals, as pages.
+mod refusal;
+
+/// What people read, in one place.
+mod words;
+
+/// How times, field states and values are shown.
+mod moment;
+mod state;
+mod value;
+
+pub use routes::{configure, configure_rest};

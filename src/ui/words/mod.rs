@@ -1,0 +1,19 @@
+//! Every text that people read on pages, and nothing else: a second language begins here.
+//!
+//! One file a page, plus those that pages share. Sentences about a failed run are not here but
+//! in `domain/failure.rs`, since the API tells them, too.
+
+/// What all pages have around their content.
+pub mod frame;
+
+/// Ages and times.
+pub mod moments;
+
+/// Refusals.
+pub mod refusals;
+
+/// States of fields, runs, cases and connections.
+pub mod states;
+
+/// Values.
+pub mod values;
