@@ -47,6 +47,7 @@ mod provider_tokens;
 
 /// Credentials that were typed into a field.
 mod credentials;
+mod field_target;
 mod sealed_members;
 
 /// Connections: used, saved, and what they mean for their lanes.

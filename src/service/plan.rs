@@ -69,7 +69,7 @@ impl Plan {
     pub fn types_credentials_over(&self, connection: &ConnectionKey) -> bool {
         self.case_type.api_calls().any(|(key, call)| {
             call.connection.as_ref() == Some(connection)
-                && call.request.url.literal_origin().is_none()
+                && (call.request.url.literal_origin().is_none() || call.request.asks_its_connection())
                 && !self.credentials(key).is_empty()
         })
     }

@@ -348,6 +348,82 @@ async fn what_was_typed_into_a_field_stays_with_the_origin_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_field_stays_wherever_the_origin_is_the_same() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| ok(json!({"value": headers(call, "authorization")})));
+    let find = json!({"path": "/found", "response_mapping": {"value": "$.value"}});
+    connect(&app, json!({"endpoints": {"find": find}})).await;
+    let same = json!({"base_url": app.upstream.url("/same")});
+    app.put("/v1/connections/same", &same).await.expect(201);
+    app.put("/v1/connections/other", &json!({"base_url": "http://localhost:1/api"})).await.expect(201);
+    app.put("/v1/connections/nowhere", &json!({})).await.expect(201);
+    define(&app, json!({}), json!({"auth": {"type": "bearer", "token": MARKER}})).await;
+    let auth = json!({"type": "bearer", "token": "[hidden]"});
+    let field = |config: &Value| {
+        let mut field = app.field("/x", json!({}), json!({"auth": auth}));
+        field["api_config"].as_object_mut().unwrap().shift_remove("url");
+        field["api_config"].as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        field
+    };
+    let (way, place) = ("/v1/case-types/test/fields/check/test", "/field/api_config/auth/token");
+    let mut expected = Vec::new();
+    for (config, path) in [
+        (json!({"connection": "vies", "url": "/other/path?x=1"}), "/api/other/path"),
+        (json!({"connection": "vies", "endpoint": "find"}), "/api/found"),
+        (json!({"connection": "vies", "endpoint": "find", "url": "/own"}), "/api/own"),
+        (json!({"connection": "vies", "url": app.upstream.url("/whole")}), "/whole"),
+        (json!({"connection": "same", "url": "/check"}), "/same/check"),
+        (json!({"url": app.upstream.url("/alone")}), "/alone"),
+        (json!({"connection": "vies", "url": "/check"}), "/api/check"),
+    ] {
+        let unsaved = json!({"field": field(&config), "send": true});
+        let tested = app.post(way, &unsaved).await.expect(200);
+        assert_eq!(tested["mapping"]["values"]["value"], json!(["Bearer [hidden]"]), "{config}: {tested}");
+        app.define(json!([field(&config)])).await;
+        let case = app.filled(json!({})).await;
+        assert_eq!(case["data"]["value"], json!(["Bearer [hidden]"]), "{config}: {case}");
+        expected.extend([path; 2]);
+    }
+    let calls = app.upstream.calls();
+    assert_eq!(calls.iter().map(|call| call.path.as_str()).collect::<Vec<_>>(), expected);
+    assert!(calls.iter().all(|call| headers(call, "authorization") == [format!("Bearer {MARKER}")]));
+
+    for config in [
+        json!({"connection": "other", "url": "/check"}),
+        json!({"connection": "nowhere", "url": "/check"}),
+        json!({"connection": "vies", "url": "http://localhost:1/check"}),
+        json!({"connection": "vies", "url": "{params.base}/check"}),
+        json!({"url": "https://{params.host}/check"}),
+    ] {
+        let refused = app.post(way, &json!({"field": field(&config)})).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], place, "{config}: {refused}");
+        let refused = app.put("/v1/case-types/test", &json!({"fields": [field(&config)]})).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], "/fields/0/api_config/auth/token", "{config}: {refused}");
+    }
+    assert_eq!(app.upstream.calls().len(), expected.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_for_a_token_stays_with_the_connection_that_it_follows() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    app.put("/v1/connections/other", &json!({"base_url": "http://localhost:1/api"})).await.expect(201);
+    let whole = app.upstream.url("/check");
+    let field = |connection: &str, secret: &str| {
+        let auth = json!({"type": "oauth2_client_credentials", "token_url": "/token", "client_id": "c",
+            "client_secret": secret});
+        let config = json!({"connection": connection, "url": whole, "auth": auth});
+        json!({"fields": [app.field("/x", json!({}), config)]})
+    };
+    app.put("/v1/case-types/test", &field("vies", MARKER)).await.expect(201);
+    app.put("/v1/case-types/test", &field("vies", "[hidden]")).await.expect(200);
+    let refused = app.put("/v1/case-types/test", &field("other", "[hidden]")).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/fields/0/api_config/auth/client_secret");
+    let refused = app.put("/v1/connections/vies", &json!({"base_url": "http://localhost:1/api"})).await;
+    assert_eq!((refused.status, refused.code()), (409, "in_use"), "{}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_status_tells_how_far_it_has_come() {
     let app = TestApp::spawn().await;
     app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;

@@ -85,6 +85,11 @@ impl Request {
         form.extend(self.normal.clone());
     }
 
+    /// Whether its token endpoint is a path of the connection.
+    pub fn asks_its_connection(&self) -> bool {
+        matches!(&self.auth, Auth::Token(token) if token.url().is_relative())
+    }
+
     /// The field itself sets this header (given in lower case).
     pub fn sets_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
