@@ -49,6 +49,7 @@ mod provider_tokens;
 mod credentials;
 mod field_target;
 mod sealed_members;
+mod typed_headers;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;

@@ -424,6 +424,65 @@ async fn what_was_typed_for_a_token_stays_with_the_connection_that_it_follows() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_in_headers_do_not_follow_to_another_origin() {
+    let app = TestApp::spawn().await;
+    let endpoint = json!({"path": "/f", "headers": {"X-Auth-Token": "typed-for-a-2"}});
+    let headers = json!({"Authorization": "Bearer typed-for-a-1", "X-Api-Key": "{params.key}", "Cookie": "a=b",
+        "Accept": "x/y"});
+    let a = connect(&app, json!({"headers": headers, "endpoints": {"find": endpoint}})).await;
+    // Below the same origin all stays.
+    let mut back = a.clone();
+    back["base_url"] = app.upstream.url("/other").into();
+    let back = app.put("/v1/connections/vies", &back).await.expect(200);
+    assert_eq!((&back["headers"], &back["endpoints"]), (&a["headers"], &a["endpoints"]));
+
+    let there = crate::upstream::Upstream::start().await;
+    let mut moved = back.clone();
+    moved["base_url"] = format!("http://localhost:{}/api", there.address().port()).into();
+    moved["headers"]["Cookie"] = "typed=for-b".into();
+    // The same credential under another name is the same.
+    moved["endpoints"]["find"]["headers"] = json!({"X-Api-Token": "typed-for-a-2"});
+    let saved = app.put("/v1/connections/vies", &moved).await.expect(200);
+    assert_eq!(
+        saved["headers"],
+        json!({"X-Api-Key": "{params.key}", "Cookie": "typed=for-b", "Accept": "x/y"})
+    );
+    assert_eq!(saved["endpoints"]["find"]["headers"], Value::Null, "{saved}");
+    assert_eq!(saved["status"], "configured");
+    let doubts = saved["warnings"].as_array().unwrap().iter();
+    let doubts: Vec<_> =
+        doubts.map(|it| (it["pointer"].as_str().unwrap(), it["message"].as_str().unwrap())).collect();
+    let dropped: Vec<_> =
+        doubts.iter().filter(|(_, why)| why.contains("dropped")).map(|(at, _)| *at).collect();
+    assert_eq!(dropped, ["/headers/Authorization", "/endpoints/find/headers/X-Api-Token"], "{doubts:?}");
+    assert_eq!(doubts.iter().filter(|(at, _)| *at == "/headers/Authorization").count(), 1, "{doubts:?}");
+    assert!(!app.get("/v1/connections/vies").await.body.to_string().contains("typed-for-a"));
+    // Whoever means it says it again.
+    moved["headers"] = json!({"Authorization": "Bearer typed-for-a-1"});
+    let saved = app.put("/v1/connections/vies", &moved).await.expect(200);
+    assert_eq!(saved["headers"], json!({"Authorization": "Bearer typed-for-a-1"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_in_headers_of_fields_hold_a_connection_to_its_origin() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    let elsewhere = json!({"base_url": "http://localhost:1/api"});
+    for (headers, url, status) in [
+        (json!({"X-Api-Key": "typed-key"}), "/check".to_owned(), 409),
+        (json!({"Authorization": "Bearer typed-key"}), "/check".to_owned(), 409),
+        (json!({"X-Api-Key": "typed-key"}), app.upstream.url("/check"), 200),
+        (json!({"X-Other": "typed-key", "X-Api-Key": "{params.key}"}), "/check".to_owned(), 200),
+    ] {
+        let config = json!({"connection": "vies", "url": url, "headers": headers});
+        app.define(json!([app.field("/x", json!({}), config)])).await;
+        let moved = app.put("/v1/connections/vies", &elsewhere).await;
+        assert_eq!(moved.status, status, "{headers}: {}", moved.body);
+        connect(&app, json!({})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_status_tells_how_far_it_has_come() {
     let app = TestApp::spawn().await;
     app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;

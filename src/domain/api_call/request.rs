@@ -85,9 +85,10 @@ impl Request {
         form.extend(self.normal.clone());
     }
 
-    /// Whether its token endpoint is a path of the connection.
-    pub fn asks_its_connection(&self) -> bool {
-        matches!(&self.auth, Auth::Token(token) if token.url().is_relative())
+    /// Whether it, or its call for a token, goes wherever the connection leads.
+    pub fn follows_its_connection(&self) -> bool {
+        let asks = matches!(&self.auth, Auth::Token(token) if token.url().is_relative());
+        asks || self.url.literal_origin().is_none()
     }
 
     /// The field itself sets this header (given in lower case).
