@@ -102,6 +102,12 @@ fn header_value(
     Some(template)
 }
 
+/// Whether it is the name of a header: a token as RFC 9110, 5.6.2 has it.
+pub fn is_header_name(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.len() <= LONGEST_HEADER_NAME && name.bytes().all(token)
+}
+
 /// Why a field may not set a header of this name.
 pub fn header_name_problem(name: &str) -> Option<String> {
     /// The client's own: framing, routing, and what RFC 9110, 7.6.1 calls hop by hop.
@@ -118,9 +124,7 @@ pub fn header_name_problem(name: &str) -> Option<String> {
         "trailer",
         "upgrade",
     ];
-    // A token as RFC 9110, 5.6.2 has it.
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > LONGEST_HEADER_NAME || !name.bytes().all(token) {
+    if !is_header_name(name) {
         return Some("is not a header name: use letters, digits and `-`".into());
     }
     let lower = name.to_ascii_lowercase();
