@@ -483,6 +483,85 @@ async fn credentials_in_headers_of_fields_hold_a_connection_to_its_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_credential_with_braces_is_not_quoted_where_it_is_refused() {
+    let app = TestApp::spawn().await;
+    let key = "Zq{xyzzy}17";
+    let token = json!({"url": "https://a.example/t", "headers": {"X-Login": key}, "body": {"pass": key}});
+    let oauth = |members: Value| {
+        let mut auth = json!({"type": "oauth2_client_credentials", "token_url": "https://a.example/t",
+            "client_id": "c", "client_secret": "s"});
+        auth.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        auth
+    };
+    let auth = |auth: Value| json!({"auth": auth});
+    for (members, places, code) in [
+        (auth(json!({"type": "bearer", "token": key})), &["/auth/token"][..], "unknown_root"),
+        (auth(json!({"type": "bearer", "config": {"token": key}})), &["/auth/config/token"], "unknown_root"),
+        (auth(json!({"type": "bearer", "token": "Zq{{ xyzzy }}"})), &["/auth/token"], "unknown_root"),
+        (auth(json!({"type": "bearer", "token": "Zq{{xyzzy€}}"})), &["/auth/token"], "invalid_template"),
+        (
+            auth(json!({"type": "bearer", "token": "{{ params.a | xyzzy }}"})),
+            &["/auth/token"],
+            "invalid_template",
+        ),
+        (
+            auth(json!({"type": "basic", "username": key, "password": key})),
+            &["/auth/username", "/auth/password"],
+            "unknown_root",
+        ),
+        (
+            auth(json!({"type": "api_key", "keys": [{"key": "k", "value": key}]})),
+            &["/auth/keys/0/value"],
+            "unknown_root",
+        ),
+        (auth(oauth(json!({"client_secret": key}))), &["/auth/client_secret"], "unknown_root"),
+        (auth(oauth(json!({"extra": {"pin": key}}))), &["/auth/extra/pin"], "unknown_root"),
+        (
+            auth(json!({"type": "token_request", "token_path": "$.t", "request": token})),
+            &["/auth/request/headers/X-Login", "/auth/request/body/pass"],
+            "unknown_root",
+        ),
+        (json!({"headers": {"X-Api-Key": key}}), &["/headers/X-Api-Key"], "unknown_root"),
+        (
+            json!({"endpoints": {"e": {"path": "/", "headers": {"Authorization": key}}}}),
+            &["/endpoints/e/headers/Authorization"],
+            "unknown_root",
+        ),
+    ] {
+        let mut body = json!({"base_url": "https://a.example"});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let mut tried = vec![(app.put("/v1/connections/wrong", &body).await, "")];
+        if members.get("endpoints").is_none() {
+            let field = app.field("/x", json!({}), members.clone());
+            let body = json!({"fields": [field]});
+            tried.push((app.put("/v1/case-types/wrong", &body).await, "/fields/0/api_config"));
+        }
+        for (refused, at) in tried {
+            assert_eq!(refused.status, 422, "{members}: {}", refused.body);
+            let errors = refused.body["errors"].as_array().unwrap();
+            let found: Vec<_> = errors
+                .iter()
+                .map(|it| (it["pointer"].as_str().unwrap(), it["code"].as_str().unwrap()))
+                .collect();
+            let expected: Vec<_> = places.iter().map(|place| format!("{at}{place}")).collect();
+            assert_eq!(
+                found,
+                expected.iter().map(|place| (place.as_str(), code)).collect::<Vec<_>>(),
+                "{members}"
+            );
+            let said = refused.body.to_string();
+            assert!(said.contains("/v1/secrets/") && !said.contains("xyzzy"), "{said}");
+        }
+    }
+    // The nearest word is ours, and told; what is no credential is quoted as before.
+    let body =
+        json!({"auth": {"type": "bearer", "token": "{scret.key}"}, "headers": {"X-Env": "{parms.env}"}});
+    let errors = app.put("/v1/connections/wrong", &body).await.expect(422)["errors"].to_string();
+    assert!(errors.contains("did you mean `secret`") && !errors.contains("scret."), "{errors}");
+    assert!(errors.contains("`parms` is not known here: did you mean `params`?"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_status_tells_how_far_it_has_come() {
     let app = TestApp::spawn().await;
     app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;

@@ -11,6 +11,7 @@ use crate::domain::case_type::findings::{Findings, short};
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
+use crate::domain::redact::is_credential_header;
 use crate::domain::template::Template;
 
 use super::compiler::{Compiler, LONGEST_TEMPLATE};
@@ -48,7 +49,7 @@ pub fn read_headers(
         } else if let Some(other) = names.insert(name.to_ascii_lowercase(), name) {
             let message = format!("is the same header as `{other}`: keep one");
             config.findings.problem(pointer, code::DUPLICATE, message);
-        } else if let Some(template) = read_header(value, &pointer, compiler, config.findings) {
+        } else if let Some(template) = read_header((name, value), &pointer, compiler, config.findings) {
             headers.push((name.clone(), template));
         }
     }
@@ -59,7 +60,7 @@ pub fn read_headers(
 }
 
 fn read_header(
-    value: &Value,
+    (name, value): (&str, &Value),
     pointer: &str,
     compiler: &mut Compiler<'_>,
     findings: &mut Findings,
@@ -72,6 +73,9 @@ fn read_header(
         );
         return None;
     };
+    if is_credential_header(name) {
+        return compiler.discreetly(|compiler| header_value(source, pointer, compiler, findings));
+    }
     header_value(source, pointer, compiler, findings)
 }
 
