@@ -483,6 +483,40 @@ async fn credentials_in_headers_of_fields_hold_a_connection_to_its_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_base_url_a_token_goes_where_the_secrets_that_it_was_had_with_may_go() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| match call.path.as_str() {
+        "/token" => ok(json!({"access_token": "t0ken-1", "token_type": "Bearer", "expires_in": 3600})),
+        _ => ok(json!({"value": headers(call, "authorization").len()})),
+    });
+    let secret =
+        |name: &str, hosts: Value| (format!("/v1/secrets/{name}"), json!({"value": MARKER, "hosts": hosts}));
+    let here = app.upstream.authority();
+    for (path, body) in [secret("one", json!([here])), secret("two", json!(["idp.example"]))] {
+        app.put(&path, &body).await.expect(201);
+    }
+    let auth = json!({"type": "oauth2_client_credentials", "token_url": app.upstream.url("/token"),
+        "client_id": "{secret.one}", "client_secret": "{secret.two}"});
+    app.put("/v1/connections/nowhere", &json!({"auth": auth})).await.expect(201);
+    let config = json!({"connection": "nowhere", "url": app.upstream.url("/check")});
+    app.define(json!([app.field("/x", json!({"retry": 0}), config)])).await;
+    let error = app.filled(json!({})).await["fields"]["check"]["error"].clone();
+    assert_eq!(error["code"], "secret_not_allowed", "{error}");
+    assert!(error["detail"].as_str().unwrap().contains("`two`"), "{error}");
+    assert!(app.upstream.calls().iter().all(|call| call.path != "/check"));
+    let (path, body) = secret("two", json!(["idp.example", here]));
+    app.put(&path, &body).await.expect(200);
+    assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
+    // With a base URL the connection says where its token goes.
+    let (path, body) = secret("two", json!([]));
+    app.put(&path, &body).await.expect(200);
+    app.put("/v1/connections/nowhere", &json!({"auth": auth, "base_url": app.upstream.url("")}))
+        .await
+        .expect(200);
+    assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_with_braces_is_not_quoted_where_it_is_refused() {
     let app = TestApp::spawn().await;
     let key = "Zq{xyzzy}17";
