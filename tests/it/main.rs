@@ -152,6 +152,9 @@ mod secrets;
 mod tls;
 
 #[cfg(test)]
+mod sign_in;
+
+#[cfg(test)]
 mod tutorial;
 
 #[cfg(test)]
