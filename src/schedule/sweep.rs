@@ -1,5 +1,6 @@
 //! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
-//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers.
+//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers. What
+//! older cases lack in words and indexes is brought up.
 //!
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
@@ -10,7 +11,7 @@ use super::retention::Retention;
 use crate::domain::clock::SharedClock;
 use crate::domain::once::KEPT_FOR;
 use crate::engine::Worker;
-use crate::service::Uses;
+use crate::service::{Uses, go_on};
 use crate::store::{Store, StoreError};
 
 /// Keys of repeated requests forgotten in one tick.
@@ -73,6 +74,7 @@ impl Sweeper {
             .write(move |tx| Box::pin(async move { tx.forget_old_provider_tokens(now, TOKENS).await }))
             .await?;
         self.uses.write(&self.store, now).await?;
+        go_on(&self.store).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

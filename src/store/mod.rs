@@ -13,8 +13,14 @@ mod audit;
 mod cache_purges;
 mod cancels;
 mod case_changes;
+
+/// Values of indexed fields.
+mod case_index;
 mod case_lists;
 mod case_types;
+
+/// Words by which cases are found.
+mod case_words;
 mod cases;
 mod claimed;
 mod claims;
@@ -29,7 +35,11 @@ mod database;
 mod desk;
 mod dialect;
 mod error;
+mod events;
 mod field_inputs;
+
+/// What older cases still lack in words and indexes.
+mod fillings;
 mod firings;
 mod lanes;
 
@@ -52,7 +62,11 @@ mod seals;
 mod secrets;
 mod shown;
 mod signals;
+mod snapshots;
 mod statement;
+
+/// How the fields of many cases stand.
+mod summary;
 mod survey;
 mod sweep;
 #[cfg(test)]
@@ -70,7 +84,9 @@ mod writer;
 pub use admits::{Admit, Admitted, Replaced};
 pub use audit::AuditFilter;
 pub use cache_purges::PurgeScope;
-pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
+pub use case_lists::{
+    CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord, MOST_CANDIDATES, Selection, TooWide,
+};
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claimed::{ClaimedCase, ClaimedRun};
@@ -82,6 +98,7 @@ pub use copy::{CopyFailed, copy};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings};
 pub use error::StoreError;
+pub use events::{EventScope, LiveField};
 pub use firings::Enqueued;
 pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
@@ -95,6 +112,7 @@ pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};
 pub use seals::Seal;
 pub use secrets::{SecretInfo, SecretRow};
 pub use signals::Signals;
+pub use summary::StateCount;
 pub use ticks::{Due, HeldTick, TickPage};
 pub use tokens::{NewToken, TokenRow};
 pub use tx::Tx;
