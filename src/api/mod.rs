@@ -41,10 +41,12 @@ mod cases;
 mod connection_test;
 mod connections;
 mod console;
+mod events;
 mod fields;
 mod runs;
 mod schedules;
 mod secrets;
+mod summary;
 mod tokens;
 mod workspace;
 

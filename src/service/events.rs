@@ -14,12 +14,23 @@ pub struct Events {
 }
 
 impl Events {
-    /// A page of what happened to a case, newest first unless asked. What only moved live is not
-    /// among it.
+    /// A page of what happened to a case: its activity.
     pub async fn of_case(
         &self,
         actor: &Actor,
         case: CaseId,
+        page: &PageRequest,
+        newest_first: bool,
+    ) -> Result<Page<Event>, ServiceError> {
+        self.list(actor, Some(case), page, newest_first).await
+    }
+
+    /// A page of what happened to a case, or to all of the workspace. What only moved live is not
+    /// among it.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        case: Option<CaseId>,
         page: &PageRequest,
         newest_first: bool,
     ) -> Result<Page<Event>, ServiceError> {
@@ -28,11 +39,12 @@ impl Events {
             from => from.map(|(_, seq)| seq),
         };
         let tx = self.store.read().await?;
-        tx.case_version(actor.workspace, case).await?.ok_or(ServiceError::NotFound("case"))?;
-        let mut found =
-            tx.events_of_case(actor.workspace, case, (from, newest_first), page.limit + 1).await?;
+        if let Some(case) = case {
+            tx.case_version(actor.workspace, case).await?.ok_or(ServiceError::NotFound("case"))?;
+        }
+        let mut found = tx.list_events(actor.workspace, case, (from, newest_first), page.limit + 1).await?;
         let counted = if page.count {
-            Some(tx.count_events_of_case(case, page.most_counted()).await?)
+            Some(tx.count_events(actor.workspace, case, page.most_counted()).await?)
         } else {
             None
         };

@@ -100,36 +100,47 @@ impl Tx {
         self.all(sql(statement, values)).await?.iter().map(event).collect()
     }
 
-    /// A page of what happened to one case, before or behind a place, if one is given.
-    pub async fn events_of_case(
+    /// A page of what happened to a case, or to all of a workspace, before or behind a place, if one
+    /// is given.
+    pub async fn list_events(
         &self,
         workspace: WorkspaceId,
-        case: CaseId,
+        case: Option<CaseId>,
         (from, newest_first): (Option<i64>, bool),
         limit: u64,
     ) -> Result<Vec<Event>, StoreError> {
         let (operator, direction) = if newest_first { ("<", "DESC") } else { (">", "ASC") };
-        let mut values =
-            vec![uuid(case.0), uuid(workspace.0), int(i64::try_from(limit).unwrap_or(i64::MAX))];
-        let mut behind = String::new();
+        let mut values = vec![uuid(workspace.0), int(i64::try_from(limit).unwrap_or(i64::MAX))];
+        let mut place = String::new();
+        if let Some(case) = case {
+            values.push(uuid(case.0));
+            place = format!(" AND event.case_id = ${}", values.len());
+        }
         if let Some(seq) = from {
             values.push(int(seq));
-            behind = format!(" AND event.seq {operator} $4");
+            place = format!("{place} AND event.seq {operator} ${}", values.len());
         }
         let statement = format!(
-            "SELECT {COLUMNS} {TABLES} WHERE event.case_id = $1 AND event.workspace_id = $2{behind} AND {KEPT} \
-             ORDER BY event.seq {direction} LIMIT $3"
+            "SELECT {COLUMNS} {TABLES} WHERE event.workspace_id = $1{place} AND {KEPT} \
+             ORDER BY event.seq {direction} LIMIT $2"
         );
         self.all(sql(statement, values)).await?.iter().map(event).collect()
     }
 
-    /// How many events of a case are kept, counted up to `most`.
-    pub async fn count_events_of_case(&self, case: CaseId, most: u64) -> Result<u64, StoreError> {
-        let most = int(i64::try_from(most).unwrap_or(i64::MAX));
+    /// How many of them are kept, counted up to `most`.
+    pub async fn count_events(
+        &self,
+        workspace: WorkspaceId,
+        case: Option<CaseId>,
+        most: u64,
+    ) -> Result<u64, StoreError> {
+        let mut values = vec![uuid(workspace.0), int(i64::try_from(most).unwrap_or(i64::MAX))];
+        let place = if case.is_some() { " AND event.case_id = $3" } else { "" };
+        values.extend(case.map(|case| uuid(case.0)));
         let statement = format!(
-            "SELECT COUNT(*) FROM (SELECT 1 {TABLES} WHERE event.case_id = $1 AND {KEPT} LIMIT $2) AS counted"
+            "SELECT COUNT(*) FROM (SELECT 1 {TABLES} WHERE event.workspace_id = $1{place} AND {KEPT} LIMIT $2) AS counted"
         );
-        self.number(sql(statement, vec![uuid(case.0), most])).await
+        self.number(sql(statement, values)).await
     }
 
     /// What the fields of these cases show of live runs, and, as far as they are not too many, those
