@@ -205,7 +205,12 @@ impl CaseTypes {
             tx.insert_case_type(&new).await?;
             Vec::new()
         };
-        let indexed: Vec<&str> = case_type.fields.iter().filter(|field| field.plain().is_some_and(|plain| plain.index)).map(|field| field.key.as_str()).collect();
+        let indexed: Vec<&str> = case_type
+            .fields
+            .iter()
+            .filter(|field| field.plain().is_some_and(|plain| plain.index))
+            .map(|field| field.key.as_str())
+            .collect();
         tx.set_indexed(new.row.id, &indexed).await?;
         Ok(Saved { row: new.row, warnings, created, touched })
     }

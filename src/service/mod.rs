@@ -74,10 +74,10 @@ mod trial;
 /// Case types, saved.
 mod case_type_edit;
 
-/// What older cases lack in words and indexes.
-mod indexing;
 mod case_type_views;
 mod case_types;
+/// What older cases lack in words and indexes.
+mod indexing;
 
 /// Cases.
 mod case_body;
@@ -137,9 +137,9 @@ pub use connection_views::ConnectionView;
 pub use connections::Connections;
 pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
-pub use indexing::go_on;
 pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
+pub use indexing::go_on;
 pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;

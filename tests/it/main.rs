@@ -60,6 +60,9 @@ mod endpoints;
 mod enrich;
 
 #[cfg(test)]
+mod events;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
@@ -140,7 +143,13 @@ mod sealing;
 mod schemathesis;
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod summary;
 
 #[cfg(test)]
 mod tls;
