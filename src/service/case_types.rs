@@ -137,7 +137,7 @@ impl CaseTypes {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
+        let definition = self.sealed(tx, (&case_type, &known), before.as_ref(), &save).await?;
         let author = save.author.clone();
         let change = audited(before.as_ref(), &definition);
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
@@ -153,7 +153,7 @@ impl CaseTypes {
     async fn sealed(
         &self,
         tx: &Tx,
-        case_type: &CaseType,
+        (case_type, known): (&CaseType, &Known),
         before: Option<&CaseTypeRow>,
         save: &Save,
     ) -> Result<Value, ServiceError> {
@@ -172,7 +172,8 @@ impl CaseTypes {
             .zip(compiled.as_ref())
             .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
         let home = Home { vault: &self.vault, workspace: save.workspace, case_type: &case_type.key };
-        credentials::seal(Described { definition: &form, case_type }, before, &save.body, home)
+        let new = Described { definition: &form, case_type };
+        credentials::seal(new, before, &known.connections, &save.body, home)
     }
 
     async fn add_version(

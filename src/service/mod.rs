@@ -56,7 +56,9 @@ mod provider_tokens;
 
 /// Credentials that were typed into a field.
 mod credentials;
+mod field_target;
 mod sealed_members;
+mod typed_headers;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;
