@@ -1,11 +1,11 @@
 //! Signing in and out as a browser does it: forms, cookies and redirects, without script.
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::redirect::Policy;
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
 use crate::app::{TestApp, secs};
+use crate::upstream::client_that_stays;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -40,7 +40,7 @@ struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     fn new(app: &'a TestApp) -> Self {
-        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let http = client_that_stays();
         let origin = app.url("");
         let headers = vec![("origin", origin), ("sec-fetch-site", "same-origin".to_owned())];
         Self { app, http, cookie: String::new(), headers }
