@@ -26,6 +26,13 @@ mod frame;
 /// Refusals, as pages.
 mod refusal;
 
+/// The list of cases: the view that its address says, bars, columns and rows.
+mod case_bars;
+mod case_cells;
+mod case_columns;
+mod case_list;
+mod list_query;
+
 /// What people read, in one place.
 mod words;
 

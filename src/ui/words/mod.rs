@@ -6,6 +6,9 @@
 /// What all pages have around their content.
 pub mod frame;
 
+/// The list of cases.
+pub mod case_list;
+
 /// Ages and times.
 pub mod moments;
 
