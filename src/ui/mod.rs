@@ -15,6 +15,7 @@ mod safety;
 
 /// Who looks, and the forms that they send.
 mod posted;
+mod session;
 mod visitor;
 
 /// Styles, scripts and icons, embedded.
@@ -41,4 +42,4 @@ mod moment;
 mod state;
 mod value;
 
-pub use routes::{configure, nothing_here};
+pub use routes::{configure, configure_rest};
