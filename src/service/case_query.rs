@@ -2,8 +2,9 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::page;
 use super::plans::Plans;
-use crate::domain::case::CaseStatus;
+use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::failure::FailureCode;
 use crate::domain::run::{Reason, WaitingFor};
@@ -33,6 +34,19 @@ pub struct CaseQuery {
 }
 
 impl CaseQuery {
+    /// The cursor of the page that begins behind a case.
+    pub fn after(&self, case: &Case) -> String {
+        let order =
+            CaseFilter { sort: self.sort, descending: self.descending, ..CaseFilter::default() };
+        page::cursor(&(order.order(), order.sort_value(case), case.id))
+    }
+
+    /// The same cases from the other end.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { descending: !self.descending, ..self }
+    }
+
     pub(super) async fn filter(
         self,
         plans: &Plans,

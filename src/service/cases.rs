@@ -181,7 +181,7 @@ impl Cases {
             None
         };
         drop(tx);
-        let next = page.cut(&mut found, |last| (order.clone(), filter.sort_value(last), last.row.case.id));
+        let next = page.cut(&mut found, |last| (order.clone(), filter.sort_value(&last.row.case), last.row.case.id));
         let mut items = Vec::with_capacity(found.len());
         for snapshot in found {
             if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {

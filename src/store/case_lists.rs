@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::shown::WAITING_FOR;
 use super::statement::{int, ms, sql, text, uuid};
 use super::tx::Tx;
-use crate::domain::case::CaseStatus;
+use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, WorkspaceId};
 
@@ -228,8 +228,7 @@ impl CaseFilter {
     }
 
     /// The sort value of a case, for the cursor.
-    pub fn sort_value(&self, snapshot: &CaseSnapshot) -> serde_json::Value {
-        let case = &snapshot.row.case;
+    pub fn sort_value(&self, case: &Case) -> serde_json::Value {
         match self.sort {
             CaseSort::CreatedAt => case.created_at.timestamp_millis().into(),
             CaseSort::UpdatedAt => case.updated_at.timestamp_millis().into(),

@@ -111,9 +111,9 @@ impl Bars {
         }
         let counted = |key: &str| counts.fields.iter().find(|field| field.key == key);
         let calls: Vec<_> = case_type.fields.iter().filter(|field| field.api_call().is_some()).collect();
-        let (shown, others): (Vec<_>, Vec<_>) =
-            calls.iter().partition(|field| columns.shows_field(field.key.as_str()));
-        let mut kept: Vec<&str> = shown.iter().chain(&others).map(|field| field.key.as_str()).take(MOST).collect();
+        let keys = calls.iter().map(|field| field.key.as_str());
+        let (shown, others): (Vec<&str>, Vec<&str>) = keys.partition(|key| columns.shows_field(key));
+        let mut kept: Vec<&str> = shown.into_iter().chain(others).take(MOST).collect();
         let more = calls.len() - kept.len();
         let bars = calls.iter().filter(|field| take(&mut kept, field.key.as_str())).filter_map(|field| {
             let counts = counted(field.key.as_str())?;

@@ -16,7 +16,7 @@ use super::words::case_list as w;
 use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
-use crate::domain::data::{self, DataPath};
+use crate::domain::data::DataPath;
 use crate::domain::field::{Field, PlainType};
 use crate::domain::run::{FieldState, FieldStatus};
 use crate::service::CaseView;
@@ -78,6 +78,11 @@ pub struct FieldCell {
 }
 
 impl FieldCell {
+    /// The state in words, up to its time.
+    pub fn word(&self) -> &str {
+        &self.view.before
+    }
+
     /// The time of the state, without what script writes again anyway.
     pub fn age(&self) -> Option<Short> {
         self.view.moment.map(Short)

@@ -255,6 +255,12 @@ impl ListQuery {
         }
     }
 
+    /// With the columns that nobody has to choose.
+    #[must_use]
+    pub fn usual_columns(&self) -> Self {
+        Self { cols: None, ..self.first() }
+    }
+
     /// Whether any filter is set.
     pub fn is_filtered(&self) -> bool {
         self.q.is_some()

@@ -32,6 +32,8 @@ mod case_bars;
 mod case_cells;
 mod case_columns;
 mod case_list;
+mod list_chips;
+mod list_page;
 mod list_query;
 
 /// What people read, in one place.

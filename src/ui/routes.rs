@@ -7,6 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, guard};
 
 use super::asset;
+use super::case_list;
 use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
@@ -18,6 +19,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
 
     // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
     cfg.service(page(web::resource("/").route(web::get().to(home))));
+
+    // The list of cases. These stand before the pages of single cases.
+    cfg.service(page(web::resource("/cases").route(web::get().to(case_list::list))));
+    cfg.service(page(web::resource("/cases/refresh").route(web::post().to(case_list::refresh))));
 }
 
 /// The first page is the list of cases.

@@ -37,7 +37,6 @@ pub const CHANGED: &str = "Changed";
 pub const FIELDS: &str = "Fields";
 pub const ACTIONS: &str = "Actions";
 pub const REFRESH: &str = "Refresh what failed or is out of date";
-pub const NO_FIELDS: &str = "none";
 
 pub const BARS: &str = "How the fields stand";
 pub const SUCCEEDED: &str = "up to date";
@@ -54,6 +53,7 @@ pub const PAGES: &str = "Pages of the list";
 pub const FIRST_PAGE: &str = "First page";
 pub const PREVIOUS: &str = "Previous";
 pub const NEXT: &str = "Next";
+pub const END_TITLE: &str = "Nothing more";
 pub const END: &str = "The list ends here: what stood on this page is gone.";
 
 pub const NO_TYPES_TITLE: &str = "No case type yet";
@@ -99,13 +99,26 @@ pub fn field_word(word: &str) -> &str {
     match word {
         "cached" => CACHED,
         "stale" => STALE,
-        word => FieldStatus::parse(word).map_or(word, field_status),
+        word => match FieldStatus::parse(word) {
+            Some(status) => field_status(status),
+            None => word,
+        },
     }
 }
 
 /// A reason of a state, as the API spells it: `missing_input`.
 pub fn reason(reason: &str) -> String {
     reason.replace('_', " ")
+}
+
+/// How many columns fit.
+pub fn most_columns(most: usize) -> String {
+    format!("At most {most} are shown.")
+}
+
+/// A state with its reason.
+pub fn because(word: &str, why: &str) -> String {
+    format!("{word} ({why})")
 }
 
 /// A case that has neither reference nor title, by the end of its id.
@@ -139,11 +152,6 @@ pub fn range(from: Option<u64>, rows: u64, total: &str) -> String {
 pub fn total(total: u64, at_least: bool) -> String {
     let cases = if total == 1 && !at_least { "case" } else { "cases" };
     format!("{}{} {cases}", if at_least { "at least " } else { "" }, number(total))
-}
-
-/// Of a part of a bar: `12`, `at least 12`.
-pub fn part(count: u64, partial: bool) -> String {
-    if partial { format!("at least {}", number(count)) } else { number(count) }
 }
 
 /// Why the bars count less than there is.
