@@ -18,6 +18,17 @@ mod posted;
 mod session;
 mod visitor;
 
+/// Signing in and out.
+mod client;
+mod next;
+mod sign_in;
+
+/// One's own account, and everybody's.
+mod account;
+mod people;
+mod person;
+mod wrong;
+
 /// Styles, scripts and icons, embedded.
 mod asset;
 

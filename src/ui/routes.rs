@@ -6,12 +6,11 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, guard};
 
-use super::asset;
-use super::case_list;
 use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
+use super::{account, asset, case_list, people, person, sign_in};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -19,10 +18,36 @@ pub fn configure(cfg: &mut ServiceConfig) {
 
     // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
     cfg.service(page(web::resource("/").route(web::get().to(home))));
+    cfg.configure(for_people);
+    cfg.configure(for_case_lists);
+}
 
-    // The list of cases. These stand before the pages of single cases.
+/// The list of cases, and new ones. Goes before the pages of single cases: `new` is no id.
+fn for_case_lists(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/cases").route(web::get().to(case_list::list))));
     cfg.service(page(web::resource("/cases/refresh").route(web::post().to(case_list::refresh))));
+}
+
+/// Signing in and out, one's account, and who else may sign in.
+fn for_people(cfg: &mut ServiceConfig) {
+    let (show, sign_in) = (web::get().to(sign_in::show), web::post().to(sign_in::sign_in));
+    cfg.service(open(web::resource("/sign-in").route(show).route(sign_in)));
+    let (show, use_link) = (web::get().to(sign_in::show_link), web::post().to(sign_in::use_link));
+    cfg.service(open(web::resource("/sign-in/{link}").route(show).route(use_link)));
+    cfg.service(page(web::resource("/sign-out").route(web::post().to(sign_in::sign_out))));
+    cfg.service(page(web::resource("/account").route(web::get().to(account::show))));
+    cfg.service(page(web::resource("/account/name").route(web::post().to(account::rename))));
+    cfg.service(page(web::resource("/account/password").route(web::post().to(account::change_password))));
+    cfg.service(page(web::resource("/account/sessions/end").route(web::post().to(account::end_others))));
+    cfg.service(page(
+        web::resource("/account/sessions/{id}/end").route(web::post().to(account::end_session)),
+    ));
+    let (show, add) = (web::get().to(people::show), web::post().to(people::add));
+    cfg.service(page(web::resource("/people").route(show).route(add)));
+    let (show, change) = (web::get().to(person::show), web::post().to(person::change));
+    cfg.service(page(web::resource("/people/{id}").route(show).route(change)));
+    cfg.service(page(web::resource("/people/{id}/link").route(web::post().to(person::make_link))));
+    cfg.service(page(web::resource("/people/{id}/remove").route(web::post().to(person::remove))));
 }
 
 /// The first page is the list of cases.
