@@ -87,6 +87,7 @@ mod case_types;
 
 /// Cases.
 mod case_body;
+mod case_neighbours;
 mod case_query;
 mod cases;
 mod change;

@@ -29,6 +29,18 @@ mod refusal;
 /// What people read, in one place.
 mod words;
 
+/// The page of a case: its address, values, cards, forms, activity and what its buttons do.
+mod case_actions;
+mod case_activity;
+mod case_address;
+mod case_cards;
+mod case_detail;
+mod case_form;
+mod case_inputs;
+mod case_save;
+mod case_sections;
+mod case_values;
+
 /// How times, field states and values are shown.
 mod moment;
 mod state;

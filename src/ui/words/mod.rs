@@ -3,6 +3,9 @@
 //! One file a page, plus those that pages share. Sentences about a failed run are not here but
 //! in `domain/failure.rs`, since the API tells them, too.
 
+/// The page of a case.
+pub mod case;
+
 /// What all pages have around their content.
 pub mod frame;
 
