@@ -204,7 +204,9 @@ impl From<ServiceError> for ApiError {
             ServiceError::TooManyRequests { detail, retry_after } => {
                 Self { more: More::RetryAfter(retry_after.as_secs().max(1)), ..Self::new(code, detail) }
             }
-            ServiceError::Store(_) | ServiceError::Sealing(_) | ServiceError::Password(_) => Self::internal(error.to_string()),
+            ServiceError::Store(_) | ServiceError::Sealing(_) | ServiceError::Password(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }
@@ -378,7 +380,8 @@ mod tests {
     fn who_is_sent_away_is_told_when_to_come_back() {
         let answer = ApiError::unavailable("x").error_response();
         assert_eq!(answer.headers().get(header::RETRY_AFTER).unwrap(), "2");
-        let often = ServiceError::TooManyRequests { detail: "x".into(), retry_after: Duration::from_secs(90) };
+        let often =
+            ServiceError::TooManyRequests { detail: "x".into(), retry_after: Duration::from_secs(90) };
         let answer = ApiError::from(often).error_response();
         assert_eq!(answer.headers().get(header::RETRY_AFTER).unwrap(), "90");
         let answer = ApiError::new(Code::Unauthorized, "x").error_response();

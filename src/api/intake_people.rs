@@ -45,11 +45,7 @@ pub(super) fn patch(body: &Value) -> Result<PersonPatch, ServiceError> {
     patch.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
 }
 
-fn read(
-    body: &Value,
-    findings: &mut Findings,
-    and: impl FnOnce(&mut Reader<'_, '_>),
-) -> Option<PersonPatch> {
+fn read(body: &Value, findings: &mut Findings, and: impl FnOnce(&mut Reader<'_, '_>)) -> Option<PersonPatch> {
     refuse_nul(body, "", findings);
     let mut reader = Reader::open(body, "", findings)?;
     let patch = PersonPatch {

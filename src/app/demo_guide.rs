@@ -94,7 +94,8 @@ mod tests {
         for name in NAMED {
             assert!(text.contains(&format!("what {name} shows")), "{name}");
         }
-        let names = ["{sign_in}", "{api}", "{provider}", "{token}", "{schedule}", "{count}", "{cases}", "{moved}"];
+        let names =
+            ["{sign_in}", "{api}", "{provider}", "{token}", "{schedule}", "{count}", "{cases}", "{moved}"];
         for left in names.into_iter().chain(["{KYB", "{LOAN", "KYB-1099"]) {
             assert!(!text.contains(left), "{left}");
         }

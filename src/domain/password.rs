@@ -56,7 +56,12 @@ fn read(kept: &str) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
     Some(((m.parse().ok()?, t.parse().ok()?, p.parse().ok()?), decode(salt)?, decode(hash)?))
 }
 
-fn derive(password: &str, salt: &[u8], cost: (u32, u32, u32), length: usize) -> Result<Vec<u8>, UnusableHash> {
+fn derive(
+    password: &str,
+    salt: &[u8],
+    cost: (u32, u32, u32),
+    length: usize,
+) -> Result<Vec<u8>, UnusableHash> {
     let unusable = |error: argon2::Error| UnusableHash(error.to_string());
     let params = Params::new(cost.0, cost.1, cost.2, Some(length)).map_err(unusable)?;
     let mut hash = vec![0; length];

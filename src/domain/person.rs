@@ -61,8 +61,15 @@ mod tests {
         for good in ["a@b.example", "ada.l+x@example.com", "ä@ö.example"] {
             assert_eq!(email_problem(good), None, "{good}");
         }
-        for bad in ["", "a", "a@", "@b.example", "a b@c.example", "a@b.example\n", &format!("{}@b.c", "a".repeat(254))]
-        {
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.example",
+            "a b@c.example",
+            "a@b.example\n",
+            &format!("{}@b.c", "a".repeat(254)),
+        ] {
             assert!(email_problem(bad).is_some(), "{bad}");
         }
     }
@@ -83,7 +90,9 @@ mod tests {
 
     #[test]
     fn a_name_is_something_to_read() {
-        for (name, good) in [("Ada", true), ("", false), ("  ", false), ("a\nb", false), (&"x".repeat(201), false)] {
+        for (name, good) in
+            [("Ada", true), ("", false), ("  ", false), ("a\nb", false), (&"x".repeat(201), false)]
+        {
             assert_eq!(name_problem(name).is_none(), good, "{name}");
         }
     }

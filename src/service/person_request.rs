@@ -43,7 +43,9 @@ impl NewPersonRequest {
         check([
             name_problem(&self.name),
             email_problem(&self.email),
-            self.password.as_ref().and_then(|password| password_problem(password.expose(), Some(&self.email))),
+            self.password
+                .as_ref()
+                .and_then(|password| password_problem(password.expose(), Some(&self.email))),
         ])
     }
 }

@@ -183,7 +183,8 @@ impl Sessions {
     /// Ends one of the person's own sessions.
     pub async fn end(&self, who: &SignedIn, id: SessionId) -> Result<(), ServiceError> {
         let person = who.person.id;
-        let ended = self.store.write(move |tx| Box::pin(async move { tx.end_session(person, id).await })).await;
+        let ended =
+            self.store.write(move |tx| Box::pin(async move { tx.end_session(person, id).await })).await;
         self.forget();
         if ended? { Ok(()) } else { Err(ServiceError::NotFound("session")) }
     }
@@ -191,7 +192,8 @@ impl Sessions {
     /// Ends all of the person's own sessions but this one; answers how many.
     pub async fn end_others(&self, who: &SignedIn) -> Result<u64, ServiceError> {
         let (person, this) = (who.person.id, who.session.id);
-        let ended = self.store.write(move |tx| Box::pin(async move { tx.end_sessions(person, Some(this)).await }));
+        let ended =
+            self.store.write(move |tx| Box::pin(async move { tx.end_sessions(person, Some(this)).await }));
         let ended: Result<u64, StoreError> = ended.await;
         self.forget();
         Ok(ended?)
@@ -204,13 +206,7 @@ impl Sessions {
     }
 }
 
-fn row(
-    id: SessionId,
-    person: &PersonRow,
-    now: Instant,
-    by_link: bool,
-    user_agent: String,
-) -> SessionRow {
+fn row(id: SessionId, person: &PersonRow, now: Instant, by_link: bool, user_agent: String) -> SessionRow {
     SessionRow {
         id,
         person: person.id,

@@ -100,7 +100,8 @@ impl Throttle {
 
 fn make_room(counts: &mut HashMap<Subject, Count>) {
     if counts.len() >= MOST
-        && let Some(first) = counts.iter().min_by_key(|(_, count)| count.since).map(|(first, _)| first.clone())
+        && let Some(first) =
+            counts.iter().min_by_key(|(_, count)| count.since).map(|(first, _)| first.clone())
     {
         counts.remove(&first);
     }

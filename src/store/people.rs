@@ -149,7 +149,8 @@ impl Tx {
 
     /// Active admins of a workspace beside this person.
     pub async fn count_other_admins(&self, workspace: WorkspaceId, but: PersonId) -> Result<u64, StoreError> {
-        let statement = "SELECT count(*) FROM person WHERE workspace_id = $1 AND role = $2 AND active AND id <> $3";
+        let statement =
+            "SELECT count(*) FROM person WHERE workspace_id = $1 AND role = $2 AND active AND id <> $3";
         let values = vec![uuid(workspace.0), text(Role::Admin.as_str()), uuid(but.0)];
         self.number(sql(statement, values)).await
     }

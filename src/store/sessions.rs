@@ -58,7 +58,10 @@ fn next_session(columns: &mut Columns<'_>) -> Result<SessionRow, StoreError> {
 
 impl Tx {
     /// The session with this hash and whose it is, in whatever workspace.
-    pub async fn find_session(&self, hash: &TokenHash) -> Result<Option<(SessionRow, PersonRow)>, StoreError> {
+    pub async fn find_session(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<Option<(SessionRow, PersonRow)>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS}, {PERSON} FROM session JOIN person ON person.id = session.person_id \
              WHERE session.hash = $1"
@@ -74,8 +77,9 @@ impl Tx {
 
     /// The sessions of a person, the newest first.
     pub async fn list_sessions(&self, person: PersonId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
-        let statement =
-            format!("SELECT {COLUMNS} FROM session WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2");
+        let statement = format!(
+            "SELECT {COLUMNS} FROM session WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"
+        );
         let rows = self.all(sql(statement, vec![uuid(person.0), int(limit)])).await?;
         let session = |row: &QueryResult| next_session(&mut Columns::of("session", row)?);
         rows.iter().map(session).collect()

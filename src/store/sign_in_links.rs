@@ -76,7 +76,9 @@ impl Tx {
 
     /// Withdraws all links of a person.
     pub async fn withdraw_links(&self, person: PersonId) -> Result<(), StoreError> {
-        self.execute(sql("DELETE FROM sign_in_link WHERE person_id = $1", vec![uuid(person.0)])).await.map(drop)
+        self.execute(sql("DELETE FROM sign_in_link WHERE person_id = $1", vec![uuid(person.0)]))
+            .await
+            .map(drop)
     }
 
     /// Removes links that expired at `before` or earlier; at most `limit`.

@@ -1,36 +1,90 @@
 //! Every page's URL and the handler behind it.
 
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, guard};
 
+use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
-use super::{asset, case_actions, case_detail, case_save, edge};
+use super::session::signed_in;
+use super::{account, asset, case_actions, case_detail, case_save, people, person, sign_in};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(
-        web::resource("/assets/{edition}/{name}")
-            .route(web::get().to(asset::file))
-            .wrap(from_fn(edge::edge))
-            .wrap(from_fn(safe))
-            .wrap(edge::tracing()),
-    );
+    cfg.service(open(web::resource("/assets/{edition}/{name}").route(web::get().to(asset::file))));
+
+    // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
+    cfg.service(page(web::resource("/").route(web::get().to(home))));
+    cfg.configure(for_case);
+    cfg.configure(for_people);
 }
 
-/// The page of a case, below the signed-in scope.
-pub(super) fn case(cfg: &mut ServiceConfig) {
-    cfg.route("/cases/{id}", web::get().to(case_detail::show))
-        .route("/cases/{id}", web::post().to(case_save::save))
-        .route("/cases/{id}/data", web::get().to(case_actions::data))
-        .route("/cases/{id}/refresh", web::post().to(case_actions::refresh_all))
-        .route("/cases/{id}/delete", web::get().to(case_actions::ask_delete))
-        .route("/cases/{id}/delete", web::post().to(case_actions::delete))
-        .route("/cases/{id}/fields/{field}/refresh", web::post().to(case_actions::refresh))
-        .route("/cases/{id}/overrides/{path}/clear", web::post().to(case_actions::clear_override));
+/// The page of a case, and what its buttons do.
+fn for_case(cfg: &mut ServiceConfig) {
+    let (show, save) = (web::get().to(case_detail::show), web::post().to(case_save::save));
+    cfg.service(page(web::resource("/cases/{id}").route(show).route(save)));
+    cfg.service(page(web::resource("/cases/{id}/data").route(web::get().to(case_actions::data))));
+    cfg.service(page(web::resource("/cases/{id}/refresh").route(web::post().to(case_actions::refresh_all))));
+    let (ask, delete) = (web::get().to(case_actions::ask_delete), web::post().to(case_actions::delete));
+    cfg.service(page(web::resource("/cases/{id}/delete").route(ask).route(delete)));
+    let refresh = web::post().to(case_actions::refresh);
+    cfg.service(page(web::resource("/cases/{id}/fields/{field}/refresh").route(refresh)));
+    let clear = web::post().to(case_actions::clear_override);
+    cfg.service(page(web::resource("/cases/{id}/overrides/{path}/clear").route(clear)));
 }
 
-/// What stands at an address that nobody has.
-pub async fn nothing_here() -> Result<&'static str, Refusal> {
+/// Signing in and out, one's account, and who else may sign in.
+fn for_people(cfg: &mut ServiceConfig) {
+    let (show, sign_in) = (web::get().to(sign_in::show), web::post().to(sign_in::sign_in));
+    cfg.service(open(web::resource("/sign-in").route(show).route(sign_in)));
+    let (show, use_link) = (web::get().to(sign_in::show_link), web::post().to(sign_in::use_link));
+    cfg.service(open(web::resource("/sign-in/{link}").route(show).route(use_link)));
+    cfg.service(page(web::resource("/sign-out").route(web::post().to(sign_in::sign_out))));
+    cfg.service(page(web::resource("/account").route(web::get().to(account::show))));
+    cfg.service(page(web::resource("/account/name").route(web::post().to(account::rename))));
+    cfg.service(page(web::resource("/account/password").route(web::post().to(account::change_password))));
+    cfg.service(page(web::resource("/account/sessions/end").route(web::post().to(account::end_others))));
+    cfg.service(page(
+        web::resource("/account/sessions/{id}/end").route(web::post().to(account::end_session)),
+    ));
+    let (show, add) = (web::get().to(people::show), web::post().to(people::add));
+    cfg.service(page(web::resource("/people").route(show).route(add)));
+    let (show, change) = (web::get().to(person::show), web::post().to(person::change));
+    cfg.service(page(web::resource("/people/{id}").route(show).route(change)));
+    cfg.service(page(web::resource("/people/{id}/link").route(web::post().to(person::make_link))));
+    cfg.service(page(web::resource("/people/{id}/remove").route(web::post().to(person::remove))));
+}
+
+/// The first page is the list of cases.
+async fn home() -> Result<&'static str, Refusal> {
+    Err(Refusal::elsewhere("/cases"))
+}
+
+/// What comes behind everything else, the API's addresses too: a browser that asks for a page at an
+/// address that nobody has reads so.
+pub fn configure_rest(cfg: &mut ServiceConfig) {
+    let anything = web::resource("/{address:.*}").guard(guard::fn_guard(asks_for_page));
+    cfg.service(open(anything.route(web::to(nothing_here))));
+}
+
+fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {
+    let accept = context.head().headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    context.head().method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+async fn nothing_here() -> Result<&'static str, Refusal> {
     Err(Refusal::not_found())
+}
+
+/// A page for those who are signed in.
+fn page(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(signed_in)).wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
+}
+
+/// A page for everybody.
+fn open(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
 }

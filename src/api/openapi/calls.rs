@@ -29,7 +29,9 @@ pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
     let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
     let access =
-        [secrets(), tokens(), people_calls::people(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+        [secrets(), tokens(), people_calls::people(), access_calls::workspace(), access_calls::audit()]
+            .into_iter()
+            .flatten();
     let others = [connections(), connection_actions(), connection_test(), runs(), schedules()]
         .into_iter()
         .flatten()

@@ -73,10 +73,15 @@ pub fn people() -> Vec<Call> {
         .body(PATCH, Required::True, is::<PersonPatch>())
         .answers(200, "The person as they are now.", is::<PersonView>(), &[])
         .refuses(409),
-        call(HttpMethod::Delete, "/v1/people/{id}", "delete_person", "Removes a person and ends their sessions.")
-            .needs(Admin)
-            .path("id", "The person.", uuid())
-            .answers_nothing(204, "They are signed out everywhere.", &[])
-            .refuses(409),
+        call(
+            HttpMethod::Delete,
+            "/v1/people/{id}",
+            "delete_person",
+            "Removes a person and ends their sessions.",
+        )
+        .needs(Admin)
+        .path("id", "The person.", uuid())
+        .answers_nothing(204, "They are signed out everywhere.", &[])
+        .refuses(409),
     ]
 }

@@ -5,5 +5,5 @@ mod plain;
 mod value;
 
 pub use definition::{Field, FieldKind, Visibility};
-pub use value::is_email;
 pub use plain::{PlainField, PlainType, SelectOption};
+pub use value::is_email;

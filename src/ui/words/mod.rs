@@ -20,3 +20,12 @@ pub mod states;
 
 /// Values.
 pub mod values;
+
+/// Signing in.
+pub mod sign_in;
+
+/// One's own account.
+pub mod account;
+
+/// People who may sign in.
+pub mod people;
