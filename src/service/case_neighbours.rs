@@ -1,14 +1,12 @@
 //! The cases before and after one, in the order of a list.
 
-use serde_json::Value;
-
 use super::actor::Actor;
 use super::case_query::CaseQuery;
 use super::cases::Cases;
 use super::error::ServiceError;
 use crate::domain::case::Case;
 use crate::domain::ids::CaseId;
-use crate::store::{CaseFilter, CaseSort};
+use crate::store::CaseSnapshot;
 
 impl Cases {
     /// The cases before and after this one in a list. Where the list does not hold the case itself
@@ -19,23 +17,14 @@ impl Cases {
         query: CaseQuery,
         case: &Case,
     ) -> Result<(Option<CaseId>, Option<CaseId>), ServiceError> {
-        let forth = query.filter(&self.plans, actor, self.clock.now()).await?;
-        let back = CaseFilter { descending: !forth.descending, ..forth.clone() };
-        let place = Some((place(case, forth.sort), case.id));
+        let back = CaseQuery { descending: !query.descending, ..query.clone() };
         let tx = self.store.read().await?;
-        let before = tx.list_cases(actor.workspace, &back, place.clone(), 1).await?;
-        let after = tx.list_cases(actor.workspace, &forth, place, 1).await?;
-        let first = |found: &[crate::store::CaseSnapshot]| found.first().map(|found| found.row.case.id);
+        let forth = self.select(&tx, actor, query).await?;
+        let back = self.select(&tx, actor, back).await?;
+        let place = Some((forth.filter().sort_value(case), case.id));
+        let before = tx.list_cases(&back, place.clone(), 1).await?;
+        let after = tx.list_cases(&forth, place, 1).await?;
+        let first = |found: &[CaseSnapshot]| found.first().map(|found| found.row.case.id);
         Ok((first(&before), first(&after)))
-    }
-}
-
-/// What the order sorts a case by.
-fn place(case: &Case, sort: CaseSort) -> Value {
-    match sort {
-        CaseSort::CreatedAt => case.created_at.timestamp_millis().into(),
-        CaseSort::UpdatedAt => case.updated_at.timestamp_millis().into(),
-        CaseSort::Reference => case.reference.clone().unwrap_or_default().into(),
-        CaseSort::Title => case.title.clone().unwrap_or_default().into(),
     }
 }

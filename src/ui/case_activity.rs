@@ -8,12 +8,16 @@ use super::state::Tone;
 use super::value::cut;
 use super::words::case as w;
 use crate::domain::clock::Instant;
+use crate::domain::event::{Event, EventKind};
 use crate::domain::run::{Run, RunStatus};
 use crate::service::{Actor, PageRequest, Services};
 use crate::store::RunFilter;
 
 /// Entries that are shown.
 const MOST: u64 = 40;
+/// Events that are read at once, and how often.
+const AT_ONCE: u64 = 200;
+const PAGES: usize = 3;
 /// Paths that one entry names.
 const NAMED: usize = 6;
 
@@ -53,15 +57,16 @@ pub async fn activity(
     values: &Values<'_>,
     here: &Here,
 ) -> Result<Activity, Refusal> {
+    let page = PageRequest { limit: MOST, ..PageRequest::default() };
     let mut entries = Vec::new();
     if here.activity != Shows::Edits {
         let filter = RunFilter { case: Some(here.id), ..RunFilter::default() };
-        let page = PageRequest { limit: MOST, ..PageRequest::default() };
-        let runs = services.runs.list(actor, filter, page).await?;
+        let runs = services.runs.list(actor, filter, page.clone()).await?;
         entries.extend(runs.items.iter().map(|run| of_run(run, values)));
     }
     if here.activity != Shows::Runs {
-        entries.push(created(values));
+        let events = edits(services, actor, here).await?;
+        entries.extend(events.iter().map(|event| of_edit(event, values)));
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     entries.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
@@ -71,6 +76,25 @@ pub async fn activity(
         (url, word, shows == here.activity)
     });
     Ok(Activity { entries, choices: choices.into(), runs: format!("/runs?case={}", here.id) })
+}
+
+/// What people and programs changed, newest first. The ends of runs stand among the events, too,
+/// so a few pages of them are read.
+async fn edits(services: &Services, actor: &Actor, here: &Here) -> Result<Vec<Event>, Refusal> {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    let mut page = PageRequest { limit: AT_ONCE, ..PageRequest::default() };
+    let mut found = Vec::new();
+    for _ in 0..PAGES {
+        let events = services.events.of_case(actor, here.id, &page, true).await?;
+        let edits = [EventKind::CaseCreated, EventKind::CaseChanged];
+        found.extend(events.items.into_iter().filter(|event| edits.contains(&event.kind)));
+        page.cursor = events.next;
+        if found.len() >= most || page.cursor.is_none() {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
 }
 
 fn of_run(run: &Run, values: &Values<'_>) -> Entry {
@@ -100,23 +124,23 @@ fn of_run(run: &Run, values: &Values<'_>) -> Entry {
     }
 }
 
-fn created(values: &Values<'_>) -> Entry {
-    let at = values.view.case.created_at;
+fn of_edit(event: &Event, values: &Values<'_>) -> Entry {
+    let created = event.kind == EventKind::CaseCreated;
+    let (what, more) = if created { (Vec::new(), 0) } else { named(&event.paths, values) };
     Entry {
         tone: Tone::Quiet,
-        icon: "plus",
-        who: w::SOMEBODY.to_owned(),
-        did: w::WAS_CREATED.to_owned(),
-        what: Vec::new(),
-        more: 0,
-        moment: Moment::age(at, values.now),
+        icon: if created { "plus" } else { "person" },
+        who: w::who(event.by.as_deref()),
+        did: if created { w::WAS_CREATED } else { w::CHANGED }.to_owned(),
+        what,
+        more,
+        moment: Moment::age(event.at, values.now),
         url: None,
-        at,
+        at: event.at,
     }
 }
 
 /// Paths as people read them, as far as they are named.
-#[expect(dead_code, reason = "edits come with the events")]
 fn named(paths: &[String], values: &Values<'_>) -> (Vec<String>, usize) {
     let names = paths.iter().take(NAMED).map(|path| cut(&values.named(path), 60)).collect();
     (names, paths.len().saturating_sub(NAMED))

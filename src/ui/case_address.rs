@@ -7,6 +7,7 @@ use url::form_urlencoded::{Serializer, parse};
 
 use super::posted::Form;
 use crate::domain::case::CaseStatus;
+use crate::domain::data::DataPath;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::service::CaseQuery;
 use crate::store::CaseSort;
@@ -208,16 +209,24 @@ pub fn list_query(view: Option<&str>) -> CaseQuery {
             "custom_status" => query.custom_status = text,
             "assignee" => query.assignee = text,
             "reference" => query.reference = text,
+            "updated_since" => query.updated_since = value.parse().ok(),
+            "q" => query.q = text,
             "sort" => sort(&mut query, &value),
-            name => {
-                if let (Some(field), Some(text)) = (name.strip_prefix("field."), text) {
-                    let (word, reason) = text.split_once(':').map_or((&*text, None), |(a, b)| (a, Some(b)));
-                    query.fields.push((field.to_owned(), word.to_owned(), reason.map(str::to_owned)));
-                }
-            }
+            name => condition(&mut query, name, text),
         }
     }
     query
+}
+
+/// Conditions on a field or a value.
+fn condition(query: &mut CaseQuery, name: &str, text: Option<String>) {
+    let Some(text) = text else { return };
+    if let Some(field) = name.strip_prefix("field.") {
+        let (word, reason) = text.split_once(':').map_or((&*text, None), |(a, b)| (a, Some(b)));
+        query.fields.push((field.to_owned(), word.to_owned(), reason.map(str::to_owned)));
+    } else if let Some(Ok(path)) = name.strip_prefix("data.").map(DataPath::parse_exact) {
+        query.data.push((path, text));
+    }
 }
 
 fn sort(query: &mut CaseQuery, word: &str) {

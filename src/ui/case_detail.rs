@@ -106,7 +106,7 @@ pub async fn page(
     }
     let activity = activity(services, &visitor.actor, &values, &here).await?;
     let done = asked.done.as_deref().and_then(w::done);
-    let frame = visitor.frame(Place::Cases, head.title.clone()).saying(done);
+    let frame = visitor.frame(Place::Cases, head.title.clone()).saying(done).hearing(here.below("/events"));
     Ok(answer(status, &CasePage { frame, here, head, sections, activity }))
 }
 
@@ -120,7 +120,7 @@ async fn head(
     let query = list_query(here.view.as_deref());
     let around = match services.cases.neighbours(&visitor.actor, query, case).await {
         // The list of that address is no list: its neighbours are those of all cases.
-        Err(ServiceError::BadQuery(_)) => {
+        Err(ServiceError::BadQuery(_) | ServiceError::FilterTooWide(_)) => {
             services.cases.neighbours(&visitor.actor, list_query(None), case).await
         }
         found => found,

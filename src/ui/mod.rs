@@ -41,6 +41,9 @@ mod refusal;
 /// What people read, in one place.
 mod words;
 
+/// Streams that keep pages alive.
+mod live;
+
 /// The page of a case: its address, values, cards, forms, activity and what its buttons do.
 mod case_actions;
 mod case_activity;

@@ -10,7 +10,7 @@ use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
-use super::{account, asset, case_actions, case_detail, case_save, people, person, sign_in};
+use super::{account, asset, case_actions, case_detail, case_save, live, people, person, sign_in};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -28,6 +28,7 @@ fn for_case(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/cases/{id}").route(show).route(save)));
     cfg.service(page(web::resource("/cases/{id}/data").route(web::get().to(case_actions::data))));
     cfg.service(page(web::resource("/cases/{id}/refresh").route(web::post().to(case_actions::refresh_all))));
+    cfg.service(page(web::resource("/cases/{id}/events").route(web::get().to(live::of_case))));
     let (ask, delete) = (web::get().to(case_actions::ask_delete), web::post().to(case_actions::delete));
     cfg.service(page(web::resource("/cases/{id}/delete").route(ask).route(delete)));
     let refresh = web::post().to(case_actions::refresh);
