@@ -82,16 +82,29 @@ mod trial;
 
 /// Case types, saved.
 mod case_type_edit;
+
+/// What older cases lack in words and indexes.
+mod indexing;
 mod case_type_views;
 mod case_types;
 
 /// Cases.
 mod case_body;
+mod case_lists;
+mod case_neighbours;
 mod case_query;
 mod cases;
 mod change;
 mod views;
 mod waiting;
+
+/// How the fields of many cases stand.
+mod summary;
+
+/// What happened to cases, and what is happening.
+mod events;
+mod live;
+mod live_state;
 
 /// Fields.
 mod fields;
@@ -134,7 +147,10 @@ pub use connection_views::ConnectionView;
 pub use connections::Connections;
 pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
+pub use indexing::go_on;
+pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
+pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use opened::{OpenFailed, Opened};
@@ -152,6 +168,7 @@ pub use schedules::{ScheduleView, Schedules};
 pub use secret_users::SecretUser;
 pub use secrets::Secrets;
 pub use services::Services;
+pub use summary::{FieldSummary, Summary};
 pub use sessions::Sessions;
 pub use signed_in::{Begun, SignIn, SignedIn};
 pub use ticks::Progress;

@@ -7,12 +7,13 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Map, Value};
 
+use super::case_address::card_anchor;
 use super::case_columns::{Column, Columns, Shows};
 use super::list_query::ListQuery;
 use super::moment::Moment;
 use super::state::{Badge, StateView, Tone};
 use super::value::{Shown, cut};
-use super::words::case_list as w;
+use super::words::{case as words, case_list as w};
 use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
@@ -145,7 +146,7 @@ fn cell(case: &CaseView, column: &Column<'_>, types: &Types<'_>, now: Instant) -
         }
         Shows::Status => {
             let custom = case.case.custom_status.as_deref();
-            Cell::Status(w::status(case.case.status), custom.map(|word| cut(word, LONGEST_PART)))
+            Cell::Status(words::status(case.case.status), custom.map(|word| cut(word, LONGEST_PART)))
         }
         Shows::Created => Cell::Time(Moment::age(case.case.created_at, now)),
         Shows::Updated => Cell::Time(Moment::age(case.case.updated_at, now)),
@@ -210,7 +211,7 @@ fn called(case: &CaseView, field: &Field, call: &ApiCall, types: &Types<'_>, now
         _ => values,
     };
     Cell::Field(Box::new(FieldCell {
-        url: format!("/cases/{}#field-{key}", case.case.id),
+        url: format!("/cases/{}#{}", case.case.id, card_anchor(key.as_str())),
         old: failed || state.status == FieldStatus::Disabled,
         badge: view.badges.first().copied(),
         view,

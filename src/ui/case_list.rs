@@ -21,7 +21,7 @@ use super::list_query::{ALL_TYPES, ListQuery, Spot};
 use super::posted::Posted;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
-use super::words::case_list as w;
+use super::words::{case as words, case_list as w};
 use crate::domain::case::CaseStatus;
 use crate::domain::case_type::CaseType;
 use crate::domain::ids::CaseId;
@@ -29,6 +29,9 @@ use crate::domain::run::FieldStatus;
 use crate::domain::token::Role;
 use crate::service::{Plan, RefreshRequest, Services};
 use crate::store::CaseSort;
+
+/// Where the list hears that something has changed.
+const EVENTS: &str = "/cases/events";
 
 /// Types that stand side by side; more are a menu.
 const TABS: usize = 6;
@@ -105,18 +108,18 @@ pub async fn list(
     let plan = chosen(&plans, &mut view)?;
     let case_type = plan.map(|plan| &*plan.case_type);
     let columns = Columns::new(case_type, view.cols.as_deref());
-    let counted = match case_type {
-        Some(case_type) => Some(counts(&services, &visitor.actor, case_type, &view).await?),
+    let counted = match plan {
+        Some(plan) => Some(counts(&services, &visitor.actor, &plan.key, &view).await?),
         None => None,
     };
-    let known = counted.as_ref().filter(|counts| !counts.partial && counts.total > 0).map(|counts| counts.total);
+    let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
     let list = ListPage::read(&services, &visitor.actor, &view, known).await?;
     let bars = case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
     let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
     let now = services.clock.now();
     let rows: Vec<Row> =
         list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
-    let frame = frame.titled(case_type.map_or(w::TITLE, |case_type| &case_type.name));
+    let frame = frame.titled(case_type.map_or(w::TITLE, |case_type| &case_type.name)).hearing(EVENTS);
     Ok(page(&CaseListPage {
         refreshes: frame.may_work() && rows.iter().any(|row| row.wants_refresh),
         new_url: new_url(case_type),
@@ -177,7 +180,7 @@ fn heads(columns: &Columns<'_>, view: &ListQuery) -> Vec<Head> {
 }
 
 fn statuses(view: &ListQuery) -> Vec<(&'static str, &'static str, bool)> {
-    let status = |status: &CaseStatus| (status.as_str(), w::status(*status), view.status == Some(*status));
+    let status = |status: &CaseStatus| (status.as_str(), words::status(*status), view.status == Some(*status));
     CaseStatus::ALL.iter().map(status).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::list_query::{FieldChoice, ListQuery};
 use super::value::cut;
-use super::words::case_list as w;
+use super::words::{case as words, case_list as w};
 use crate::domain::case_type::CaseType;
 
 /// Characters of what somebody typed.
@@ -29,7 +29,7 @@ pub fn chips(view: &ListQuery, case_type: Option<&CaseType>) -> Vec<Chip> {
     let first = view.first();
     let q = view.q.as_deref().map(|q| chip(w::SEARCH, q, &ListQuery { q: None, ..first.clone() }));
     let status = view.status.map(|status| {
-        chip(w::STATUS, w::status(status), &ListQuery { status: None, ..first.clone() })
+        chip(w::STATUS, words::status(status), &ListQuery { status: None, ..first.clone() })
     });
     let assignee = view.assignee.as_deref();
     let assignee =

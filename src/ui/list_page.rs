@@ -8,8 +8,9 @@ use super::case_bars::{Counts, FieldCounts};
 use super::list_query::{ALL_TYPES, ListQuery, Spot};
 use super::refusal::Refusal;
 use super::words::case_list as w;
-use crate::domain::case_type::CaseType;
-use crate::service::{Actor, CaseQuery, CaseView, PageRequest, Services};
+use crate::domain::data::DataPath;
+use crate::domain::ids::{CaseTypeKey, FieldKey};
+use crate::service::{Actor, CaseQuery, CaseView, FieldSummary, PageRequest, Services};
 
 /// Rows of a page.
 pub const ROWS: u64 = 50;
@@ -81,22 +82,32 @@ impl ListPage {
 
 /// How the fields of all cases of a type stand that match.
 pub async fn counts(
-    _services: &Services,
-    _actor: &Actor,
-    case_type: &CaseType,
-    _view: &ListQuery,
+    services: &Services,
+    actor: &Actor,
+    key: &CaseTypeKey,
+    view: &ListQuery,
 ) -> Result<Counts, Refusal> {
-    let field = |(key, _): (&crate::domain::ids::FieldKey, _)| FieldCounts { key: key.to_string(), ..FieldCounts::default() };
-    Ok(Counts { total: 0, partial: false, fields: case_type.api_calls().map(field).collect() })
+    // The type is named by the key; the order is nothing to a count.
+    let query = CaseQuery { case_type: None, ..case_query(view) };
+    let summary = services.cases.summary(actor, key, query).await?;
+    let field = |(key, of): &(FieldKey, FieldSummary)| FieldCounts {
+        key: key.to_string(),
+        statuses: of.statuses.clone(),
+        cached: of.cached,
+        stale: of.stale,
+    };
+    Ok(Counts { total: summary.total, partial: summary.more, fields: summary.fields.iter().map(field).collect() })
 }
 
 /// What the view asks the services for.
 pub fn case_query(view: &ListQuery) -> CaseQuery {
-    let fields = view.fields.iter();
+    let (fields, data) = (view.fields.iter(), view.data.iter());
     CaseQuery {
         case_type: view.case_type.clone().filter(|key| key != ALL_TYPES),
         status: view.status,
         assignee: view.assignee.clone(),
+        q: view.q.clone(),
+        data: data.filter_map(|(path, value)| Some((DataPath::parse_exact(path).ok()?, value.clone()))).collect(),
         fields: fields.map(|choice| (choice.key.clone(), choice.word.clone(), choice.reason.clone())).collect(),
         sort: view.sort,
         descending: view.descending,

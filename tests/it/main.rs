@@ -51,6 +51,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod demo_process;
+
+#[cfg(test)]
 mod docs;
 
 #[cfg(test)]
@@ -106,6 +109,9 @@ mod people;
 
 #[cfg(test)]
 mod metrics;
+
+#[cfg(test)]
+mod pages;
 
 #[cfg(test)]
 mod planted;

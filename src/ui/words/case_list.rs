@@ -1,6 +1,5 @@
 //! The list of cases.
 
-use crate::domain::case::CaseStatus;
 use crate::domain::run::FieldStatus;
 
 pub const TITLE: &str = "Cases";
@@ -70,16 +69,6 @@ pub const NO_MATCH: &str = "Take a filter off, or look for something else.";
 
 pub const UNREADABLE: &str = "This address asks for a status or an order that does not exist.";
 pub const TOO_LONG: &str = "This address is too long: take some of its filters or columns off.";
-
-/// How far a case has come.
-pub const fn status(status: CaseStatus) -> &'static str {
-    match status {
-        CaseStatus::Draft => "Draft",
-        CaseStatus::Pending => "Pending",
-        CaseStatus::InProgress => "In progress",
-        CaseStatus::Closed => "Closed",
-    }
-}
 
 /// How a field stands, in one word.
 pub const fn field_status(status: FieldStatus) -> &'static str {
