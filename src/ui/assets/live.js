@@ -6,7 +6,8 @@
 
 import { tellTimes } from "./times.js";
 
-const PAUSE = 400;
+// Between two loads lie at least so many ms; a long list asks for more by [data-pause].
+const PAUSE = Number(document.querySelector("[data-pause]")?.dataset.pause ?? 400);
 
 // A part is worked in while the focus is in one of its inputs or one of them was changed.
 function isWorkedIn(part) {
@@ -37,16 +38,30 @@ function replace(old, fresh) {
   const within = old.contains(document.activeElement) ? document.activeElement : null;
   const key = within?.dataset?.key ?? within?.getAttribute("href") ?? within?.name;
   const row = old.classList.contains("at");
+  const rows = keepRows(old, fresh);
+  const scrolled = [...old.querySelectorAll("[data-scrolls]")].map((one) => [one.scrollLeft, one.scrollTop]);
   old.replaceWith(fresh);
   if (row) fresh.classList.add("at");
+  [...fresh.querySelectorAll("[data-scrolls]")].forEach((one, index) => one.scrollTo(...(scrolled[index] ?? [0, 0])));
   if (key) {
     const again = [...fresh.querySelectorAll("a, button")].find(
       (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key,
     );
     again?.focus({ preventScroll: true });
   }
-  fresh.classList.add("fresh");
+  if (!rows) fresh.classList.add("fresh");
   tellTimes(fresh);
+}
+
+// In a list the row that keys are at stays so, and what has changed is marked row by row.
+function keepRows(old, fresh) {
+  const before = new Map([...old.querySelectorAll("[data-row][id]")].map((row) => [row.id, row]));
+  for (const row of fresh.querySelectorAll("[data-row][id]")) {
+    const was = before.get(row.id);
+    if (was?.classList.contains("at")) row.classList.add("at");
+    if (!was || print(was) !== print(row)) row.classList.add("fresh");
+  }
+  return before.size > 0;
 }
 
 function lay(page, announce) {
@@ -82,7 +97,7 @@ export function goLive(announce) {
   let due = false;
   let loading = false;
   async function soon() {
-    if (loading) {
+    if (loading || document.hidden) {
       due = true;
       return;
     }
@@ -100,6 +115,12 @@ export function goLive(announce) {
       }
     }, PAUSE);
   }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !due || loading) return;
+    due = false;
+    soon();
+  });
 
   const line = document.getElementById("connection");
   let lost = null;
