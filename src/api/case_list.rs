@@ -74,7 +74,8 @@ fn filters(query: &mut Query) -> CaseQuery {
         assignee: query.text("assignee"),
         reference: query.text("reference"),
         updated_since: query.instant("updated_since"),
-        q: query.parsed("q", &allowed, |text| (text.chars().count() <= LONGEST_SEARCH).then(|| text.to_owned())),
+        q: query
+            .parsed("q", &allowed, |text| (text.chars().count() <= LONGEST_SEARCH).then(|| text.to_owned())),
         fields,
         data,
         ..CaseQuery::default()

@@ -105,7 +105,8 @@ async fn answer(
     let beat_at = services.clock.now() + BEAT;
     let open = Open { watch, services, token, workspace, case, beat_at };
     let greeting = stream::iter([Ok(Bytes::from_static(GREETING.as_bytes()))]);
-    let events = stream::unfold(open, |mut open| async move { Some((Ok::<_, Infallible>(open.next().await?), open)) });
+    let events =
+        stream::unfold(open, |mut open| async move { Some((Ok::<_, Infallible>(open.next().await?), open)) });
     Ok(answer.streaming(stream::StreamExt::chain(greeting, events)))
 }
 
@@ -189,7 +190,9 @@ mod tests {
             (&[], false),
         ];
         for (accept, list) in cases {
-            let request = accept.iter().fold(TestRequest::get(), |request, value| request.append_header(("accept", *value)));
+            let request = accept
+                .iter()
+                .fold(TestRequest::get(), |request, value| request.append_header(("accept", *value)));
             assert_eq!(wants_list(&request.to_http_request()), list, "{accept:?}");
         }
     }

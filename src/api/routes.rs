@@ -15,8 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    audit, cache, case_types, cases, connection_test, connections, console, docs, events, fields, health, metrics,
-    openapi, people, runs, schedules, secrets, summary, tokens, workspace,
+    audit, cache, case_types, cases, connection_test, connections, console, docs, events, fields, health,
+    metrics, openapi, people, runs, schedules, secrets, summary, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.

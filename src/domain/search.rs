@@ -24,7 +24,8 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The words of a text, each once.
 pub fn words(text: &str) -> BTreeSet<String> {
-    let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
+    let folded: String =
+        text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
     let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word.chars().take(LONGEST_WORD).collect()).collect()
 }
@@ -68,7 +69,9 @@ fn text_key(text: &str) -> String {
 fn spelled(number: &Number) -> String {
     match number.as_f64() {
         _ if number.is_i64() || number.is_u64() => number.to_string(),
-        Some(float) if float.fract() == 0.0 && float.abs() < EXACT => format!("{float:.0}").replace("-0", "0"),
+        Some(float) if float.fract() == 0.0 && float.abs() < EXACT => {
+            format!("{float:.0}").replace("-0", "0")
+        }
         _ => number.to_string(),
     }
 }

@@ -28,11 +28,8 @@ impl Cases {
         let tx = self.store.read().await?;
         let selection = tx.select_cases(actor.workspace, filter).await?.map_err(too_wide)?;
         let mut found = tx.list_cases(&selection, after, page.limit + 1).await?;
-        let counted = if page.count {
-            Some(tx.count_cases(&selection, page.most_counted()).await?)
-        } else {
-            None
-        };
+        let counted =
+            if page.count { Some(tx.count_cases(&selection, page.most_counted()).await?) } else { None };
         drop(tx);
         let value = |last: &crate::store::CaseSnapshot| selection.filter().sort_value(&last.row.case);
         let next = page.cut(&mut found, |last| (order.clone(), value(last), last.row.case.id));

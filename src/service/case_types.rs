@@ -139,7 +139,7 @@ impl CaseTypes {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
+        let definition = self.sealed(tx, (&case_type, &known), before.as_ref(), &save).await?;
         let author = save.author.clone();
         let change = audited(before.as_ref(), &definition);
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
@@ -155,7 +155,7 @@ impl CaseTypes {
     async fn sealed(
         &self,
         tx: &Tx,
-        case_type: &CaseType,
+        (case_type, known): (&CaseType, &Known),
         before: Option<&CaseTypeRow>,
         save: &Save,
     ) -> Result<Value, ServiceError> {
@@ -174,7 +174,8 @@ impl CaseTypes {
             .zip(compiled.as_ref())
             .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
         let home = Home { vault: &self.vault, workspace: save.workspace, case_type: &case_type.key };
-        credentials::seal(Described { definition: &form, case_type }, before, &save.body, home)
+        let new = Described { definition: &form, case_type };
+        credentials::seal(new, before, &known.connections, &save.body, home)
     }
 
     async fn add_version(
@@ -205,7 +206,12 @@ impl CaseTypes {
             tx.insert_case_type(&new).await?;
             Vec::new()
         };
-        let indexed: Vec<&str> = case_type.fields.iter().filter(|field| field.plain().is_some_and(|plain| plain.index)).map(|field| field.key.as_str()).collect();
+        let indexed: Vec<&str> = case_type
+            .fields
+            .iter()
+            .filter(|field| field.plain().is_some_and(|plain| plain.index))
+            .map(|field| field.key.as_str())
+            .collect();
         tx.set_indexed(new.row.id, &indexed).await?;
         Ok(Saved { row: new.row, warnings, created, touched })
     }

@@ -40,7 +40,11 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Adds one.
-    pub(super) fn add(&mut self, workspace: WorkspaceId, case: Option<CaseId>) -> (u64, mpsc::Receiver<Arc<Event>>) {
+    pub(super) fn add(
+        &mut self,
+        workspace: WorkspaceId,
+        case: Option<CaseId>,
+    ) -> (u64, mpsc::Receiver<Arc<Event>>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         self.next += 1;
         self.all.insert(self.next, Listener { workspace, case, sender, begun: false });

@@ -56,7 +56,9 @@ mod provider_tokens;
 
 /// Credentials that were typed into a field.
 mod credentials;
+mod field_target;
 mod sealed_members;
+mod typed_headers;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;
@@ -83,10 +85,10 @@ mod trial;
 /// Case types, saved.
 mod case_type_edit;
 
-/// What older cases lack in words and indexes.
-mod indexing;
 mod case_type_views;
 mod case_types;
+/// What older cases lack in words and indexes.
+mod indexing;
 
 /// Cases.
 mod case_body;
@@ -147,9 +149,9 @@ pub use connection_views::ConnectionView;
 pub use connections::Connections;
 pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
-pub use indexing::go_on;
 pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
+pub use indexing::go_on;
 pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
@@ -168,9 +170,9 @@ pub use schedules::{ScheduleView, Schedules};
 pub use secret_users::SecretUser;
 pub use secrets::Secrets;
 pub use services::Services;
-pub use summary::{FieldSummary, Summary};
 pub use sessions::Sessions;
 pub use signed_in::{Begun, SignIn, SignedIn};
+pub use summary::{FieldSummary, Summary};
 pub use ticks::Progress;
 pub use uses::Uses;
 pub use vault::{OnOpened, ReadKeys, Vault};

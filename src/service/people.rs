@@ -123,7 +123,7 @@ impl People {
                 return Err(ServiceError::invalid(
                     "/present",
                     code::INVALID,
-                    "is not your present password: type it again, or ask an admin for a sign-in link",
+                    "is not right: type it again, or ask an admin for a sign-in link",
                 ));
             }
         }

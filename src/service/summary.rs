@@ -57,8 +57,7 @@ impl FieldSummary {
 
     /// A field that is switched off.
     fn disabled(total: u64) -> Self {
-        let disabled =
-            StateCount { status: "disabled".to_owned(), count: total, ..StateCount::default() };
+        let disabled = StateCount { status: "disabled".to_owned(), count: total, ..StateCount::default() };
         Self::new(total, &[disabled])
     }
 
@@ -121,7 +120,12 @@ impl Cases {
         Ok(summary)
     }
 
-    async fn summary_of_all(&self, actor: &Actor, plan: &Plan, now: Instant) -> Result<Summary, ServiceError> {
+    async fn summary_of_all(
+        &self,
+        actor: &Actor,
+        plan: &Plan,
+        now: Instant,
+    ) -> Result<Summary, ServiceError> {
         let tx = self.store.read().await?;
         let total = tx.count_cases_of_type(plan.id).await?;
         let live = tx.count_live(actor.workspace, plan.id).await?;

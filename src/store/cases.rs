@@ -4,11 +4,11 @@ use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 
 use super::claimed::case;
-use super::{case_index, case_words};
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
+use super::{case_index, case_words};
 use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;

@@ -52,7 +52,8 @@ pub enum CreateOutcome {
 /// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
     let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
-    let gone = |new: &NewCase| (!types.contains_key(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
+    let gone =
+        |new: &NewCase| (!types.contains_key(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
     let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| gone(new)).collect();
     while outcomes.contains(&None) {
         let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
@@ -66,7 +67,8 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
                 .is_none_or(|(_, kept)| kept.location.as_ref().is_some_and(|at| entered.contains(at)))
         };
         let (first, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, new)| may(new));
-        let created = create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>(), &types).await?;
+        let created =
+            create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>(), &types).await?;
         for (at, new) in first {
             let made = created.contains(&new.case.id.0);
             outcomes[at] = Some(if made { CreateOutcome::Created } else { CreateOutcome::ReferenceTaken });

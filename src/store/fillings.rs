@@ -53,21 +53,20 @@ impl Tx {
 
     /// One step of the first walk; `false`: there is nothing to do.
     pub async fn fill(&self) -> Result<bool, StoreError> {
-        let statement = "SELECT case_type_id, field, after_id FROM filling ORDER BY case_type_id, field LIMIT 1";
+        let statement =
+            "SELECT case_type_id, field, after_id FROM filling ORDER BY case_type_id, field LIMIT 1";
         let Some(row) = self.one(sql(statement, Vec::new())).await? else { return Ok(false) };
         let mut columns = Columns::of("filling", &row)?;
-        let filling = Filling {
-            case_type: CaseTypeId(columns.id()),
-            field: columns.get()?,
-            after: columns.get()?,
-        };
+        let filling =
+            Filling { case_type: CaseTypeId(columns.id()), field: columns.get()?, after: columns.get()? };
         if filling.field.is_empty() && filling.after.is_none() {
             self.find_indexed(filling.case_type).await?;
         }
         let seen = self.next_cases(&filling).await?;
         if filling.field.is_empty() {
             let words = |seen: &Seen| words_of(seen.reference.as_deref(), seen.title.as_deref());
-            case_words::add(self, seen.iter().map(|seen| (seen.workspace, CaseId(seen.id), words(seen)))).await?;
+            case_words::add(self, seen.iter().map(|seen| (seen.workspace, CaseId(seen.id), words(seen))))
+                .await?;
         } else {
             self.fill_field(&filling, &seen).await?;
         }
@@ -112,9 +111,8 @@ impl Tx {
     /// The next cases of a walk, held, as they are once they are held.
     async fn next_cases(&self, filling: &Filling) -> Result<Vec<Seen>, StoreError> {
         let limit = int(i64::try_from(STEP).unwrap_or(i64::MAX));
-        let values = || {
-            vec![uuid(filling.case_type.0), uuid(filling.after.unwrap_or_default()), limit.clone()]
-        };
+        let values =
+            || vec![uuid(filling.case_type.0), uuid(filling.after.unwrap_or_default()), limit.clone()];
         let next = "case_type_id = $1 AND id > $2 ORDER BY id LIMIT $3";
         let ids = self.all(sql(format!("SELECT id FROM cases WHERE {next}"), values())).await?;
         let ids = ids.iter().map(|row| Ok(CaseId(row.try_get_by_index(0)?)));

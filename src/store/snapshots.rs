@@ -31,7 +31,8 @@ impl Tx {
         let snapshot = |row: CaseRow| {
             let id = row.case.id.0;
             let outputs = outputs.remove(&id).unwrap_or_default();
-            let (states, live) = (states.remove(&id).unwrap_or_default(), live.remove(&id).unwrap_or_default());
+            let (states, live) =
+                (states.remove(&id).unwrap_or_default(), live.remove(&id).unwrap_or_default());
             CaseSnapshot { row, outputs, states, live }
         };
         Ok(rows.into_iter().map(snapshot).collect())

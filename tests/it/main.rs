@@ -158,6 +158,9 @@ mod secrets;
 mod tls;
 
 #[cfg(test)]
+mod sign_in;
+
+#[cfg(test)]
 mod tutorial;
 
 #[cfg(test)]

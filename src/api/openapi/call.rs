@@ -192,9 +192,10 @@ impl Call {
         description: &str,
         bodies: impl IntoIterator<Item = (&'static str, RefOr<Schema>)>,
     ) -> Self {
-        let response = bodies.into_iter().fold(self.response(description, &[]), |response, (media_type, schema)| {
-            response.content(media_type, ContentBuilder::new().schema(Some(schema)).build())
-        });
+        let response =
+            bodies.into_iter().fold(self.response(description, &[]), |response, (media_type, schema)| {
+                response.content(media_type, ContentBuilder::new().schema(Some(schema)).build())
+            });
         self.operation = self.operation.response(status.to_string(), response.build());
         self
     }

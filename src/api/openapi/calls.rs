@@ -28,7 +28,8 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 /// All calls.
 pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), event_calls::events(), refreshes()].into_iter().flatten();
-    let types = [cache(), case_types(), one_case_type(), event_calls::summary(), console()].into_iter().flatten();
+    let types =
+        [cache(), case_types(), one_case_type(), event_calls::summary(), console()].into_iter().flatten();
     let access =
         [secrets(), tokens(), people_calls::people(), access_calls::workspace(), access_calls::audit()]
             .into_iter()

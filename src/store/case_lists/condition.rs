@@ -69,7 +69,7 @@ impl Condition {
         let part = match filter.word {
             FieldWord::NeverRun => {
                 format!("NOT {} AND NOT {}", live(""), state(" AND state.status <> 'never_run'"))
-            },
+            }
             FieldWord::Running => live(" AND run.status = 'running'"),
             FieldWord::Queued(None) => {
                 format!(

@@ -69,7 +69,9 @@ fn columns(workspace: WorkspaceId, filter: &CaseFilter) -> Vec<Source> {
     if let Some(since) = filter.updated_since {
         sources.push(Box::new(move |condition| {
             let (workspace, since) = (condition.bind(uuid(workspace.0)), condition.bind(ms(since)));
-            format!("SELECT id AS case_id FROM cases WHERE workspace_id = {workspace} AND updated_at >= {since}")
+            format!(
+                "SELECT id AS case_id FROM cases WHERE workspace_id = {workspace} AND updated_at >= {since}"
+            )
         }));
     }
     if let Some(key) = filter.case_type.clone() {
@@ -92,18 +94,24 @@ fn of_field(workspace: WorkspaceId, filter: &FieldFilter) -> Option<Source> {
     let of_states = move |condition: &mut Condition, types: &[CaseTypeId], more: &str| {
         let types = condition.bind_all(types.iter().map(|id| uuid(id.0)));
         let field = condition.bind(text(&*field));
-        format!("SELECT case_id FROM field_state WHERE case_type_id IN ({types}) AND field = {field} AND {more}")
+        format!(
+            "SELECT case_id FROM field_state WHERE case_type_id IN ({types}) AND field = {field} AND {more}"
+        )
     };
     match word {
         FieldWord::NeverRun | FieldWord::Disabled => None,
         FieldWord::Running => Some(Box::new(move |condition| {
             let workspace = condition.bind(uuid(workspace.0));
-            format!("SELECT case_id FROM run WHERE workspace_id = {workspace} AND status = 'running' AND lease_until > 0")
+            format!(
+                "SELECT case_id FROM run WHERE workspace_id = {workspace} AND status = 'running' AND lease_until > 0"
+            )
         })),
         FieldWord::Queued(_) => Some(Box::new(move |condition| {
             let workspace = condition.bind(uuid(workspace.0));
             let waits = |parked: &str| {
-                format!("SELECT case_id FROM run WHERE workspace_id = {workspace} AND status = 'queued' AND {parked}")
+                format!(
+                    "SELECT case_id FROM run WHERE workspace_id = {workspace} AND status = 'queued' AND {parked}"
+                )
             };
             format!("{} UNION ALL {}", waits("NOT parked"), waits("parked"))
         })),
@@ -111,9 +119,9 @@ fn of_field(workspace: WorkspaceId, filter: &FieldFilter) -> Option<Source> {
             let status = condition.bind(text(status));
             of_states(condition, &types, &format!("status = {status}"))
         })),
-        FieldWord::Cached => {
-            Some(Box::new(move |condition| of_states(condition, &types, &format!("{STATES} AND cached = TRUE"))))
-        }
+        FieldWord::Cached => Some(Box::new(move |condition| {
+            of_states(condition, &types, &format!("{STATES} AND cached = TRUE"))
+        })),
         FieldWord::Stale => Some(Box::new(move |condition| {
             let all = format!("{STATES} AND cached IN (FALSE, TRUE)");
             let mut parts = vec![of_states(condition, &types, &format!("{all} AND inputs_changed = TRUE"))];
