@@ -51,7 +51,8 @@ pub async fn refresh(
         ..RefreshRequest::default()
     };
     services.fields.refresh(&visitor.actor, id, &field, request).await?;
-    Ok(back(&Here::new(id, &asked), "queued", &card_anchor(field.as_str())))
+    // The card says what became of it.
+    Ok(to(Here::new(id, &asked).page(&[], &card_anchor(field.as_str()))))
 }
 
 /// What was typed as input; nothing typed is none.
@@ -133,7 +134,7 @@ pub async fn delete(services: Data<Services>, id: Path<CaseId>, posted: Posted) 
     posted.visitor.require(Role::Operator)?;
     services.cases.delete(&posted.visitor.actor, *id, Expected::Anything).await?;
     let list = Here::new(*id, &Asked::of_form(&posted.form)).list();
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, list)).finish())
+    Ok(to(list))
 }
 
 /// `GET /cases/{id}/data?path=`: the whole of a value as JSON, or of all data.
@@ -160,6 +161,9 @@ pub async fn data(
 }
 
 fn back(here: &Here, done: &str, anchor: &str) -> HttpResponse {
-    let place = here.page(&[("done", done)], anchor);
+    to(here.page(&[("done", done)], anchor))
+}
+
+fn to(place: String) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
 }
