@@ -34,7 +34,7 @@ pub struct CaseTypes {
     pub(super) store: Store,
     clock: SharedClock,
     rng: SharedRng,
-    vault: Vault,
+    pub(super) vault: Vault,
     plans: Plans,
 }
 

@@ -34,4 +34,11 @@ mod moment;
 mod state;
 mod value;
 
+/// Texts whose masked places are seen, and the way back after a form.
+mod back;
+mod masked;
+
+/// The history of runs.
+mod history;
+
 pub use routes::{configure, nothing_here};

@@ -17,3 +17,6 @@ pub mod states;
 
 /// Values.
 pub mod values;
+
+/// The history of runs, and one run.
+pub mod runs;
