@@ -29,6 +29,7 @@ mod query;
 mod action;
 mod body;
 mod intake;
+mod intake_people;
 
 /// What lists have in common.
 mod list;
@@ -42,6 +43,7 @@ mod connection_test;
 mod connections;
 mod console;
 mod fields;
+mod people;
 mod runs;
 mod schedules;
 mod secrets;

@@ -16,7 +16,7 @@ use super::extract::authenticate;
 use super::once::once;
 use super::{
     audit, cache, case_types, cases, connection_test, connections, console, docs, fields, health, metrics,
-    openapi, runs, schedules, secrets, tokens, workspace,
+    openapi, people, runs, schedules, secrets, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -44,6 +44,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/connections/{key}/breaker/close").post(connections::close_breaker))
         .service(at("/connections/{key}/test").post(connection_test::test))
         .service(at("/connections/{key}/health").get(connections::health))
+        .service(at("/people").get(people::list).post(people::create))
+        .service(at("/people/{id}").get(people::get).patch(people::patch).delete(people::delete))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))

@@ -31,6 +31,7 @@ pub(super) fn listen(
             .app_data(web::Data::new(ApiSettings { request_bytes }))
             .configure(ui::configure)
             .configure(api::configure)
+            .configure(ui::configure_rest)
     })
     .workers(THREADS)
     .disable_signals()

@@ -96,6 +96,11 @@ pub mod keyring;
 /// API tokens and what their roles may do.
 pub mod token;
 
+/// People who sign in, their passwords and sessions.
+pub mod password;
+pub mod person;
+pub mod session;
+
 /// Who changed what, as a chain.
 pub mod audit;
 

@@ -6,9 +6,12 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::retention::Retention;
-use crate::domain::clock::SharedClock;
+use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::once::KEPT_FOR;
+use crate::domain::session;
 use crate::engine::Worker;
 use crate::service::Uses;
 use crate::store::{Store, StoreError};
@@ -18,6 +21,12 @@ const KEYS: u32 = 1_000;
 
 /// Tokens of providers forgotten in one tick, after their end.
 const TOKENS: u32 = 1_000;
+
+/// Sessions and links forgotten in one tick, after their end.
+const SESSIONS: u32 = 1_000;
+
+/// For so long a link that is of no use any more is known as one.
+const LINKS_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// What a tick needs. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +69,17 @@ impl Sweeper {
         }
     }
 
+    /// Call it when the last uses are written.
+    async fn forget_sessions(&self, now: Instant) -> Result<(), StoreError> {
+        let forget = self.store.write(move |tx| {
+            Box::pin(async move {
+                tx.forget_old_sessions(now, session::IDLE, session::LONGEST, SESSIONS).await?;
+                tx.forget_old_links(now - LINKS_KEPT, SESSIONS).await
+            })
+        });
+        forget.await.map(drop)
+    }
+
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let (now, released) = (self.clock.now(), self.release(false).await?);
@@ -73,6 +93,7 @@ impl Sweeper {
             .write(move |tx| Box::pin(async move { tx.forget_old_provider_tokens(now, TOKENS).await }))
             .await?;
         self.uses.write(&self.store, now).await?;
+        self.forget_sessions(now).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde_json::Map;
 
-use super::actor::Actor;
+use super::actor::{Actor, Who};
 use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
 use super::once;
@@ -216,7 +216,7 @@ fn is_good(row: &TokenRow, now: Instant) -> bool {
 
 fn actor(row: TokenRow) -> Actor {
     let TokenRow { id, workspace, name, role, overrides, .. } = row;
-    Actor { workspace, token: id, name, role, overrides, request_id: None }
+    Actor { workspace, who: Who::Token(id), name, role, overrides, request_id: None }
 }
 
 /// A duplicate is the caller's doing and has a sentence; other trouble is ours.

@@ -8,7 +8,7 @@ use super::cases::Cases;
 use super::error::ServiceError;
 use super::plan::Plan;
 use crate::domain::case::{
-    Case, LeafChange, Provenance, ProvenanceEntry, Source, changed_paths, leaf_changes, merge_patch,
+    Case, LeafChange, Provenance, ProvenanceEntry, changed_paths, leaf_changes, merge_patch,
 };
 use crate::domain::case_type::Origin;
 use crate::domain::clock::Instant;
@@ -53,7 +53,7 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     let now = cases.clock.now();
     let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
     let mut provenance = row.provenance;
-    trace(&mut provenance, &old, &new, &ProvenanceEntry::by(Source::Api, &actor.by(), now));
+    trace(&mut provenance, &old, &new, &ProvenanceEntry::by(actor.source(), &actor.by(), now));
     let paths = changed_paths((&row.case, &old), (&case, &new));
     let removed_outputs = names.iter().filter(|name| !new.contains_key(*name)).cloned().collect();
     let (mut set_outputs, data) = split_outputs(new, &plan, &names);

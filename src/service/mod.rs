@@ -30,6 +30,15 @@ mod new_token;
 mod uses;
 mod workspaces;
 
+/// People, their passwords and sessions.
+mod passwords;
+mod people;
+mod person_request;
+mod sessions;
+mod sign_in_links;
+mod signed_in;
+mod throttle;
+
 /// Who changed what.
 mod audit;
 
@@ -110,7 +119,7 @@ mod services;
 mod tests;
 
 pub use access::Access;
-pub use actor::Actor;
+pub use actor::{Actor, Who};
 pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
@@ -130,6 +139,8 @@ pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
+pub use people::People;
+pub use person_request::{NewPersonRequest, PersonPatch};
 pub use plan::Plan;
 pub use plans::Plans;
 pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
@@ -141,6 +152,8 @@ pub use schedules::{ScheduleView, Schedules};
 pub use secret_users::SecretUser;
 pub use secrets::Secrets;
 pub use services::Services;
+pub use sessions::Sessions;
+pub use signed_in::{Begun, SignIn, SignedIn};
 pub use ticks::Progress;
 pub use uses::Uses;
 pub use vault::{OnOpened, ReadKeys, Vault};

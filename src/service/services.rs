@@ -11,11 +11,14 @@ use super::connection_plans::ConnectionPlans;
 use super::connections::Connections;
 use super::fields::Fields;
 use super::once::Keys;
+use super::passwords::Passwords;
+use super::people::People;
 use super::plans::Plans;
 use super::provider_tokens::ProviderTokens;
 use super::runs::Runs;
 use super::schedules::Schedules;
 use super::secrets::Secrets;
+use super::sessions::Sessions;
 use super::uses::Uses;
 use super::vault::Vault;
 use super::workspaces::Workspaces;
@@ -28,6 +31,10 @@ use crate::store::{CommitLimits, Store};
 pub struct Services {
     /// Workspaces and tokens.
     pub access: Access,
+    /// People who sign in.
+    pub people: People,
+    /// Their sessions.
+    pub sessions: Sessions,
     /// The caller's own workspace.
     pub workspaces: Workspaces,
     /// Who changed what.
@@ -95,7 +102,19 @@ impl Services {
             uses.clone(),
         );
         let workspaces = Workspaces { store: store.clone(), clock: clock.clone(), plans: plans.clone() };
+        let passwords = Passwords::new(rng.clone());
+        let sessions =
+            Sessions::new(store.clone(), clock.clone(), rng.clone(), passwords.clone(), uses.clone());
+        let people = People {
+            store: store.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            passwords,
+            sessions: sessions.clone(),
+        };
         Self {
+            people,
+            sessions,
             connections: Arc::new(connections),
             connection_plans: compiled,
             access: Access::new(store.clone(), clock.clone(), rng.clone(), uses.clone()),

@@ -15,7 +15,19 @@ mod safety;
 
 /// Who looks, and the forms that they send.
 mod posted;
+mod session;
 mod visitor;
+
+/// Signing in and out.
+mod client;
+mod next;
+mod sign_in;
+
+/// One's own account, and everybody's.
+mod account;
+mod people;
+mod person;
+mod wrong;
 
 /// Styles, scripts and icons, embedded.
 mod asset;
@@ -41,4 +53,4 @@ mod masked;
 /// The history of runs.
 mod history;
 
-pub use routes::{configure, nothing_here};
+pub use routes::{configure, configure_rest};

@@ -68,6 +68,25 @@ impl Form {
     }
 }
 
+/// A form of somebody who may not be signed in: from our own origin, without a session's token.
+#[derive(Debug, Clone)]
+pub struct Sent(pub Form);
+
+impl FromRequest for Sent {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let ours = same_origin(request.headers());
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            ours?;
+            let body = body.await.map_err(|_| Refusal::wrong(w::FORM_TOO_LARGE))?;
+            Ok(Self(Form::parse(&body)))
+        })
+    }
+}
+
 /// Refuses what the browser says comes from another site. Browsers name the origin of every form
 /// that is posted; what is no browser has to have the token all the same.
 pub fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {

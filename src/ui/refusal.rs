@@ -122,6 +122,10 @@ impl From<ServiceError> for Refusal {
             ServiceError::TooLarge(detail) => {
                 Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::wrong(sentence(detail)) }
             }
+            ServiceError::TooManyRequests { detail, retry_after } => Self {
+                retry_after: Some(u16::try_from(retry_after.as_secs()).unwrap_or(u16::MAX)),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, w::TOO_MANY_TITLE, detail.as_str())
+            },
             ServiceError::BadQuery(detail) => Self::wrong(sentence(detail)),
             ServiceError::BadCursor => Self::wrong(w::BAD_CURSOR),
             ServiceError::Store(StoreError::Full(_)) => Self::away(&error, w::FULL),
@@ -134,7 +138,7 @@ impl From<ServiceError> for Refusal {
 }
 
 /// A detail of the services as a sentence.
-fn sentence(detail: &str) -> String {
+pub fn sentence(detail: &str) -> String {
     let mut letters = detail.chars();
     let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
     let end = if detail.ends_with(['.', '!', '?']) { "" } else { "." };

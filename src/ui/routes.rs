@@ -1,39 +1,86 @@
 //! Every page's URL and the handler behind it.
 
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::Resource;
+use actix_web::{Resource, guard};
 
+use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
-use super::{asset, edge, history};
+use super::session::signed_in;
+use super::{account, asset, history, people, person, sign_in};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(
-        web::resource("/assets/{edition}/{name}")
-            .route(web::get().to(asset::file))
-            .wrap(from_fn(edge::edge))
-            .wrap(from_fn(safe))
-            .wrap(edge::tracing()),
-    );
-    for page in history() {
-        cfg.service(page.wrap(from_fn(edge::edge)).wrap(from_fn(safe)).wrap(edge::tracing()));
-    }
+    cfg.service(open(web::resource("/assets/{edition}/{name}").route(web::get().to(asset::file))));
+
+    // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
+    cfg.service(page(web::resource("/").route(web::get().to(home))));
+    cfg.configure(for_people);
+    cfg.configure(for_runs);
+}
+
+/// Signing in and out, one's account, and who else may sign in.
+fn for_people(cfg: &mut ServiceConfig) {
+    let (show, sign_in) = (web::get().to(sign_in::show), web::post().to(sign_in::sign_in));
+    cfg.service(open(web::resource("/sign-in").route(show).route(sign_in)));
+    let (show, use_link) = (web::get().to(sign_in::show_link), web::post().to(sign_in::use_link));
+    cfg.service(open(web::resource("/sign-in/{link}").route(show).route(use_link)));
+    cfg.service(page(web::resource("/sign-out").route(web::post().to(sign_in::sign_out))));
+    cfg.service(page(web::resource("/account").route(web::get().to(account::show))));
+    cfg.service(page(web::resource("/account/name").route(web::post().to(account::rename))));
+    cfg.service(page(web::resource("/account/password").route(web::post().to(account::change_password))));
+    cfg.service(page(web::resource("/account/sessions/end").route(web::post().to(account::end_others))));
+    cfg.service(page(
+        web::resource("/account/sessions/{id}/end").route(web::post().to(account::end_session)),
+    ));
+    let (show, add) = (web::get().to(people::show), web::post().to(people::add));
+    cfg.service(page(web::resource("/people").route(show).route(add)));
+    let (show, change) = (web::get().to(person::show), web::post().to(person::change));
+    cfg.service(page(web::resource("/people/{id}").route(show).route(change)));
+    cfg.service(page(web::resource("/people/{id}/link").route(web::post().to(person::make_link))));
+    cfg.service(page(web::resource("/people/{id}/remove").route(web::post().to(person::remove))));
 }
 
 /// The history of runs.
-fn history() -> Vec<Resource> {
-    vec![
-        web::resource("/runs").route(web::get().to(history::list::page)),
-        web::resource("/runs/{id}").route(web::get().to(history::detail::page)),
-        web::resource("/runs/{id}/retry").route(web::post().to(history::actions::retry)),
-        web::resource("/runs/{id}/cancel").route(web::post().to(history::actions::cancel)),
-        web::resource("/runs/{id}/attempts/{number}/{which}").route(web::get().to(history::body::file)),
-    ]
+fn for_runs(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/runs").route(web::get().to(history::list::page))));
+    cfg.service(page(web::resource("/runs/{id}").route(web::get().to(history::detail::page))));
+    cfg.service(page(web::resource("/runs/{id}/retry").route(web::post().to(history::actions::retry))));
+    cfg.service(page(web::resource("/runs/{id}/cancel").route(web::post().to(history::actions::cancel))));
+    let body = web::resource("/runs/{id}/attempts/{number}/{which}");
+    cfg.service(page(body.route(web::get().to(history::body::file))));
 }
 
-/// What stands at an address that nobody has.
-pub async fn nothing_here() -> Result<&'static str, Refusal> {
+/// The first page is the list of cases.
+async fn home() -> Result<&'static str, Refusal> {
+    Err(Refusal::elsewhere("/cases"))
+}
+
+/// What comes behind everything else, the API's addresses too: a browser that asks for a page at an
+/// address that nobody has reads so.
+pub fn configure_rest(cfg: &mut ServiceConfig) {
+    let anything = web::resource("/{address:.*}").guard(guard::fn_guard(asks_for_page));
+    cfg.service(open(anything.route(web::to(nothing_here))));
+}
+
+fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {
+    let accept = context.head().headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    context.head().method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+async fn nothing_here() -> Result<&'static str, Refusal> {
     Err(Refusal::not_found())
+}
+
+/// A page for those who are signed in.
+fn page(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(signed_in)).wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
+}
+
+/// A page for everybody.
+fn open(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
 }

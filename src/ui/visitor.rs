@@ -16,7 +16,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use super::frame::{Frame, Guest, Place};
 use super::refusal::Refusal;
 use crate::domain::token::Role;
-use crate::service::Actor;
+use crate::service::{Actor, SignedIn};
 
 /// A person who is signed in.
 #[derive(Debug, Clone)]
@@ -27,6 +27,12 @@ pub struct Visitor {
     pub name: String,
     /// What their forms carry.
     pub csrf: Arc<str>,
+}
+
+impl From<&SignedIn> for Visitor {
+    fn from(who: &SignedIn) -> Self {
+        Self { actor: who.actor.clone(), name: who.person.name.clone(), csrf: who.csrf.as_str().into() }
+    }
 }
 
 impl Visitor {

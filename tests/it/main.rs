@@ -19,6 +19,9 @@ mod authorization;
 mod bad_providers;
 
 #[cfg(test)]
+mod browser;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]
@@ -97,6 +100,9 @@ mod on_update;
 
 #[cfg(test)]
 mod overrides;
+
+#[cfg(test)]
+mod people;
 
 #[cfg(test)]
 mod metrics;

@@ -10,6 +10,7 @@ use super::call::{Call, call, text};
 use super::connection::{actions as connection_actions, connections};
 use super::connection_test::connection_test;
 use super::console::console;
+use super::people_calls;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -28,7 +29,9 @@ pub fn all() -> Vec<Call> {
     let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
     let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
     let access =
-        [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+        [secrets(), tokens(), people_calls::people(), access_calls::workspace(), access_calls::audit()]
+            .into_iter()
+            .flatten();
     let others = [connections(), connection_actions(), connection_test(), runs(), schedules()]
         .into_iter()
         .flatten()

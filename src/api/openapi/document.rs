@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, connection, connection_test, console, links};
+use super::{bodies, calls, connection, connection_test, console, links, people_calls};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -28,7 +28,7 @@ const SOMETIMES: [(&str, &[&str]); 6] = [
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 24] = [
+const SENT: [&str; 26] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -53,6 +53,8 @@ const SENT: [&str; 24] = [
     "FieldTestRequest",
     "RecordedResponse",
     "WorkspacePatch",
+    "NewPerson",
+    "PersonPatch",
 ];
 
 /// The document as JSON text.
@@ -104,6 +106,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
+    add::<present::person::PersonView>(&mut schemas);
+    add::<people_calls::NewPerson>(&mut schemas);
+    add::<people_calls::PersonPatch>(&mut schemas);
     add::<present::workspace::WorkspaceView>(&mut schemas);
     add::<present::audit::AuditView>(&mut schemas);
     add::<bodies::WorkspacePatch>(&mut schemas);

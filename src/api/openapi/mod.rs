@@ -10,6 +10,7 @@ mod connection;
 mod connection_parts;
 mod connection_test;
 mod console;
+mod people_calls;
 mod run_calls;
 
 /// Shapes that calls have in common.

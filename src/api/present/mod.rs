@@ -37,6 +37,9 @@ pub mod schedule;
 /// Secrets, without their values.
 pub mod secret;
 
+/// People.
+pub mod person;
+
 /// Tokens.
 pub mod token;
 

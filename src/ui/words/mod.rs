@@ -18,5 +18,14 @@ pub mod states;
 /// Values.
 pub mod values;
 
+/// Signing in.
+pub mod sign_in;
+
+/// One's own account.
+pub mod account;
+
+/// People who may sign in.
+pub mod people;
+
 /// The history of runs, and one run.
 pub mod runs;
