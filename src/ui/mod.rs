@@ -53,4 +53,7 @@ mod masked;
 /// The history of runs.
 mod history;
 
+/// Case types, connections, schedules and secrets.
+mod builder;
+
 pub use routes::{configure, configure_rest};

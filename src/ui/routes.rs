@@ -10,7 +10,7 @@ use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
-use super::{account, asset, history, people, person, sign_in};
+use super::{account, asset, builder, history, people, person, sign_in};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -20,6 +20,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/").route(web::get().to(home))));
     cfg.configure(for_people);
     cfg.configure(for_runs);
+    cfg.configure(for_builders);
 }
 
 /// Signing in and out, one's account, and who else may sign in.
@@ -52,6 +53,25 @@ fn for_runs(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/runs/{id}/cancel").route(web::post().to(history::actions::cancel))));
     let body = web::resource("/runs/{id}/attempts/{number}/{which}");
     cfg.service(page(body.route(web::get().to(history::body::file))));
+}
+
+/// Case types, connections, schedules and secrets.
+fn for_builders(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/case-types").route(web::get().to(builder::case_types::page))));
+    cfg.service(page(web::resource("/case-types/{key}").route(web::get().to(builder::case_type::page))));
+    cfg.service(page(web::resource("/connections").route(web::get().to(builder::connections::page))));
+    cfg.service(page(web::resource("/connections/{key}").route(web::get().to(builder::connection::page))));
+    let test = web::resource("/connections/{key}/test");
+    cfg.service(page(test.route(web::post().to(builder::connection_test::test))));
+    let action = web::resource("/connections/{key}/{action:enable|disable|resume|breaker/open|breaker/close}");
+    cfg.service(page(action.route(web::post().to(builder::connection_actions::act))));
+    cfg.service(page(web::resource("/schedules").route(web::get().to(builder::schedules::page))));
+    let action = web::resource("/schedules/{id}/{action}");
+    cfg.service(page(action.route(web::post().to(builder::schedules::act))));
+    let (show, put) = (web::get().to(builder::secrets::page), web::post().to(builder::secrets::put));
+    cfg.service(page(web::resource("/secrets").route(show).route(put)));
+    let delete = web::resource("/secrets/{name}/delete");
+    cfg.service(page(delete.route(web::post().to(builder::secrets::delete))));
 }
 
 /// The first page is the list of cases.

@@ -195,7 +195,8 @@ impl ErrorView {
     }
 }
 
-fn headers(headers: &Map<String, Value>) -> Vec<Header> {
+/// Headers as rows, cut to a bounded size.
+pub fn headers(headers: &Map<String, Value>) -> Vec<Header> {
     let mut room = Room::new(HEADERS_ROOM, HEADERS_ROOM / 4);
     let shown = |(name, value): (&String, &Value)| Header {
         name: name.clone(),

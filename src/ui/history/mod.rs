@@ -21,3 +21,6 @@ pub mod actions;
 
 /// Bodies as files.
 pub mod body;
+
+pub use attempt::{Header, headers as header_rows};
+pub use mapping::source as source_of;

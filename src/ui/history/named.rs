@@ -30,9 +30,4 @@ impl NamedCase {
             (None, None) => Self { url, name: w::UNNAMED_CASE.to_owned(), title: None },
         }
     }
-
-    /// In one line.
-    pub fn line(&self) -> String {
-        self.title.as_ref().map_or_else(|| self.name.clone(), |title| format!("{} · {title}", self.name))
-    }
 }

@@ -29,3 +29,16 @@ pub mod people;
 
 /// The history of runs, and one run.
 pub mod runs;
+
+/// Case types and their fields.
+pub mod case_types;
+
+/// Connections and their tests.
+pub mod connections;
+
+/// Schedules, and cron lines in words.
+pub mod cron;
+pub mod schedules;
+
+/// Secrets.
+pub mod secrets;

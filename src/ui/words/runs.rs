@@ -55,7 +55,6 @@ pub const CANCEL: &str = "Cancel";
 
 pub const RUN_OF: &str = "of";
 pub const VERSION: &str = "version";
-pub const BY: &str = "Fired by";
 pub const JOINED: &str = "Joined by";
 pub const KEY: &str = "Idempotency key";
 pub const PARENT: &str = "Set off by";
@@ -109,8 +108,6 @@ pub const BECAME: &str = "What became of it";
 pub const WRITTEN: &str = "written";
 pub const KEPT_MANUAL: &str = "kept as typed by hand";
 pub const LEFT: &str = "left as it was";
-pub const NOT_FOUND: &str = "nothing found";
-pub const FAILED_TARGET: &str = "does not fit";
 pub const OUTPUT: &str = "the whole answer";
 pub const MAPPED_AGAIN: &str = "Values are read from the kept answer by the mapping of that version.";
 pub const NOT_MAPPED_AGAIN: &str = "The answer is no longer kept as a whole, so its values are not shown.";
@@ -228,11 +225,6 @@ pub fn lacks(names: &str) -> String {
     format!("Skipped: waits for {names}")
 }
 
-/// `Run of vat_check`.
-pub fn run_of(field: &str) -> String {
-    format!("Run of {field}")
-}
-
 /// A size: `1.9 MB`.
 pub fn size(bytes: u64) -> String {
     match bytes {
@@ -251,9 +243,4 @@ pub fn bar(phases: &[(&str, String)], total: &str) -> String {
 /// How long the next attempt waits.
 pub fn waits(span: &str) -> String {
     format!("waits {span}:")
-}
-
-/// `Answer 503, 1.2 kB`.
-pub fn answer(status: u16, size: &str) -> String {
-    format!("{status}, {size}")
 }
