@@ -75,4 +75,14 @@ mod moment;
 mod state;
 mod value;
 
+/// Texts whose masked places are seen, and the way back after a form.
+mod back;
+mod masked;
+
+/// The history of runs.
+mod history;
+
+/// Case types, connections, schedules and secrets.
+mod builder;
+
 pub use routes::{configure, configure_rest};
