@@ -117,6 +117,9 @@ mod metrics;
 mod pages;
 
 #[cfg(test)]
+mod pages_story;
+
+#[cfg(test)]
 mod planted;
 
 #[cfg(test)]
