@@ -65,6 +65,11 @@ impl Tx {
         let seen = self.next_cases(&filling).await?;
         if filling.field.is_empty() {
             let words = |seen: &Seen| words_of(seen.reference.as_deref(), seen.title.as_deref());
+            for seen in &seen {
+                let statement = "UPDATE cases SET words = $2 WHERE id = $1";
+                self.execute(sql(statement, vec![uuid(seen.id), text(case_words::line(&words(seen)))]))
+                    .await?;
+            }
             case_words::add(self, seen.iter().map(|seen| (seen.workspace, CaseId(seen.id), words(seen))))
                 .await?;
         } else {
