@@ -75,17 +75,14 @@ impl Tx {
         } else {
             self.fill_field(&filling, &seen).await?;
         }
-        match seen.last().filter(|_| seen.len() == STEP) {
-            Some(last) => {
-                let statement = "UPDATE filling SET after_id = $3 WHERE case_type_id = $1 AND field = $2";
-                let values = vec![uuid(filling.case_type.0), text(&*filling.field), uuid(last.id)];
-                self.execute(sql(statement, values)).await?;
-            }
-            None => {
-                let statement = "DELETE FROM filling WHERE case_type_id = $1 AND field = $2";
-                let values = vec![uuid(filling.case_type.0), text(&*filling.field)];
-                self.execute(sql(statement, values)).await?;
-            }
+        if let Some(last) = seen.last().filter(|_| seen.len() == STEP) {
+            let statement = "UPDATE filling SET after_id = $3 WHERE case_type_id = $1 AND field = $2";
+            let values = vec![uuid(filling.case_type.0), text(&*filling.field), uuid(last.id)];
+            self.execute(sql(statement, values)).await?;
+        } else {
+            let statement = "DELETE FROM filling WHERE case_type_id = $1 AND field = $2";
+            let values = vec![uuid(filling.case_type.0), text(&*filling.field)];
+            self.execute(sql(statement, values)).await?;
         }
         Ok(true)
     }

@@ -57,6 +57,26 @@ pub(super) fn states_statement() -> String {
     )
 }
 
+/// One part for each of the indexes that hold live runs only.
+pub(super) fn live_statement(workspace: WorkspaceId, case_type: CaseTypeId) -> (String, Vec<Value>) {
+    let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
+    let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
+    let parts: Vec<_> = parts
+        .map(|part| {
+            format!(
+                "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
+                 LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
+                 WHERE run.workspace_id = $1 AND run.case_type_id = $2 AND {part} AND {SHOWN}"
+            )
+        })
+        .collect();
+    let statement = format!(
+        "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
+        parts.join(" UNION ALL ")
+    );
+    (statement, vec![uuid(workspace.0), uuid(case_type.0)])
+}
+
 impl Tx {
     /// What ended runs left on a field of all cases of a type, by status; data given at `expired`
     /// or before is out of date.
@@ -78,37 +98,13 @@ impl Tx {
         workspace: WorkspaceId,
         case_type: CaseTypeId,
     ) -> Result<HashMap<(String, String, String), u64>, StoreError> {
-        let (statement, values) = self.live_statement(workspace, case_type);
+        let (statement, values) = live_statement(workspace, case_type);
         let rows = self.all(sql(statement, values)).await?;
         let live = |row: &QueryResult| {
             let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
             Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
         };
         rows.iter().map(live).collect()
-    }
-
-    /// One part for each of the indexes that hold live runs only.
-    pub(super) fn live_statement(
-        &self,
-        workspace: WorkspaceId,
-        case_type: CaseTypeId,
-    ) -> (String, Vec<Value>) {
-        let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
-        let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
-        let parts: Vec<_> = parts
-            .map(|part| {
-                format!(
-                    "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
-                     LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
-                     WHERE run.workspace_id = $1 AND run.case_type_id = $2 AND {part} AND {SHOWN}"
-                )
-            })
-            .collect();
-        let statement = format!(
-            "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
-            parts.join(" UNION ALL ")
-        );
-        (statement, vec![uuid(workspace.0), uuid(case_type.0)])
     }
 
     /// What the fields of these cases show, live runs laid over.

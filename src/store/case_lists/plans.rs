@@ -187,7 +187,7 @@ async fn counts_and_events_are_read_from_indexes() {
     assert!(states.contains("SEARCH field_state USING COVERING INDEX field_state_shown"), "{states}");
     let reads = states.lines().filter(|line| line.contains("field_state"));
     assert!(reads.clone().all(|line| line.contains("COVERING")) && reads.count() == 6, "{states}");
-    let (statement, values) = tx.live_statement(HOME, TYPE);
+    let (statement, values) = crate::store::summary::live_statement(HOME, TYPE);
     let live = plan(&tx, statement, values).await;
     for index in ["run_due", "run_parked", "run_leased"] {
         assert!(live.contains(&format!("SEARCH run USING INDEX {index}")), "{live}");
