@@ -28,6 +28,7 @@ mod crowd;
 mod database;
 mod desk;
 mod dialect;
+mod epochs;
 mod error;
 mod field_inputs;
 mod firings;

@@ -60,6 +60,9 @@ mod endpoints;
 mod enrich;
 
 #[cfg(test)]
+mod freshness;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ impl Subject {
             overwrite: false,
             old: None,
             sealed_at: self.at,
+            credentials_epoch: None,
             case: &self.case,
         }
     }

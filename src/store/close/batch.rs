@@ -318,6 +318,7 @@ mod tests {
                         endpoint: None,
                         outcome: LaneOutcome::Failed,
                         counted: false,
+                        credentials_epoch: 0,
                         unused: None,
                         quota: None,
                     });

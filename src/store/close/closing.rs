@@ -93,6 +93,8 @@ pub struct LaneReport {
     pub counted: bool,
     /// The permit of this instant was not used.
     pub unused: Option<Instant>,
+    /// Which change of the workspace's credentials was the last one that the call knew of.
+    pub credentials_epoch: i64,
     /// What the provider says is left.
     pub quota: Option<Quota>,
 }
