@@ -3,7 +3,7 @@
 //! A definition is kept as it was in force, credentials sealed, because runs name the version
 //! that they took.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::QueryResult;
 use serde_json::Value;
@@ -172,16 +172,17 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
-    /// Those of these case types that are there; until the commit nobody deletes them.
+    /// The current versions of those of these case types that are there; until the commit nobody
+    /// deletes them.
     pub(super) async fn keep_case_types(
         &self,
         types: impl IntoIterator<Item = CaseTypeId>,
-    ) -> Result<BTreeSet<CaseTypeId>, StoreError> {
+    ) -> Result<BTreeMap<CaseTypeId, i64>, StoreError> {
         let types: BTreeSet<CaseTypeId> = types.into_iter().collect();
         let (ids, lock) = (list(types.len(), 1), self.dialect().for_keys());
-        let statement = format!("SELECT id FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
+        let statement = format!("SELECT id, version FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
         let rows = self.all(sql(statement, types.into_iter().map(|id| uuid(id.0)).collect())).await?;
-        rows.iter().map(|row| Ok(CaseTypeId(row.try_get_by_index(0)?))).collect()
+        rows.iter().map(|row| Ok((CaseTypeId(row.try_get_by_index(0)?), row.try_get_by_index(1)?))).collect()
     }
 
     /// Holds a case type until the commit: nobody adds a case of it. `false`: it is gone.

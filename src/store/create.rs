@@ -19,6 +19,8 @@ use crate::domain::run::NewRun;
 pub struct NewCase {
     /// The case.
     pub case: Case,
+    /// The version of its type that data and runs were made by.
+    pub case_type_version: i64,
     /// Its data, without output variables.
     pub data: Map<String, Value>,
     /// Output variables that were given at creation.
@@ -37,8 +39,8 @@ pub struct NewCase {
 pub enum CreateOutcome {
     /// It is there, and its runs wait.
     Created,
-    /// Its case type was deleted; nothing was written.
-    TypeGone,
+    /// Its case type was deleted, or has another version by now; nothing was written.
+    TypeChanged,
     /// Another case of the workspace has that reference; nothing was written.
     ReferenceTaken,
     /// A request with its key was there before; nothing was written.
@@ -49,8 +51,11 @@ pub enum CreateOutcome {
 /// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
     let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
-    let gone = |new: &NewCase| (!types.contains(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
-    let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| gone(new)).collect();
+    let changed = |new: &NewCase| {
+        let current = types.get(&new.case.case_type_id) == Some(&new.case_type_version);
+        (!current).then_some(CreateOutcome::TypeChanged)
+    };
+    let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| changed(new)).collect();
     while outcomes.contains(&None) {
         let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
         let open: Vec<_> = open.into_iter().filter(|(at, _)| outcomes[*at].is_none()).collect();

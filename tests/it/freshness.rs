@@ -1,6 +1,11 @@
 //! Two processes on one database, SQLite or PostgreSQL: what the one changes, the other does not
 //! remember otherwise. No clock moves, so nothing is forgotten by itself.
 
+use dossier::domain::case::Case;
+use dossier::domain::clock::Clock as _;
+use dossier::domain::ids::{CaseId, RunId};
+use dossier::domain::run::{Fired, NewRun, Priority};
+use dossier::domain::trigger::Trigger;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, secs};
@@ -99,4 +104,102 @@ async fn refusals_of_credentials_that_are_others_by_now_do_not_count() {
         }
         assert!(is_held(&app).await, "those of the new ones count");
     }
+}
+
+/// Saves the case type at the one, and answers what the other makes of a first case.
+async fn created(works: &TestApp, serves: &TestApp, old: Value, new: Value, data: Value) -> Answer {
+    works.define(old).await;
+    works.create(data.clone()).await;
+    serves.define(new).await;
+    works.post("/v1/cases", &json!({"case_type": "test", "data": data})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_made_by_the_version_that_another_process_has_just_saved() {
+    let (works, serves) = two().await;
+    works.upstream.otherwise(status(500));
+    let second = |key: &str, more: Value| {
+        let mut field = works.field("/check", json!({"key": key, "retry": 0}), json!({}));
+        field["api_config"]["response_mapping"] = json!({key: "$.value"});
+        field.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        field
+    };
+    let must = json!({"key": "must", "type": "text", "required": true});
+    let old = json!([second("one", json!({})), must]);
+    let new = json!([second("one", json!({"enabled": false})), second("two", json!({"retry": 2}))]);
+
+    // What the old version refuses and the new one takes, …
+    works.define(old.clone()).await;
+    works.create(json!({"must": "x"})).await;
+    serves.define(new.clone()).await;
+    let case = works.post("/v1/cases", &json!({"case_type": "test", "data": {}})).await.expect(201);
+    let states = [&case["fields"]["one"]["status"], &case["fields"]["two"]["status"]];
+    assert_eq!((&case["case_type_version"], states), (&json!(2), [&json!("disabled"), &json!("queued")]));
+    let runs = works.runs(case["id"].as_str().unwrap()).await;
+    assert_eq!((runs.len(), &runs[0]["attempts_max"]), (1, &json!(3)), "{runs:?}");
+    // … and the other way round.
+    let refused = created(&works, &serves, new, old, json!({})).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/data/must", "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_and_what_is_shown_go_by_the_version_that_another_process_has_just_saved() {
+    let (works, serves) = two().await;
+    works.upstream.otherwise(ok(json!({"value": 1})));
+    let manual = json!({"trigger": "manual"});
+    works.define(json!([works.field("/check", manual.clone(), json!({}))])).await;
+    let id = works.create(json!({})).await;
+    works.case(&id).await;
+    let other = json!({"key": "other", "trigger": "manual"});
+    let config = json!({"response_mapping": {"other": "$.value"}});
+    let fields = [works.field("/check", manual, json!({})), works.field("/check", other, config)];
+    serves.define(json!(fields)).await;
+    assert_eq!(works.case(&id).await["fields"]["other"]["status"], "never_run");
+    let path = format!("/v1/cases/{id}/fields/other");
+    works.post(&format!("{path}/refresh"), &json!({})).await.expect(202);
+    works.drain().await;
+    assert_eq!(works.case(&id).await["data"]["other"], 1);
+    let test = works.post("/v1/case-types/test/fields/other/test", &json!({"data": {}})).await;
+    test.expect(200);
+    serves.define(json!([works.field("/check", json!({"trigger": "manual"}), json!({}))])).await;
+    works.post(&format!("{path}/refresh"), &json!({})).await.expect(404);
+    works.post("/v1/case-types/test/fields/other/test", &json!({"data": {}})).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_makes_as_many_attempts_as_the_version_grants_that_it_takes() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise(status(500));
+    app.define_one("/check", json!({"retry": 0}), json!({})).await;
+    let case = app.case(&app.create(json!({})).await).await;
+    app.drain().await;
+    let id = case["id"].as_str().unwrap();
+    assert_eq!(app.runs(id).await[0]["status"], "failed");
+    // A run that was queued under the version before, by a process that saw nothing of the save.
+    let services = app.services();
+    let plan = services.plans.by_id_current(stored(&app, id).await.case_type_id).await.unwrap().unwrap();
+    app.define_one("/check", json!({"retry": 2}), json!({})).await;
+    let case = stored(&app, id).await;
+    let field = "check".parse().unwrap();
+    let call = plan.case_type.field("check").unwrap().api_call().unwrap();
+    let why = Fired {
+        trigger: Trigger::OnUpdate,
+        priority: Priority::Triggered,
+        by: "token:x".to_owned(),
+        at: app.clock.now(),
+    };
+    let run = NewRun::new(RunId(uuid::Uuid::from_u128(7)), &case, plan.under(), &field, call, why);
+    assert_eq!(run.attempts_max, 1);
+    let queued = services.store.write(move |tx| Box::pin(async move { tx.fire(&[run]).await.map(|_| ()) }));
+    queued.await.unwrap();
+    app.drain().await;
+    let run = app.get("/v1/runs/00000000-0000-0000-0000-000000000007").await.expect(200);
+    let seen = (&run["status"], &run["attempts_max"], &run["case_type_version"]);
+    assert_eq!(seen, (&json!("queued"), &json!(3), &json!(2)), "{run}");
+}
+
+async fn stored(app: &TestApp, id: &str) -> Case {
+    let tx = app.services().store.read().await.unwrap();
+    let workspace = tx.find_workspace(&"default".parse().unwrap()).await.unwrap().unwrap();
+    tx.find_case(workspace.id, CaseId(id.parse().unwrap())).await.unwrap().unwrap().case
 }

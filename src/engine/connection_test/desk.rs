@@ -112,7 +112,7 @@ async fn subject(
             (sample.plan, sample.field)
         }
         Called::Field(case_type, field) => {
-            let plan = engine.plans.current(workspace, case_type).await?;
+            let plan = engine.plans.now(workspace, case_type).await?;
             (plan.ok_or(ServiceError::NotFound("case type"))?, field.clone())
         }
     };

@@ -56,6 +56,8 @@ pub struct Closing {
     pub seen: ClaimedCase,
     /// The version of the case type that it keeps.
     pub case_type_version: i64,
+    /// The attempts that this version grants, and those that used up none.
+    pub attempts_max: u32,
     /// Its field.
     pub field: FieldKey,
     /// How many mapped writes led to it.
