@@ -1,6 +1,9 @@
 //! Two processes on one database, SQLite or PostgreSQL: what the one changes, the other does not
 //! remember otherwise. No clock moves, so nothing is forgotten by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dossier::domain::case::Case;
 use dossier::domain::clock::Clock as _;
 use dossier::domain::ids::{CaseId, RunId};
@@ -202,4 +205,53 @@ async fn stored(app: &TestApp, id: &str) -> Case {
     let tx = app.services().store.read().await.unwrap();
     let workspace = tx.find_workspace(&"default".parse().unwrap()).await.unwrap().unwrap();
     tx.find_case(workspace.id, CaseId(id.parse().unwrap())).await.unwrap().unwrap().case
+}
+
+/// A process with one place, which the call of a case of the type `slow` takes up.
+async fn busy(app: &TestApp) {
+    let before = app.upstream.calls_so_far();
+    app.post("/v1/cases", &json!({"case_type": "slow", "data": {}})).await.expect(201);
+    app.upstream.wait_for_calls(before + 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_had_before_the_refused_request_left_is_no_renewal() {
+    let first = TestApp::spawn_with(&[("WORKERS__CONCURRENCY", "1")]).await;
+    let auth = json!({"type": "oauth2_client_credentials", "token_url": first.upstream.url("/token"),
+        "client_id": "the client", "client_secret": "cl1ent-s3cret-that-is-typed"});
+    let body = json!({"base_url": first.upstream.url("/"), "auth": auth});
+    first.put("/v1/connections/vies", &body).await.expect(201);
+    first.define_one("/", json!({"retry": 0}), json!({"connection": "vies", "url": "/check"})).await;
+    let slow = json!({"key": "slow", "fields": [first.field("/slow", json!({}), json!({}))]});
+    first.put("/v1/case-types/slow", &slow).await.expect(201);
+    let good = Arc::new(AtomicUsize::new(0));
+    let (gives, takes) = (good.clone(), good.clone());
+    first.upstream.on_with("POST", "/token", move |_| {
+        let number = gives.fetch_add(1, Ordering::SeqCst) + 1;
+        ok(json!({"access_token": format!("t0ken-number-{number}"), "expires_in": 3600}))
+    });
+    first.upstream.on_with("GET", "/check", move |call| {
+        let newest = format!("Bearer t0ken-number-{}", takes.load(Ordering::SeqCst));
+        if call.header("authorization") == Some(&newest) { ok(json!({"value": 7})) } else { status(401) }
+    });
+    first.upstream.on("GET", "/slow", ok(json!({"value": 1})).held());
+    assert_eq!(first.filled(json!({})).await["data"]["value"], 7);
+    // While it cannot look, the token is taken back; another process fetches the next one, …
+    busy(&first).await;
+    good.fetch_add(1, Ordering::SeqCst);
+    let key_file = first.settings.security.master_key_file.display().to_string();
+    let second = first.beside(&[("SECURITY__MASTER_KEY_FILE", key_file.as_str())]).await;
+    assert_eq!(second.filled(json!({})).await["data"]["value"], 7);
+    second.stop().await;
+    // … and that one is taken back, too.
+    good.fetch_add(1, Ordering::SeqCst);
+    first.move_clock(secs(1));
+    first.upstream.release();
+    first.drain().await;
+    for _ in 0..6 {
+        let case = first.filled(json!({})).await;
+        assert_eq!(case["data"]["value"], 7, "{case}");
+    }
+    let fetched = first.upstream.calls().iter().filter(|call| call.path == "/token").count();
+    assert_eq!(fetched, 3);
 }
