@@ -12,7 +12,8 @@ use dossier::domain::trigger::Trigger;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, secs};
-use crate::upstream::{ok, status};
+use crate::database::cluster;
+use crate::upstream::{client, ok, status};
 
 /// One that works, and one that only serves.
 async fn two() -> (TestApp, TestApp) {
@@ -254,4 +255,27 @@ async fn a_token_that_was_had_before_the_refused_request_left_is_no_renewal() {
     }
     let fetched = first.upstream.calls().iter().filter(|call| call.path == "/token").count();
     assert_eq!(fetched, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_another_process_deleted_is_refused_as_soon_as_that_is_heard() {
+    if cluster().is_none() {
+        return;
+    }
+    let (here, there) = two().await;
+    let before = std::time::Instant::now();
+    for n in 0..5 {
+        let made =
+            there.post("/v1/tokens", &json!({"name": format!("t{n}"), "role": "viewer"})).await.expect(201);
+        let list = || client().get(here.url("/v1/cases")).bearer_auth(made["token"].as_str().unwrap());
+        here.send(list()).await.expect(200);
+        let heard = here.services().store.signals().tokens();
+        there.delete(&format!("/v1/tokens/{}", made["id"].as_str().unwrap())).await.expect(204);
+        while here.services().store.signals().tokens() == heard {
+            tokio::task::yield_now().await;
+        }
+        here.send(list()).await.expect(401);
+    }
+    // By themselves five would have been forgotten in 25 s.
+    assert!(before.elapsed() < secs(20));
 }
