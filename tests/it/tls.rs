@@ -224,7 +224,8 @@ async fn what_is_wrong_with_the_other_side_is_said_in_words() {
     assert!(tested.contains("must begin with https://"), "{tested}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let speaks_http = tokio::spawn(async move {
+    let mut speaks_http = JoinSet::new();
+    speaks_http.spawn(async move {
         loop {
             let (mut socket, _) = listener.accept().await.unwrap();
             let read = socket.read(&mut [0; 4096]).await;
@@ -236,7 +237,6 @@ async fn what_is_wrong_with_the_other_side_is_said_in_words() {
     let encrypted = json!({"base_url": format!("https://{address}")});
     app.put("/v1/connections/bank", &encrypted).await.expect(201);
     fails(&app, "must begin with http://").await;
-    speaks_http.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
