@@ -88,7 +88,7 @@ pub async fn page(
     asked: &Asked,
     refused: Option<(StatusCode, Refused)>,
 ) -> Result<HttpResponse, Refusal> {
-    let plan = services.plans.by_id_current(view.case.case_type_id).await?;
+    let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let here = Here::new(view.case.id, asked);
     let values = Values::new(view, &plan.case_type, services.clock.now());

@@ -67,7 +67,7 @@ async fn read(
     scope: &Scope,
     posted: &Posted,
 ) -> Result<(FormView, super::case_form::Read), Refusal> {
-    let plan = services.plans.by_id_current(view.case.case_type_id).await?;
+    let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let values = Values::new(view, &plan.case_type, services.clock.now());
     Ok(FormView::read(&values, scope, &posted.form))

@@ -69,6 +69,9 @@ mod enrich;
 mod events;
 
 #[cfg(test)]
+mod freshness;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
