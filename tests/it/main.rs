@@ -114,6 +114,9 @@ mod metrics;
 mod pages;
 
 #[cfg(test)]
+mod pages_list;
+
+#[cfg(test)]
 mod planted;
 
 #[cfg(test)]
