@@ -244,8 +244,9 @@ mod tests {
 
     #[test]
     fn many_fields_leave_room_for_the_list() {
+        let call = |n| json!({"url": "https://a.example", "response_mapping": {(format!("v{n}")): "$.v"}});
         let fields: Vec<Value> = (0..20)
-            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": {"url": "https://a.example"}}))
+            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": call(n)}))
             .collect();
         let body = json!({"key": "kyb", "fields": fields});
         let case_type = CaseType::parse(&body, &Known::default()).unwrap().case_type;
