@@ -1,10 +1,10 @@
 //! What buttons of a case's page do: refresh a field or several, clear an override, delete.
 
+use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::{Data, Path};
-use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value};
 
@@ -51,7 +51,8 @@ pub async fn refresh(
         ..RefreshRequest::default()
     };
     services.fields.refresh(&visitor.actor, id, &field, request).await?;
-    Ok(back(&Here::new(id, &asked), "queued", &card_anchor(field.as_str())))
+    // The card says what became of it.
+    Ok(to(Here::new(id, &asked).page(&[], &card_anchor(field.as_str()))))
 }
 
 /// What was typed as input; nothing typed is none.
@@ -129,11 +130,15 @@ pub async fn ask_delete(
 }
 
 /// `POST /cases/{id}/delete`.
-pub async fn delete(services: Data<Services>, id: Path<CaseId>, posted: Posted) -> Result<HttpResponse, Refusal> {
+pub async fn delete(
+    services: Data<Services>,
+    id: Path<CaseId>,
+    posted: Posted,
+) -> Result<HttpResponse, Refusal> {
     posted.visitor.require(Role::Operator)?;
     services.cases.delete(&posted.visitor.actor, *id, Expected::Anything).await?;
     let list = Here::new(*id, &Asked::of_form(&posted.form)).list();
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, list)).finish())
+    Ok(to(list))
 }
 
 /// `GET /cases/{id}/data?path=`: the whole of a value as JSON, or of all data.
@@ -160,6 +165,9 @@ pub async fn data(
 }
 
 fn back(here: &Here, done: &str, anchor: &str) -> HttpResponse {
-    let place = here.page(&[("done", done)], anchor);
+    to(here.page(&[("done", done)], anchor))
+}
+
+fn to(place: String) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
 }

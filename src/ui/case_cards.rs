@@ -222,7 +222,11 @@ impl Cards<'_> {
         card.bare = !has_values;
         card.kept = has_values && (state.status == FieldStatus::Failed || is_kept(state));
         card.trouble = state.error.as_ref().map(|error| trouble(error, state, has_values, self.values.now));
-        card.why = call.when.as_ref().filter(|_| state.reason == Some(Reason::Condition)).map(|when| cut(when.source(), 600));
+        card.why = call
+            .when
+            .as_ref()
+            .filter(|_| state.reason == Some(Reason::Condition))
+            .map(|when| cut(when.source(), 600));
         card.overrides = state.overridden.iter().map(|path| self.over(path)).collect();
         if self.works {
             let scope = Scope::Field(field.key.clone());
@@ -250,14 +254,14 @@ impl Cards<'_> {
             First::Refresh(word) => {
                 sends(self.here.below(&format!("/fields/{}/refresh", field.key)), word, "r")
             }
-            First::Cancel => sends(format!("/runs/{}/cancel", live(state)?), super::words::states::CANCEL, ""),
+            First::Cancel => {
+                sends(format!("/runs/{}/cancel", live(state)?), super::words::states::CANCEL, "")
+            }
             First::Details => match (state.waiting_for, &state.connection, state.run_id) {
                 (Some(WaitingFor::Circuit | WaitingFor::Connection | WaitingFor::Budget), Some(key), _) => {
                     link(format!("/connections/{key}"), super::words::states::DETAILS.to_owned())
                 }
-                (_, _, Some(run)) => {
-                    link(format!("/runs/{run}"), super::words::states::DETAILS.to_owned())
-                }
+                (_, _, Some(run)) => link(format!("/runs/{run}"), super::words::states::DETAILS.to_owned()),
                 _ => None,
             },
             First::Input => self.input_link(state.missing.first()?),
@@ -314,7 +318,12 @@ fn rough(value: &serde_json::Value) -> usize {
     }
 }
 
-fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: crate::domain::clock::Instant) -> Trouble {
+fn trouble(
+    error: &RunError,
+    state: &FieldState,
+    has_values: bool,
+    now: crate::domain::clock::Instant,
+) -> Trouble {
     let waits = matches!(state.status, FieldStatus::Queued | FieldStatus::Running);
     let said = waits && state.waiting_for == Some(WaitingFor::Retry);
     let provider = error.provider.as_ref();

@@ -150,8 +150,7 @@ impl FormView {
             }
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
-        let form =
-            Self { scope: scope.clone(), inputs, sentence: None, wrong: Vec::new(), refused: false };
+        let form = Self { scope: scope.clone(), inputs, sentence: None, wrong: Vec::new(), refused: false };
         Some(form).filter(|form| !form.inputs.is_empty())
     }
 
@@ -175,7 +174,12 @@ impl FormView {
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem.pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+            let name = problem
+                .pointer
+                .trim_start_matches('/')
+                .replace('/', ".")
+                .replace("~1", "/")
+                .replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
                 None => self.wrong.push(format!("{name}: {}", problem.message)),

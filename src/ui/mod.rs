@@ -25,6 +25,7 @@ mod sign_in;
 
 /// One's own account, and everybody's.
 mod account;
+mod browser;
 mod people;
 mod person;
 mod wrong;
@@ -73,5 +74,15 @@ mod case_values;
 mod moment;
 mod state;
 mod value;
+
+/// Texts whose masked places are seen, and the way back after a form.
+mod back;
+mod masked;
+
+/// The history of runs.
+mod history;
+
+/// Case types, connections, schedules and secrets.
+mod builder;
 
 pub use routes::{configure, configure_rest};

@@ -66,6 +66,9 @@ mod endpoints;
 mod enrich;
 
 #[cfg(test)]
+mod events;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
@@ -116,6 +119,8 @@ mod pages;
 #[cfg(test)]
 mod pages_list;
 
+mod pages_story;
+
 #[cfg(test)]
 mod planted;
 
@@ -155,7 +160,13 @@ mod sealing;
 mod schemathesis;
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod summary;
 
 #[cfg(test)]
 mod tls;

@@ -9,10 +9,11 @@ import { tellTimes } from "./times.js";
 // Between two loads lie at least so many ms; a long list asks for more by [data-pause].
 const PAUSE = Number(document.querySelector("[data-pause]")?.dataset.pause ?? 400);
 
-// A part is worked in while the focus is in one of its inputs or one of them was changed.
+// A part is worked in while the focus is in one of its inputs, one of them was changed, a menu of
+// it is open, or it holds what somebody typed and the server refused ([data-keeps]).
 function isWorkedIn(part) {
   const inputs = [...part.querySelectorAll("input, select, textarea")];
-  const focused = inputs.includes(document.activeElement) || part.querySelector("details[open]");
+  const focused = inputs.includes(document.activeElement) || part.querySelector("details.menu[open], [data-keeps]");
   return focused || inputs.some(isChanged);
 }
 
@@ -40,14 +41,18 @@ function replace(old, fresh) {
   const row = old.classList.contains("at");
   const rows = keepRows(old, fresh);
   const scrolled = [...old.querySelectorAll("[data-scrolls]")].map((one) => [one.scrollLeft, one.scrollTop]);
+  // What somebody has opened stays open: [data-stays] names it within its part.
+  for (const open of old.querySelectorAll("details[open][data-stays]")) {
+    const again = fresh.querySelector(`details[data-stays="${CSS.escape(open.dataset.stays)}"]`);
+    if (again) again.open = true;
+  }
   old.replaceWith(fresh);
   if (row) fresh.classList.add("at");
   [...fresh.querySelectorAll("[data-scrolls]")].forEach((one, index) => one.scrollTo(...(scrolled[index] ?? [0, 0])));
-  if (key) {
-    const again = [...fresh.querySelectorAll("a, button")].find(
-      (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key,
-    );
-    again?.focus({ preventScroll: true });
+  if (within) {
+    const all = [...fresh.querySelectorAll("a, button, summary")];
+    const same = (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key;
+    ((key && all.find(same)) ?? all[0])?.focus({ preventScroll: true });
   }
   if (!rows) fresh.classList.add("fresh");
   tellTimes(fresh);

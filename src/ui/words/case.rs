@@ -6,7 +6,6 @@ use crate::domain::trigger::Trigger;
 
 pub const NO_TITLE: &str = "Case without a title";
 pub const ALL_CASES: &str = "Cases";
-pub const ABOUT: &str = "About this case";
 pub const REFERENCE: &str = "Reference";
 pub const TITLE: &str = "Title";
 pub const STATUS: &str = "Status";
@@ -31,12 +30,10 @@ pub const ADDITIONAL_HINT: &str = "Values that no field of this case type names.
 pub const EMPTY_TITLE: &str = "This case type has no fields yet";
 pub const EMPTY: &str = "Add fields to the case type; they appear here at once, in this case too.";
 pub const EMPTY_LINK: &str = "Look at the case type";
-pub const NO_VALUES: &str = "Nothing fetched yet.";
 
 pub const SHOW_ALL: &str = "show all";
 pub const OPEN_CARD: &str = "Show this field";
 pub const SHOW_ALL_VALUES: &str = "Show all as JSON";
-pub const WHOLE_ANSWER: &str = "Whole answer";
 
 pub const REFRESH: &str = "Refresh";
 pub const FORCE: &str = "Refresh past the cache";
@@ -61,7 +58,6 @@ pub const CONNECTION: &str = "Connection";
 pub const FROM_LAST_GOOD: &str = "Shown is the last good answer, from";
 pub const SHOWN_STAYS: &str = "Shown is the last good answer.";
 
-pub const INPUT_TITLE: &str = "Run with input";
 pub const INPUT_LABEL: &str = "Input, as a JSON object";
 pub const INPUT_HINT: &str = "Templates of this field read it as input, like {\"date\": \"2026-11-20\"}.";
 pub const INPUT_WRONG: &str = "This is no JSON object. Write it like {\"date\": \"2026-11-20\"}.";
@@ -80,10 +76,7 @@ pub const NEWER: &str = "Newer values exist.";
 pub const NEWER_KEPT: &str = "What you have typed stays until you save or leave.";
 pub const SHOW_NEWER: &str = "Show them";
 pub const REFUSED: &str = "Nothing was saved yet. Mend what is marked, and save again.";
-pub const CONFLICT: &str =
-    "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each, and save again.";
-pub const THEIRS: &str = "Now it is";
-pub const YOURS: &str = "You typed";
+pub const CONFLICT: &str = "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each, and save again.";
 pub const KEEP_THEIRS: &str = "Keep this";
 pub const TAKE_YOURS: &str = "Save yours";
 pub const GONE: &str = "nothing";
@@ -110,7 +103,6 @@ pub fn done(code: &str) -> Option<&'static str> {
     Some(match code {
         "saved" => "Saved.",
         "unchanged" => "Nothing was changed.",
-        "queued" => "The run is queued; its answer appears here by itself.",
         "all-queued" => "The runs are queued; their answers appear here by themselves.",
         "none" => "There was nothing to refresh.",
         "cleared" => "The typed value stays until the next run of its field writes it again.",
