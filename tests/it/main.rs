@@ -119,6 +119,7 @@ mod pages;
 #[cfg(test)]
 mod pages_list;
 
+#[cfg(test)]
 mod pages_story;
 
 #[cfg(test)]
