@@ -44,7 +44,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Bars {
     /// One a field.
-    pub bars: Vec<Bar>,
+    pub fields: Vec<Bar>,
     /// Why they may tell too little.
     pub partial: Option<String>,
     /// What has no bar.
@@ -120,7 +120,7 @@ impl Bars {
             Some(Bar::new(&field.name, counts, view))
         });
         Self {
-            bars: bars.collect(),
+            fields: bars.collect(),
             partial: counts.partial.then(|| w::partial(counts.total)),
             more: (more > 0).then(|| w::more_bars(more)),
         }
@@ -253,8 +253,9 @@ mod tests {
 
     #[test]
     fn many_fields_leave_room_for_the_list() {
+        let call = |n| json!({"url": "https://a.example", "response_mapping": {(format!("v{n}")): "$.v"}});
         let fields: Vec<Value> = (0..20)
-            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": {"url": "https://a.example"}}))
+            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": call(n)}))
             .collect();
         let body = json!({"key": "kyb", "fields": fields});
         let case_type = CaseType::parse(&body, &Known::default()).unwrap().case_type;
@@ -266,7 +267,7 @@ mod tests {
         };
         let counts = Counts { total: 1, partial: true, fields: (0..20).map(field).collect() };
         let bars = Bars::new(&case_type, &columns, &counts, &ListQuery::default());
-        let names: Vec<&str> = bars.bars.iter().map(|bar| bar.name.as_str()).collect();
+        let names: Vec<&str> = bars.fields.iter().map(|bar| bar.name.as_str()).collect();
         assert_eq!((names.len(), names[0], names[11]), (12, "f0", "f19"));
         assert!(bars.partial.is_some() && bars.more.unwrap().starts_with("8 more"));
     }

@@ -120,6 +120,9 @@ mod metrics;
 mod pages;
 
 #[cfg(test)]
+mod pages_list;
+
+#[cfg(test)]
 mod pages_story;
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 pub const TITLE: &str = "New case";
 pub const CHOOSE: &str = "Which type of case?";
 pub const CHOOSE_LEAD: &str = "The type says which data the case has and what is fetched for it.";
-pub const TYPE: &str = "Type";
 pub const OTHER_TYPE: &str = "Another type";
 pub const ABOUT: &str = "About the case";
 pub const DATA: &str = "Data";
