@@ -115,13 +115,22 @@ fn of_run(run: &Run, values: &Values<'_>) -> Entry {
         tone,
         icon,
         who: values.field_name(run.field.as_str()),
-        did: w::run(run.status).to_owned(),
+        did: did(run, values),
         what,
         more: 0,
         moment: Moment::age(at, values.now),
         url: Some(format!("/runs/{}", run.id)),
         at,
     }
+}
+
+/// How a run stands or ended; one that lacks a value says which.
+fn did(run: &Run, values: &Values<'_>) -> String {
+    if run.status == RunStatus::Skipped && !run.missing.is_empty() {
+        let names: Vec<String> = run.missing.iter().map(|path| cut(&values.named(path), 60)).collect();
+        return w::lacked(&names);
+    }
+    w::run(run.status).to_owned()
 }
 
 fn of_edit(event: &Event, values: &Values<'_>) -> Entry {

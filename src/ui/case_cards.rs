@@ -202,21 +202,20 @@ impl Cards<'_> {
         room: &mut Room,
     ) {
         let targets = call.mapping.targets();
-        for target in targets.iter().take(most) {
-            let path = target.path.to_string();
-            let mut value = self.values.show(&path, room);
-            let quiet = self.values.entry(&path).is_some_and(|entry| {
-                entry.field.as_deref() == Some(&card.key) && entry.fetched_at == state.fetched_at
-            });
-            if let Some(mark) = &mut value.mark {
-                mark.quiet = quiet;
+        let show = |path: &str, room: &mut Room| {
+            let mut value = self.values.show(path, room);
+            if let (Some(mark), Some(entry)) = (&mut value.mark, self.values.entry(path)) {
+                // The line of the state says it for all values of the last answer.
+                mark.quiet = entry.field.as_deref() == Some(field.key.as_str())
+                    && entry.fetched_at == state.fetched_at;
             }
-            card.values.push(value);
-        }
+            value
+        };
+        card.values = targets.iter().take(most).map(|target| show(&target.path.to_string(), room)).collect();
         card.more = targets.len().saturating_sub(most);
         card.answer = call.output_variable.as_deref().and_then(|name| {
             self.values.get(name)?;
-            Some(self.values.show(name, room))
+            Some(show(name, room))
         });
         let has_values = card.values.iter().any(|value| !value.nothing) || card.answer.is_some();
         card.bare = !has_values;

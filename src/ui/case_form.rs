@@ -28,6 +28,8 @@ const DATA: &str = "data.";
 pub struct FormView {
     /// What it changes.
     pub scope: Scope,
+    /// What goes for all of its inputs.
+    pub hint: Option<&'static str>,
     /// Its inputs.
     pub inputs: Vec<Input>,
     /// What is said above them.
@@ -120,6 +122,10 @@ fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
     ]
 }
 
+fn hint(scope: &Scope) -> Option<&'static str> {
+    matches!(scope, Scope::Field(_) | Scope::Additional).then_some(w::FREE_HINT)
+}
+
 /// The members of the data that no field names or fills.
 pub fn additional(values: &Values<'_>) -> Vec<String> {
     let case_type = values.case_type;
@@ -151,7 +157,7 @@ impl FormView {
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
         let form =
-            Self { scope: scope.clone(), inputs, sentence: None, wrong: Vec::new(), refused: false };
+            Self { scope: scope.clone(), hint: hint(scope), inputs, sentence: None, wrong: Vec::new(), refused: false };
         Some(form).filter(|form| !form.inputs.is_empty())
     }
 
@@ -168,7 +174,7 @@ impl FormView {
             inputs.push(input);
         }
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
-        let view = Self { scope: scope.clone(), inputs, sentence, wrong: Vec::new(), refused: true };
+        let view = Self { scope: scope.clone(), hint: hint(scope), inputs, sentence, wrong: Vec::new(), refused: true };
         (view, read)
     }
 
@@ -183,7 +189,7 @@ impl FormView {
         }
     }
 
-    /// The address that the form is sent to needs no more than this.
+    /// Its scope, as the form carries it.
     pub fn word(&self) -> String {
         self.scope.word()
     }

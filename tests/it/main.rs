@@ -112,6 +112,7 @@ mod metrics;
 
 #[cfg(test)]
 mod pages;
+mod pages_case;
 
 #[cfg(test)]
 mod planted;
