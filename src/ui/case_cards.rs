@@ -36,8 +36,8 @@ pub struct FirstAction {
 /// What went wrong.
 #[derive(Debug, Clone)]
 pub struct Trouble {
-    /// What happened and what to do; none: the line of the state says it already.
-    pub sentence: Option<String>,
+    /// What happened and what to do.
+    pub sentence: String,
     /// What it means for the values shown.
     pub meaning: Option<&'static str>,
     /// How old they are.
@@ -162,7 +162,9 @@ impl Cards<'_> {
 
     fn bare(&self, field: &Field, call: &ApiCall, state: &FieldState) -> CardView {
         let key = field.key.to_string();
-        let view = StateView::new(state, self.values.now, |path| self.values.named(path));
+        let mut view = StateView::new(state, self.values.now, |path| self.values.named(path));
+        // What went wrong has a place of its own on the card.
+        view.after.clear();
         let moment = view.moment.map(|moment| format!(" {}", moment.text())).unwrap_or_default();
         CardView {
             anchor: card_anchor(&key),
@@ -314,8 +316,6 @@ fn rough(value: &serde_json::Value) -> usize {
 }
 
 fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: crate::domain::clock::Instant) -> Trouble {
-    let waits = matches!(state.status, FieldStatus::Queued | FieldStatus::Running);
-    let said = waits && state.waiting_for == Some(WaitingFor::Retry);
     let provider = error.provider.as_ref();
     let facts = [
         (w::CODE, Some(error.code.as_str().to_owned())),
@@ -328,7 +328,7 @@ fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: crate::d
     let facts = facts.into_iter().filter_map(|(name, text)| Some((name, cut(&text?, 1_000)))).collect();
     let since = state.fetched_at.or(state.last_success_at).filter(|_| has_values);
     Trouble {
-        sentence: Some(error.message.clone()).filter(|_| !said),
+        sentence: cut(&error.message, 1_000),
         meaning: match (has_values, since) {
             (true, Some(_)) => Some(w::FROM_LAST_GOOD),
             (true, None) => Some(w::SHOWN_STAYS),

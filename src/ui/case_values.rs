@@ -21,6 +21,8 @@ use crate::service::CaseView;
 /// Characters of one value.
 const LONGEST: usize = 1_000;
 const LONGEST_BLOCK: usize = 6_000;
+/// Characters of a value that stands beside others.
+const LINE: usize = 200;
 /// What a value costs beside its text.
 const AROUND: usize = 520;
 
@@ -74,6 +76,8 @@ pub struct ValueView {
     pub nothing: bool,
     /// A list or object as JSON; says how large it is.
     pub block: Option<String>,
+    /// It wants a whole line.
+    pub wide: bool,
     /// Whether it may be opened as an address.
     pub link: bool,
     /// Where the whole of it is, when it was cut.
@@ -175,6 +179,7 @@ impl<'v> Values<'v> {
             name: field.map_or_else(|| end.to_owned(), |field| field.name.clone()),
             hint: field.and_then(|field| field.description.clone()).map(|hint| cut(&hint, 300)),
             nothing: shown.nothing,
+            wide: shown.block || text.chars().nth(LINE).is_some(),
             link: is_link(&text),
             more: None,
             mark: self.mark(path).filter(|_| !shown.nothing),
