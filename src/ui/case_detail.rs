@@ -54,6 +54,8 @@ struct CasePage {
     head: Head,
     sections: Vec<SectionView>,
     activity: Activity,
+    /// A form is open: Escape leaves it, not the page.
+    editing: bool,
 }
 
 /// What was refused, to be shown in the page with what was typed.
@@ -105,9 +107,10 @@ pub async fn page(
         put(refused, &mut head, &mut sections);
     }
     let activity = activity(services, &visitor.actor, &values, &here).await?;
+    let editing = asked.edit.is_some() || asked.input.is_some();
     let done = asked.done.as_deref().and_then(w::done);
     let frame = visitor.frame(Place::Cases, head.title.clone()).saying(done).hearing(here.below("/events"));
-    Ok(answer(status, &CasePage { frame, here, head, sections, activity }))
+    Ok(answer(status, &CasePage { frame, here, head, sections, activity, editing }))
 }
 
 async fn head(
