@@ -35,7 +35,7 @@ pub struct CaseTypes {
     pub(super) store: Store,
     clock: SharedClock,
     rng: SharedRng,
-    vault: Vault,
+    pub(super) vault: Vault,
     plans: Plans,
 }
 

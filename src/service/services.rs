@@ -35,9 +35,9 @@ pub struct Services {
     /// Workspaces and tokens.
     pub access: Access,
     /// People who sign in.
-    pub people: People,
+    pub people: Arc<People>,
     /// Their sessions.
-    pub sessions: Sessions,
+    pub sessions: Arc<Sessions>,
     /// The caller's own workspace.
     pub workspaces: Workspaces,
     /// Who changed what.
@@ -111,8 +111,13 @@ impl Services {
         );
         let workspaces = Workspaces { store: store.clone(), clock: clock.clone(), plans: plans.clone() };
         let passwords = Passwords::new(rng.clone());
-        let sessions =
-            Sessions::new(store.clone(), clock.clone(), rng.clone(), passwords.clone(), uses.clone());
+        let sessions = Arc::new(Sessions::new(
+            store.clone(),
+            clock.clone(),
+            rng.clone(),
+            passwords.clone(),
+            uses.clone(),
+        ));
         let people = People {
             store: store.clone(),
             clock: clock.clone(),
@@ -121,7 +126,7 @@ impl Services {
             sessions: sessions.clone(),
         };
         Self {
-            people,
+            people: Arc::new(people),
             sessions,
             connections: Arc::new(connections),
             connection_plans: compiled,

@@ -17,6 +17,7 @@ mod case_changes;
 /// Values of indexed fields.
 mod case_index;
 mod case_lists;
+mod case_names;
 mod case_types;
 
 /// Words by which cases are found.
@@ -90,6 +91,7 @@ pub use cache_purges::PurgeScope;
 pub use case_lists::{
     CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord, MOST_CANDIDATES, Selection, TooWide,
 };
+pub use case_names::CaseName;
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claimed::{ClaimedCase, ClaimedRun};

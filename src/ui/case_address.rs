@@ -5,12 +5,11 @@
 
 use url::form_urlencoded::{Serializer, parse};
 
+use super::list_page::case_query;
+use super::list_query::ListQuery;
 use super::posted::Form;
-use crate::domain::case::CaseStatus;
-use crate::domain::data::DataPath;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::service::CaseQuery;
-use crate::store::CaseSort;
 
 /// Characters of a list's query that go along.
 const LONGEST_VIEW: usize = 2_000;
@@ -200,50 +199,15 @@ impl Here {
 
 /// What a list was asked for, as far as it decides which cases stand beside which.
 pub fn list_query(view: Option<&str>) -> CaseQuery {
-    let mut query = CaseQuery { descending: true, ..CaseQuery::default() };
-    for (name, value) in parse(view.unwrap_or_default().as_bytes()) {
-        let text = Some(value.to_string()).filter(|text| !text.is_empty());
-        match &*name {
-            "case_type" => query.case_type = text,
-            "status" => query.status = CaseStatus::parse(&value),
-            "custom_status" => query.custom_status = text,
-            "assignee" => query.assignee = text,
-            "reference" => query.reference = text,
-            "updated_since" => query.updated_since = value.parse().ok(),
-            "q" => query.q = text,
-            "sort" => sort(&mut query, &value),
-            name => condition(&mut query, name, text),
-        }
-    }
-    query
-}
-
-/// Conditions on a field or a value.
-fn condition(query: &mut CaseQuery, name: &str, text: Option<String>) {
-    let Some(text) = text else { return };
-    if let Some(field) = name.strip_prefix("field.") {
-        let (word, reason) = text.split_once(':').map_or((&*text, None), |(a, b)| (a, Some(b)));
-        query.fields.push((field.to_owned(), word.to_owned(), reason.map(str::to_owned)));
-    } else if let Some(Ok(path)) = name.strip_prefix("data.").map(DataPath::parse_exact) {
-        query.data.push((path, text));
-    }
-}
-
-fn sort(query: &mut CaseQuery, word: &str) {
-    let (name, descending) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
-    let sort = match name {
-        "created_at" => CaseSort::CreatedAt,
-        "updated_at" => CaseSort::UpdatedAt,
-        "reference" => CaseSort::Reference,
-        "title" => CaseSort::Title,
-        _ => return,
-    };
-    (query.sort, query.descending) = (sort, descending);
+    // What cannot be read is the list that nobody has narrowed.
+    case_query(&ListQuery::parse(view.unwrap_or_default()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::case::CaseStatus;
+    use crate::store::CaseSort;
 
     #[test]
     fn what_an_address_asks_is_read_and_written_again() {

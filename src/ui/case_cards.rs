@@ -193,7 +193,11 @@ impl Cards<'_> {
         card.bare = !has_values;
         card.kept = has_values && (state.status == FieldStatus::Failed || is_kept(state));
         card.trouble = state.error.as_ref().map(|error| trouble(error, state, has_values, self.values.now));
-        card.why = call.when.as_ref().filter(|_| state.reason == Some(Reason::Condition)).map(|when| cut(when.source(), 600));
+        card.why = call
+            .when
+            .as_ref()
+            .filter(|_| state.reason == Some(Reason::Condition))
+            .map(|when| cut(when.source(), 600));
         card.overrides = state.overridden.iter().map(|path| self.over(path)).collect();
         if self.works {
             let scope = Scope::Field(field.key.clone());

@@ -129,8 +129,11 @@ async fn head(
         found => found,
     };
     let (previous, next) = around?;
-    let count = |holds: fn(&FieldState) -> bool| values.view.fields.iter().filter(|(_, state)| holds(state)).count();
-    let text = |text: &Option<String>| text.as_deref().map(|text| cut(text, 200)).filter(|text| !text.trim().is_empty());
+    let count =
+        |holds: fn(&FieldState) -> bool| values.view.fields.iter().filter(|(_, state)| holds(state)).count();
+    let text = |text: &Option<String>| {
+        text.as_deref().map(|text| cut(text, 200)).filter(|text| !text.trim().is_empty())
+    };
     let title = case.title.as_deref().filter(|title| !title.trim().is_empty());
     Ok(Head {
         title: title.map_or_else(|| w::NO_TITLE.to_owned(), str::to_owned),

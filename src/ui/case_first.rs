@@ -40,9 +40,7 @@ impl Cards<'_> {
                 (Some(WaitingFor::Circuit | WaitingFor::Connection | WaitingFor::Budget), Some(key), _) => {
                     link(format!("/connections/{key}"), states::DETAILS.to_owned())
                 }
-                (_, _, Some(run)) => {
-                    link(format!("/runs/{run}"), states::DETAILS.to_owned())
-                }
+                (_, _, Some(run)) => link(format!("/runs/{run}"), states::DETAILS.to_owned()),
                 _ => None,
             },
             First::Input => self.input_link(state.missing.first()?),

@@ -156,8 +156,14 @@ impl FormView {
             }
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
-        let form =
-            Self { scope: scope.clone(), hint: hint(scope), inputs, sentence: None, wrong: Vec::new(), refused: false };
+        let form = Self {
+            scope: scope.clone(),
+            hint: hint(scope),
+            inputs,
+            sentence: None,
+            wrong: Vec::new(),
+            refused: false,
+        };
         Some(form).filter(|form| !form.inputs.is_empty())
     }
 
@@ -174,14 +180,26 @@ impl FormView {
             inputs.push(input);
         }
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
-        let view = Self { scope: scope.clone(), hint: hint(scope), inputs, sentence, wrong: Vec::new(), refused: true };
+        let view = Self {
+            scope: scope.clone(),
+            hint: hint(scope),
+            inputs,
+            sentence,
+            wrong: Vec::new(),
+            refused: true,
+        };
         (view, read)
     }
 
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem.pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+            let name = problem
+                .pointer
+                .trim_start_matches('/')
+                .replace('/', ".")
+                .replace("~1", "/")
+                .replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
                 None => self.wrong.push(format!("{name}: {}", problem.message)),

@@ -239,7 +239,9 @@ mod tests {
             let kind = Kind::Plain(&field);
             assert_eq!(value_of(kind, &text_of(kind, Some(&value))), Ok(value));
         }
-        for value in [json!("12"), json!("true"), json!("\"x\""), json!("a, b"), json!(12), json!([1]), json!(true)] {
+        for value in
+            [json!("12"), json!("true"), json!("\"x\""), json!("a, b"), json!(12), json!([1]), json!(true)]
+        {
             assert_eq!(value_of(Kind::Free, &text_of(Kind::Free, Some(&value))), Ok(value));
         }
     }

@@ -24,7 +24,11 @@ use crate::service::{CaseView, ServiceError, Services};
 const TRIES: usize = 5;
 
 /// `POST /cases/{id}`.
-pub async fn save(services: Data<Services>, id: Path<CaseId>, posted: Posted) -> Result<HttpResponse, Refusal> {
+pub async fn save(
+    services: Data<Services>,
+    id: Path<CaseId>,
+    posted: Posted,
+) -> Result<HttpResponse, Refusal> {
     let visitor = &posted.visitor;
     visitor.require(Role::Operator)?;
     let scope = posted.form.get("scope").and_then(Scope::parse).ok_or_else(Refusal::not_found)?;

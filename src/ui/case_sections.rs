@@ -40,7 +40,8 @@ impl Cards<'_> {
     /// All sections that have something to show.
     pub fn sections(&self, room: &mut Room) -> Vec<SectionView> {
         let case_type = self.values.case_type;
-        let named = case_type.sections.iter().map(|section| (Some(section.key.clone()), section.name.clone()));
+        let named =
+            case_type.sections.iter().map(|section| (Some(section.key.clone()), section.name.clone()));
         let other = if case_type.sections.is_empty() { w::DETAILS } else { w::OTHER };
         let all = named.chain([(None, other.to_owned())]);
         let mut left = case_type.api_calls().count();
@@ -90,10 +91,13 @@ impl Cards<'_> {
     /// A plain field that a card of the same section shows is not shown twice.
     fn is_shown(&self, field: &Field, fields: &[&Field]) -> bool {
         let key = field.key.as_str();
-        let on_card = fields.iter().filter(|other| other.visibility == Visibility::AlwaysVisible).any(|other| {
-            let call = other.api_call();
-            call.is_some_and(|call| call.mapping.targets().iter().any(|target| target.path.to_string() == key))
-        });
+        let on_card =
+            fields.iter().filter(|other| other.visibility == Visibility::AlwaysVisible).any(|other| {
+                let call = other.api_call();
+                call.is_some_and(|call| {
+                    call.mapping.targets().iter().any(|target| target.path.to_string() == key)
+                })
+            });
         let wanted = match field.visibility {
             Visibility::AlwaysVisible => true,
             Visibility::HideWhenEmpty => !is_empty(self.values.get(key)),

@@ -115,7 +115,8 @@ impl<'v> Values<'v> {
             return field.name.clone();
         }
         let root = path.split('.').next().unwrap_or_default();
-        let fetched = self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
+        let fetched =
+            self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
         fetched.map_or_else(|| path.to_owned(), |(key, _)| self.field_name(key.as_str()))
     }
 

@@ -25,6 +25,7 @@ mod sign_in;
 
 /// One's own account, and everybody's.
 mod account;
+mod browser;
 mod people;
 mod person;
 mod wrong;
@@ -37,6 +38,19 @@ mod frame;
 
 /// Refusals, as pages.
 mod refusal;
+
+/// The list of cases: the view that its address says, bars, columns and rows.
+mod case_bars;
+mod case_cells;
+mod case_columns;
+mod case_list;
+mod list_chips;
+mod list_page;
+mod list_query;
+
+/// New cases.
+mod case_new;
+mod case_new_form;
 
 /// What people read, in one place.
 mod words;
@@ -62,5 +76,15 @@ mod case_values;
 mod moment;
 mod state;
 mod value;
+
+/// Texts whose masked places are seen, and the way back after a form.
+mod back;
+mod masked;
+
+/// The history of runs.
+mod history;
+
+/// Case types, connections, schedules and secrets.
+mod builder;
 
 pub use routes::{configure, configure_rest};

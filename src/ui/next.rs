@@ -8,7 +8,12 @@ pub const HOME: &str = "/";
 /// A path with a query, or home when it could lead elsewhere. Browsers read a backslash as a slash
 /// and drop line breaks and tabs (WHATWG URL), so none of these may stand in it.
 pub fn next(asked: Option<&str>) -> &str {
-    asked.filter(|asked| is_ours(asked)).unwrap_or(HOME)
+    ours(asked).unwrap_or(HOME)
+}
+
+/// The path, when it leads to a page of ours.
+pub fn ours(asked: Option<&str>) -> Option<&str> {
+    asked.filter(|asked| is_ours(asked))
 }
 
 fn is_ours(asked: &str) -> bool {

@@ -10,7 +10,10 @@ use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
-use super::{account, asset, case_actions, case_detail, case_save, live, people, person, sign_in};
+use super::{
+    account, asset, builder, case_actions, case_detail, case_list, case_new, case_save, history, live,
+    people, person, sign_in,
+};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -18,8 +21,20 @@ pub fn configure(cfg: &mut ServiceConfig) {
 
     // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
     cfg.service(page(web::resource("/").route(web::get().to(home))));
+    cfg.configure(for_case_lists);
     cfg.configure(for_case);
     cfg.configure(for_people);
+    cfg.configure(for_runs);
+    cfg.configure(for_builders);
+}
+
+/// The list of cases, and new ones. Goes before the pages of single cases: `new` is no id.
+fn for_case_lists(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/cases").route(web::get().to(case_list::list))));
+    let (show, create) = (web::get().to(case_new::show), web::post().to(case_new::create));
+    cfg.service(page(web::resource("/cases/new").route(show).route(create)));
+    cfg.service(page(web::resource("/cases/events").route(web::get().to(live::of_workspace))));
+    cfg.service(page(web::resource("/cases/refresh").route(web::post().to(case_list::refresh))));
 }
 
 /// The page of a case, and what its buttons do.
@@ -57,6 +72,36 @@ fn for_people(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/people/{id}").route(show).route(change)));
     cfg.service(page(web::resource("/people/{id}/link").route(web::post().to(person::make_link))));
     cfg.service(page(web::resource("/people/{id}/remove").route(web::post().to(person::remove))));
+}
+
+/// The history of runs.
+fn for_runs(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/runs").route(web::get().to(history::list::page))));
+    cfg.service(page(web::resource("/runs/{id}").route(web::get().to(history::detail::page))));
+    cfg.service(page(web::resource("/runs/{id}/retry").route(web::post().to(history::actions::retry))));
+    cfg.service(page(web::resource("/runs/{id}/cancel").route(web::post().to(history::actions::cancel))));
+    let body = web::resource("/runs/{id}/attempts/{number}/{which}");
+    cfg.service(page(body.route(web::get().to(history::body::file))));
+}
+
+/// Case types, connections, schedules and secrets.
+fn for_builders(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/case-types").route(web::get().to(builder::case_types::page))));
+    cfg.service(page(web::resource("/case-types/{key}").route(web::get().to(builder::case_type::page))));
+    cfg.service(page(web::resource("/connections").route(web::get().to(builder::connections::page))));
+    cfg.service(page(web::resource("/connections/{key}").route(web::get().to(builder::connection::page))));
+    let test = web::resource("/connections/{key}/test");
+    cfg.service(page(test.route(web::post().to(builder::connection_test::test))));
+    let action =
+        web::resource("/connections/{key}/{action:enable|disable|resume|breaker/open|breaker/close}");
+    cfg.service(page(action.route(web::post().to(builder::connection_actions::act))));
+    cfg.service(page(web::resource("/schedules").route(web::get().to(builder::schedules::page))));
+    let action = web::resource("/schedules/{id}/{action}");
+    cfg.service(page(action.route(web::post().to(builder::schedules::act))));
+    let (show, put) = (web::get().to(builder::secrets::page), web::post().to(builder::secrets::put));
+    cfg.service(page(web::resource("/secrets").route(show).route(put)));
+    let delete = web::resource("/secrets/{name}/delete");
+    cfg.service(page(delete.route(web::post().to(builder::secrets::delete))));
 }
 
 /// The first page is the list of cases.

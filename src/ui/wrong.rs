@@ -30,6 +30,16 @@ impl Wrong {
         Some(sentence(&format!("{label} {}", problem.message)))
     }
 
+    /// The sentences about what has none of these inputs to stand beside.
+    pub fn others(&self, inputs: &[&str]) -> Vec<String> {
+        let beside = |problem: &&Problem| inputs.contains(&problem.pointer.trim_start_matches('/'));
+        self.problems
+            .iter()
+            .filter(|problem| !beside(problem))
+            .map(|problem| sentence(&problem.message))
+            .collect()
+    }
+
     /// Whether there is anything.
     pub fn is_any(&self) -> bool {
         self.whole.is_some() || !self.problems.is_empty()

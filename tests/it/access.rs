@@ -85,11 +85,10 @@ fn body(operation: &Operation) -> Value {
         }
         ("PUT", "/v1/connections/{key}") => json!({"name": "changed", "base_url": "https://changed.example"}),
         ("PUT", "/v1/secrets/{name}") => json!({"value": "changed-by-somebody", "hosts": []}),
-        ("POST", "/v1/tokens") => json!({"name": "changed", "role": "admin"}),
+        ("POST", "/v1/tokens") | ("PATCH", "/v1/people/{id}") => json!({"name": "changed", "role": "admin"}),
         ("POST", "/v1/people") => {
             json!({"name": "changed", "email": "changed@example.com", "role": "admin", "password": "correct horse"})
         }
-        ("PATCH", "/v1/people/{id}") => json!({"name": "changed", "role": "admin"}),
         ("POST", "/v1/cases") => json!({"case_type": "mine", "data": {}}),
         ("PATCH", "/v1/cases/{id}") => json!({"title": "changed"}),
         ("POST", "/v1/case-types/{key}/fields/{field}/test") => json!({"send": true, "confirm": true}),

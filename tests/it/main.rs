@@ -66,6 +66,9 @@ mod endpoints;
 mod enrich;
 
 #[cfg(test)]
+mod events;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
@@ -115,6 +118,9 @@ mod pages;
 mod pages_case;
 
 #[cfg(test)]
+mod pages_story;
+
+#[cfg(test)]
 mod planted;
 
 #[cfg(test)]
@@ -153,7 +159,13 @@ mod sealing;
 mod schemathesis;
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod summary;
 
 #[cfg(test)]
 mod tls;

@@ -39,7 +39,11 @@ impl<'a> Visitor<'a> {
         let cookie = format!("dossier_session={}", self.begun.token.expose());
         let answer = self.http.execute(request.header("cookie", cookie).build().unwrap()).await.unwrap();
         let place = answer.headers().get("location").map(|place| place.to_str().unwrap().to_owned());
-        Got { status: answer.status().as_u16(), place: place.unwrap_or_default(), html: answer.text().await.unwrap() }
+        Got {
+            status: answer.status().as_u16(),
+            place: place.unwrap_or_default(),
+            html: answer.text().await.unwrap(),
+        }
     }
 
     async fn get(&self, path: &str) -> Got {
@@ -73,7 +77,8 @@ impl<'a> Visitor<'a> {
             all.retain(|(known, _)| known != name);
             all.push(((*name).to_owned(), (*value).to_owned()));
         }
-        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let all: Vec<(&str, &str)> =
+            all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.post(action, &all).await
     }
 }
@@ -92,7 +97,10 @@ fn quiet() -> reqwest::Client {
 
 /// What the inputs of the form with this address hold.
 fn inputs(page: &str, action: &str) -> Vec<(String, String)> {
-    let form = page.split("<form class=\"edit\"").find(|form| form.contains(&format!("action=\"{action}\""))).unwrap();
+    let form = page
+        .split("<form class=\"edit\"")
+        .find(|form| form.contains(&format!("action=\"{action}\"")))
+        .unwrap();
     let form = form.split("</form>").next().unwrap();
     let mut found = Vec::new();
     for tag in form.split('<').skip(1) {
@@ -140,7 +148,8 @@ fn read(html: &str) -> String {
 
 /// What stands on the card of a field.
 fn card(html: &str, field: &str) -> String {
-    let from = html.find(&format!("id=\"card-{field}\"")).unwrap_or_else(|| panic!("no card: {}", read(html)));
+    let from =
+        html.find(&format!("id=\"card-{field}\"")).unwrap_or_else(|| panic!("no card: {}", read(html)));
     read(&html[from..from + html[from..].find("</article>").unwrap()])
 }
 
@@ -153,7 +162,8 @@ fn plain_fields() -> Vec<Value> {
 }
 
 async fn define(app: &TestApp, fields: Vec<Value>) {
-    let body = json!({"key": "test", "name": "Loan", "sections": [{"key": "who", "name": "Who"}], "fields": fields});
+    let body =
+        json!({"key": "test", "name": "Loan", "sections": [{"key": "who", "name": "Who"}], "fields": fields});
     let answer = app.put("/v1/case-types/test", &body).await;
     assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
 }
@@ -169,20 +179,26 @@ async fn define_check(app: &TestApp, field: Value, config: Value) {
 async fn each_state_says_what_is_and_what_to_do() {
     let app = TestApp::spawn().await;
     let ada = Visitor::new(&app, "Ada", "operator").await;
-    define_check(&app, json!({"name": "Check", "retry": 1}), json!({"params": {"vat": "{data.number}"}})).await;
+    define_check(&app, json!({"name": "Check", "retry": 1}), json!({"params": {"vat": "{data.number}"}}))
+        .await;
 
     let waits = app.filled(json!({})).await["id"].as_str().unwrap().to_owned();
     let page = ada.page(&format!("/cases/{waits}")).await;
     assert!(card(&page, "check").contains("Waits for VAT number"), "{}", card(&page, "check"));
     assert!(card(&page, "check").contains("Fill in VAT number"));
-    assert!(page.contains(&format!("/cases/{waits}?edit=who&amp;at=number#in-data.number"))
-        || page.contains(&format!("/cases/{waits}?edit=who&#38;at=number#in-data.number")));
+    assert!(
+        page.contains(&format!("/cases/{waits}?edit=who&amp;at=number#in-data.number"))
+            || page.contains(&format!("/cases/{waits}?edit=who&#38;at=number#in-data.number"))
+    );
 
     app.upstream.answers([ok(json!({"value": "Acme"}))]).await;
     let good = app.filled(json!({"number": "BE1"})).await["id"].as_str().unwrap().to_owned();
     app.move_clock(secs(120));
     let text = card(&ada.page(&format!("/cases/{good}")).await, "check");
-    assert!(text.contains("Up to date, 2 min ago") && text.contains("Acme") && text.contains("Refresh"), "{text}");
+    assert!(
+        text.contains("Up to date, 2 min ago") && text.contains("Acme") && text.contains("Refresh"),
+        "{text}"
+    );
     assert!(text.contains("from Check, 2 min ago"), "{text}");
 
     app.upstream.answers([status(503), status(503)]).await;
@@ -193,7 +209,10 @@ async fn each_state_says_what_is_and_what_to_do() {
     assert!(text.contains("Try now"), "{text}");
     app.advance(secs(60)).await;
     let text = card(&ada.page(&format!("/cases/{good}")).await, "check");
-    assert!(text.contains("Failed now") && text.contains("Attempt 2 of 2") && text.contains("Acme"), "{text}");
+    assert!(
+        text.contains("Failed now") && text.contains("Attempt 2 of 2") && text.contains("Acme"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,12 +252,31 @@ async fn what_is_off_or_not_needed_says_so() {
     let app = TestApp::spawn().await;
     let ada = Visitor::new(&app, "Ada", "viewer").await;
     let mut fields = plain_fields();
-    fields.push(app.field("/a", json!({"key": "off", "enabled": false}), json!({"response_mapping": {"a": "$"}})));
-    fields.push(app.field("/b", json!({"key": "rich", "when": "data.amount > 10"}), json!({"response_mapping": {"b": "$"}})));
-    fields.push(app.field("/c", json!({"key": "quiet", "trigger": "manual", "visibility": "hide-when-empty"}), json!({"response_mapping": {"c": "$"}})));
-    fields.push(app.field("/d", json!({"key": "never", "trigger": "manual", "visibility": "hidden"}), json!({"response_mapping": {"d": "$"}})));
+    fields.push(app.field(
+        "/a",
+        json!({"key": "off", "enabled": false}),
+        json!({"response_mapping": {"a": "$"}}),
+    ));
+    fields.push(app.field(
+        "/b",
+        json!({"key": "rich", "when": "data.amount > 10"}),
+        json!({"response_mapping": {"b": "$"}}),
+    ));
+    fields.push(app.field(
+        "/c",
+        json!({"key": "quiet", "trigger": "manual", "visibility": "hide-when-empty"}),
+        json!({"response_mapping": {"c": "$"}}),
+    ));
+    fields.push(app.field(
+        "/d",
+        json!({"key": "never", "trigger": "manual", "visibility": "hidden"}),
+        json!({"response_mapping": {"d": "$"}}),
+    ));
     define(&app, fields).await;
-    let id = app.filled(json!({"amount": 5, "more": {"a": 1}, "number": "x"})).await["id"].as_str().unwrap().to_owned();
+    let id = app.filled(json!({"amount": 5, "more": {"a": 1}, "number": "x"})).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let page = ada.page(&format!("/cases/{id}")).await;
     assert!(card(&page, "off").contains("Switched off"));
     let rich = card(&page, "rich");
@@ -255,14 +293,20 @@ async fn a_section_is_edited_without_script() {
     define_check(&app, json!({"trigger": "manual"}), json!({})).await;
     let id = app.create(json!({"number": "BE1", "amount": 12})).await;
     let form = format!("/cases/{id}?edit=who&view=status%3Ddraft");
-    let got = ada.fill(&form, &[("data.number", " BE0123456789 "), ("data.amount", "9007199254740993")]).await;
+    let got =
+        ada.fill(&form, &[("data.number", " BE0123456789 "), ("data.amount", "9007199254740993")]).await;
     assert_eq!(got.status, 303, "{}", read(&got.html));
     assert_eq!(got.place, format!("/cases/{id}?done=saved&view=status%3Ddraft#section-of-who"));
     let case = app.case(&id).await;
     assert_eq!(case["data"], json!({"number": "BE0123456789", "amount": 9_007_199_254_740_993_i64}));
     assert_eq!(case["provenance"]["number"]["by"], "person:Ada");
     let page = read(&ada.page(&got.place.replace("#section-of-who", "")).await);
-    assert!(page.contains("Saved.") && page.contains("typed by Ada") && page.contains("Ada changed Amount · VAT number"), "{page}");
+    assert!(
+        page.contains("Saved.")
+            && page.contains("typed by Ada")
+            && page.contains("Ada changed Amount · VAT number"),
+        "{page}"
+    );
 
     let got = ada.fill(&form, &[]).await;
     assert!(got.place.contains("done=unchanged"));
@@ -271,7 +315,8 @@ async fn a_section_is_edited_without_script() {
     assert!(got.html.contains("This is no number") && got.html.contains("kept &#34;as&#34; typed"));
     assert_eq!(app.case(&id).await["version"], 2);
 
-    let got = ada.fill(&format!("/cases/{id}?edit=%3Acase"), &[("title", "Acme"), ("status", "closed")]).await;
+    let got =
+        ada.fill(&format!("/cases/{id}?edit=%3Acase"), &[("title", "Acme"), ("status", "closed")]).await;
     assert_eq!(got.status, 303, "{}", read(&got.html));
     let case = app.case(&id).await;
     assert_eq!((&case["title"], &case["status"]), (&json!("Acme"), &json!("closed")));
@@ -287,7 +332,8 @@ async fn a_section_is_edited_without_script() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_edit_the_same_are_both_told_and_nothing_typed_is_lost() {
     let app = TestApp::spawn().await;
-    let (ada, ben) = (Visitor::new(&app, "Ada", "operator").await, Visitor::new(&app, "Ben", "operator").await);
+    let (ada, ben) =
+        (Visitor::new(&app, "Ada", "operator").await, Visitor::new(&app, "Ben", "operator").await);
     define_check(&app, json!({"trigger": "manual"}), json!({})).await;
     let id = app.create(json!({"number": "BE1", "amount": 1})).await;
     let (form, action) = (format!("/cases/{id}?edit=who"), format!("/cases/{id}"));
@@ -320,13 +366,22 @@ async fn two_who_edit_the_same_are_both_told_and_nothing_typed_is_lost() {
 async fn buttons_refresh_with_input_and_all_that_is_stale() {
     let app = TestApp::spawn().await;
     let ada = Visitor::new(&app, "Ada", "operator").await;
-    define_check(&app, json!({"cache_duration": 60}), json!({"params": {"day": "{{ input.day | default(none) }}"}})).await;
+    define_check(
+        &app,
+        json!({"cache_duration": 60}),
+        json!({"params": {"day": "{{ input.day | default(none) }}"}}),
+    )
+    .await;
     app.upstream.otherwise(ok(json!({"value": 1})));
     let id = app.filled(json!({})).await["id"].as_str().unwrap().to_owned();
     let refresh = format!("/cases/{id}/fields/check/refresh");
     let got = ada.post(&refresh, &[("input", "{\"day\": ")]).await;
     assert_eq!(got.status, 422);
-    assert!(got.html.contains("This is no JSON object") && got.html.contains("{&#34;day&#34;: "), "{}", read(&got.html));
+    assert!(
+        got.html.contains("This is no JSON object") && got.html.contains("{&#34;day&#34;: "),
+        "{}",
+        read(&got.html)
+    );
     let got = ada.post(&refresh, &[("input", r#"{"day": "friday"}"#), ("force", "1")]).await;
     assert_eq!(got.status, 303);
     app.drain().await;
@@ -355,11 +410,15 @@ async fn who_only_looks_sees_no_buttons_and_is_refused() {
         let got = eve.post(&format!("/cases/{id}{path}"), &[("scope", "who"), ("data.number", "x")]).await;
         assert_eq!(got.status, 403, "{path}");
         let got = ada
-            .send(encoded(quiet().post(app.url(&format!("/cases/{id}{path}"))), &[("csrf", "guessed"), ("scope", "who")]))
+            .send(encoded(
+                quiet().post(app.url(&format!("/cases/{id}{path}"))),
+                &[("csrf", "guessed"), ("scope", "who")],
+            ))
             .await;
         assert_eq!(got.status, 403, "{path}");
         let form = [("csrf", ada.begun.signed_in.csrf.as_str()), ("scope", "who")];
-        let foreign = quiet().post(app.url(&format!("/cases/{id}{path}"))).header("origin", "https://evil.example");
+        let foreign =
+            quiet().post(app.url(&format!("/cases/{id}{path}"))).header("origin", "https://evil.example");
         assert_eq!(ada.send(encoded(foreign, &form)).await.status, 403, "{path}");
     }
     for path in ["?edit=who", "?input=check", "/delete"] {
@@ -417,7 +476,8 @@ async fn a_huge_case_is_a_small_page() {
         fields.push(field);
     }
     define(&app, fields).await;
-    let many: serde_json::Map<String, Value> = (0..2_000).map(|n| (format!("k{n}"), json!("<>&\"'".repeat(20)))).collect();
+    let many: serde_json::Map<String, Value> =
+        (0..2_000).map(|n| (format!("k{n}"), json!("<>&\"'".repeat(20)))).collect();
     let mut data = many;
     data.insert("number".into(), json!("<".repeat(100_000)));
     data.insert("blob".into(), json!(vec!["\"&'"; 60_000]));
@@ -450,7 +510,15 @@ async fn what_looks_like_markup_is_text_wherever_it_comes_from() {
     app.drain().await;
     ada.fill(&format!("/cases/{id}?edit=who"), &[("data.notes", bad)]).await;
     let view = "view=%22%3E%3Cscript%3E&at=%22%3E%3Cscript%3E&open=%22%3E";
-    for query in ["", "?edit=who", "?edit=%3Aadditional", "?edit=%3Afield.check", "?edit=%3Acase", "?input=check", "/delete"] {
+    for query in [
+        "",
+        "?edit=who",
+        "?edit=%3Aadditional",
+        "?edit=%3Afield.check",
+        "?edit=%3Acase",
+        "?input=check",
+        "/delete",
+    ] {
         let joint = if query.contains('?') { "&" } else { "?" };
         let page = ada.page(&format!("/cases/{id}{query}{joint}{view}")).await;
         for raw in ["<img", "<i>Ada", "<b>odd", "<u>", "<script>", "onerror=alert(1)>\""] {
@@ -467,7 +535,8 @@ async fn a_page_hears_of_changes_and_only_its_own() {
     let id = app.create(json!({"number": "BE1"})).await;
     assert!(ada.page(&format!("/cases/{id}")).await.contains(&format!("data-events=\"/cases/{id}/events\"")));
     let cookie = format!("dossier_session={}", ada.begun.token.expose());
-    let mut stream = client().get(app.url(&format!("/cases/{id}/events"))).header("cookie", cookie).send().await.unwrap();
+    let mut stream =
+        client().get(app.url(&format!("/cases/{id}/events"))).header("cookie", cookie).send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut heard = String::new();
     while !heard.contains("\n\n") {

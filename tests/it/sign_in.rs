@@ -1,11 +1,12 @@
 //! Signing in and out as a browser does it: forms, cookies and redirects, without script.
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::redirect::Policy;
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
 use crate::app::{TestApp, secs};
+use crate::process::Launch;
+use crate::upstream::client_that_stays;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -40,7 +41,7 @@ struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     fn new(app: &'a TestApp) -> Self {
-        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let http = client_that_stays();
         let origin = app.url("");
         let headers = vec![("origin", origin), ("sec-fetch-site", "same-origin".to_owned())];
         Self { app, http, cookie: String::new(), headers }
@@ -391,4 +392,25 @@ async fn admins_let_people_in_and_out() {
     admin.post(&format!("{own}/remove"), &[]).await.says(422, "Ada is the only admin");
     admin.post(&format!("{url}/remove"), &[]).await.goes_to("/people?done=removed");
     assert!(!admin.get("/people").await.html.contains("bob@example.com"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_prints_a_link_that_signs_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::serve(folder.path()).with("LOG__LEVEL", "error");
+    let (good, printed) = launch.clone().with("SERVER__LISTEN", "0.0.0.0:8081").run(&["sign-in-link"]).await;
+    let link = printed.trim().strip_prefix("http://127.0.0.1:8081");
+    let link = link.unwrap_or_else(|| panic!("{printed}")).to_owned();
+    assert!(good && link.starts_with("/sign-in/") && link.len() > 50, "{printed}");
+    for (words, says) in [
+        (["sign-in-link", "--person", "nobody@example.com"], "nobody in this workspace has the e-mail"),
+        (["sign-in-link", "--workspace", "elsewhere"], "there is no workspace `elsewhere`"),
+    ] {
+        let (good, printed) = launch.run(&words).await;
+        assert!(!good && printed.contains(says), "{printed}");
+    }
+    let process = Launch::serve(folder.path()).start().await;
+    let answer = client_that_stays().post(format!("{}{link}", process.base)).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()[LOCATION].to_str().unwrap()), (303, "/"));
+    assert!(answer.headers()[SET_COOKIE].to_str().unwrap().starts_with("dossier_session=dss_"));
 }

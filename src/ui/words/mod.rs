@@ -9,6 +9,12 @@ pub mod case;
 /// What all pages have around their content.
 pub mod frame;
 
+/// The list of cases.
+pub mod case_list;
+
+/// New cases.
+pub mod case_new;
+
 /// Ages and times.
 pub mod moments;
 
@@ -29,3 +35,19 @@ pub mod account;
 
 /// People who may sign in.
 pub mod people;
+
+/// The history of runs, and one run.
+pub mod runs;
+
+/// Case types and their fields.
+pub mod case_types;
+
+/// Connections and their tests.
+pub mod connections;
+
+/// Schedules, and cron lines in words.
+pub mod cron;
+pub mod schedules;
+
+/// Secrets.
+pub mod secrets;
