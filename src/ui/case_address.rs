@@ -64,7 +64,7 @@ impl Scope {
 
 /// The id of a field's card.
 pub fn card_anchor(field: &str) -> String {
-    format!("card-{field}")
+    format!("field-{field}")
 }
 
 /// Which entries of the activity are shown.
@@ -208,8 +208,6 @@ pub fn list_query(view: Option<&str>) -> CaseQuery {
 mod tests {
     use super::*;
     use crate::domain::case::CaseStatus;
-    use crate::domain::case::CaseStatus;
-    use crate::store::CaseSort;
     use crate::store::CaseSort;
 
     #[test]
