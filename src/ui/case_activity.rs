@@ -114,7 +114,7 @@ fn of_run(run: &Run, values: &Values<'_>) -> Entry {
     Entry {
         tone,
         icon,
-        who: values.field_name(run.field.as_str()),
+        who: cut(&values.field_name(run.field.as_str()), 80),
         did: did(run, values),
         what,
         more: 0,
@@ -139,7 +139,7 @@ fn of_edit(event: &Event, values: &Values<'_>) -> Entry {
     Entry {
         tone: Tone::Quiet,
         icon: if created { "plus" } else { "person" },
-        who: w::who(event.by.as_deref()),
+        who: cut(&w::who(event.by.as_deref()), 80),
         did: if created { w::WAS_CREATED } else { w::CHANGED }.to_owned(),
         what,
         more,

@@ -4,7 +4,7 @@ use super::case_address::{Asked, Here, Scope, card_anchor};
 use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
 use super::case_trouble::{Trouble, trouble};
-use super::case_values::{Room, ValueView, Values, whole_url, written};
+use super::case_values::{LEAST, Room, ValueView, Values, whole_url, written};
 use super::state::StateView;
 use super::value::cut;
 use super::words::case as w;
@@ -18,7 +18,7 @@ const MOST_VALUES: usize = 40;
 const MOST_VALUES_OPEN: usize = 200;
 /// What a card costs beside its values, and what a short one does.
 const AROUND: usize = 4_200;
-const SHORT: usize = 800;
+pub const SHORT: usize = 900;
 
 /// Someone's value over a mapped one.
 #[derive(Debug, Clone)]
@@ -92,8 +92,8 @@ pub struct Cards<'c> {
 }
 
 impl Cards<'_> {
-    /// The card of a field; `later` cards still want their place.
-    pub fn card(&self, field: &Field, call: &ApiCall, later: usize, room: &mut Room) -> Option<CardView> {
+    /// The card of a field; short when there is no room for it.
+    pub fn card(&self, field: &Field, call: &ApiCall, room: &mut Room) -> Option<CardView> {
         if field.visibility == Visibility::Hidden {
             return None;
         }
@@ -104,14 +104,14 @@ impl Cards<'_> {
             return Some(card);
         }
         let asked = self.asked.open.as_deref() == Some(field.key.as_str());
-        let cost = AROUND + self.cost(call);
-        let reserved = Room(room.0.saturating_sub(later * SHORT)).take(cost);
-        if !asked && !reserved {
-            room.take(SHORT);
+        if !room.has(AROUND + self.cost(call)) && !asked {
+            room.spend(SHORT);
             card.short = Some(self.here.page(&[("open", field.key.as_str())], &card.anchor));
+            card.name = cut(&card.name, 80);
+            card.says = card.name.clone();
             return Some(card);
         }
-        room.take(AROUND);
+        room.spend(AROUND);
         let most = if asked { MOST_VALUES_OPEN } else { MOST_VALUES };
         self.fill(&mut card, (field, call, state), most, room);
         Some(card)
@@ -183,8 +183,12 @@ impl Cards<'_> {
             }
             value
         };
-        card.values = targets.iter().take(most).map(|target| show(&target.path.to_string(), room)).collect();
-        card.more = targets.len().saturating_sub(most);
+        for target in targets.iter().take(most) {
+            if room.has(LEAST) {
+                card.values.push(show(&target.path.to_string(), room));
+            }
+        }
+        card.more = targets.len().saturating_sub(card.values.len());
         card.answer = call.output_variable.as_deref().and_then(|name| {
             self.values.get(name)?;
             Some(show(name, room))

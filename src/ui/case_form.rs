@@ -150,7 +150,7 @@ impl FormView {
         let mut inputs: Vec<Input> = places(values, scope, &typed).iter().map(Place::input).collect();
         for input in &mut inputs {
             // What does not fit on the page any more is as if it were too large.
-            input.locked |= !room.take(written(&input.text) + 700);
+            input.locked |= !room.take(written(&input.text) + 480);
             if input.locked {
                 input.text.clear();
             }

@@ -488,10 +488,26 @@ async fn a_huge_case_is_a_small_page() {
         assert!(page.contains("field-field149"), "{query}");
     }
     let page = ada.page(&format!("/cases/{id}")).await;
+    assert!(page.contains("Show this field"), "cards that there is no room for are short");
     assert!(page.contains(&format!("/cases/{id}/data?path=number")), "what is cut leads to all of it");
     let whole = ada.get(&format!("/cases/{id}/data?path=number")).await;
     assert_eq!(whole.html.len(), 100_002);
     assert_eq!(ada.get(&format!("/cases/{id}/data?path=nothing")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_fields_as_there_may_be_fit_on_a_page() {
+    let app = TestApp::spawn().await;
+    let ada = Visitor::new(&app, "Ada", "operator").await;
+    let plain =
+        |n: usize| json!({"key": format!("p{n}"), "type": "text", "name": format!("Field number {n}")});
+    define(&app, (0..200).map(plain).collect()).await;
+    let data: serde_json::Map<String, Value> =
+        (0..200).map(|n| (format!("p{n}"), json!("<".repeat(5_000)))).collect();
+    let id = app.create(Value::Object(data)).await;
+    for query in ["", "?edit=%3Aother"] {
+        assert!(ada.page(&format!("/cases/{id}{query}")).await.contains("Field number 199"), "{query}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
