@@ -64,7 +64,7 @@ impl Scope {
 
 /// The id of a field's card.
 pub fn card_anchor(field: &str) -> String {
-    format!("field-{field}")
+    format!("card-{field}")
 }
 
 /// Which entries of the activity are shown.

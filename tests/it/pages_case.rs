@@ -149,7 +149,7 @@ fn read(html: &str) -> String {
 /// What stands on the card of a field.
 fn card(html: &str, field: &str) -> String {
     let from =
-        html.find(&format!("id=\"field-{field}\"")).unwrap_or_else(|| panic!("no card: {}", read(html)));
+        html.find(&format!("id=\"card-{field}\"")).unwrap_or_else(|| panic!("no card: {}", read(html)));
     read(&html[from..from + html[from..].find("</article>").unwrap()])
 }
 
@@ -226,7 +226,7 @@ async fn a_failure_says_what_it_means_and_the_builder_reads_more() {
     let body = json!({"error": {"code": "E7", "description": "no such number"}});
     app.upstream.answers([crate::upstream::json(404, body)]).await;
     let sent = ada.post(&format!("/cases/{id}/fields/check/refresh"), &[]).await;
-    assert_eq!((sent.status, sent.place), (303, format!("/cases/{id}#field-check")));
+    assert_eq!((sent.status, sent.place), (303, format!("/cases/{id}#card-check")));
     app.drain().await;
     let page = ada.page(&format!("/cases/{id}")).await;
     let text = card(&page, "check");
@@ -281,7 +281,7 @@ async fn what_is_off_or_not_needed_says_so() {
     assert!(card(&page, "off").contains("Switched off"));
     let rich = card(&page, "rich");
     assert!(rich.contains("Not needed here") && rich.contains("data.amount > 10"), "{rich}");
-    assert!(!read(&page).contains("quiet Not run yet") && !page.contains("field-never"));
+    assert!(!read(&page).contains("quiet Not run yet") && !page.contains("card-never"));
     assert!(read(&page).contains("Additional data") && read(&page).contains("more"));
     assert!(!read(&page).contains("Notes"), "an empty field that hides is hidden");
 }
@@ -325,7 +325,7 @@ async fn a_section_is_edited_without_script() {
     assert_eq!(app.case(&id).await["data"]["value"], json!([1, "a"]));
     assert!(card(&ada.page(&format!("/cases/{id}")).await, "check").contains("typed by hand"));
     let got = ada.post(&format!("/cases/{id}/overrides/value/clear"), &[("field", "check")]).await;
-    assert_eq!(got.place, format!("/cases/{id}?done=cleared#field-check"));
+    assert_eq!(got.place, format!("/cases/{id}?done=cleared#card-check"));
     assert_eq!(app.case(&id).await["fields"]["check"]["overridden"], json!([]));
 }
 
@@ -485,7 +485,7 @@ async fn a_huge_case_is_a_small_page() {
     let id = app.create(Value::Object(data)).await;
     for query in ["", "?edit=who", "?edit=%3Aadditional", "?edit=%3Acase", "?open=field149"] {
         let page = ada.page(&format!("/cases/{id}{query}")).await;
-        assert!(page.contains("field-field149"), "{query}");
+        assert!(page.contains("card-field149"), "{query}");
     }
     let page = ada.page(&format!("/cases/{id}")).await;
     assert!(page.contains("Show this field"), "cards that there is no room for are short");
