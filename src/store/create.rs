@@ -115,7 +115,7 @@ async fn create_first(
 }
 
 async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreError> {
-    let mut values = Vec::with_capacity(cases.len() * 14);
+    let mut values = Vec::with_capacity(cases.len() * 15);
     for new in cases {
         let case = &new.case;
         values.extend([
@@ -133,13 +133,14 @@ async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreErr
             int(case.revision),
             ms(case.created_at),
             ms(case.updated_at),
+            text(case_words::line(&case_words::of(case))),
         ]);
     }
     let statement = format!(
         "INSERT INTO cases (id, workspace_id, case_type_id, reference, title, status, custom_status, assignee, \
-         data, provenance, version, revision, created_at, updated_at) VALUES {} \
+         data, provenance, version, revision, created_at, updated_at, words) VALUES {} \
          ON CONFLICT DO NOTHING RETURNING id",
-        tuples(cases.len(), 14, 1)
+        tuples(cases.len(), 15, 1)
     );
     let rows = tx.all(sql(statement, values)).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()

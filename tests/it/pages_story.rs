@@ -37,18 +37,18 @@ async fn a_failed_case_is_found_understood_and_mended_without_reloading() {
     tab.fill("input[name='data.vat_number']", GOOD).await;
     tab.follow("form.edit button.primary").await;
     tab.eval("window.stays = true").await;
-    tab.until("document.querySelector('#field-registry .state.good')").await;
-    tab.until("document.querySelector('#field-vat_check .state.good')").await;
+    tab.until("document.querySelector('#card-registry .state.good')").await;
+    tab.until("document.querySelector('#card-vat_check .state.good')").await;
     assert_eq!(tab.eval("window.stays").await, true, "the page was never loaded again");
     tab.until("document.getElementById('announcements').textContent.includes('Company registry')").await;
 
     // Refreshed by keyboard: the card that keys are at.
     let before = shown.demo.get(&format!("/v1/runs?field=registry&case={}", &case["/cases/".len()..])).await;
-    while tab.eval("document.querySelector('[data-row].at')?.id === 'field-registry'").await != true {
+    while tab.eval("document.querySelector('[data-row].at')?.id === 'card-registry'").await != true {
         tab.press("j").await;
     }
     tab.follow_key("r").await;
-    tab.until("document.querySelector('#field-registry .state.good')").await;
+    tab.until("document.querySelector('#card-registry .state.good')").await;
     let after = shown.demo.get(&format!("/v1/runs?field=registry&case={}", &case["/cases/".len()..])).await;
     let count = |runs: &serde_json::Value| runs["items"].as_array().unwrap().len();
     assert_eq!(count(&after), count(&before) + 1);
@@ -71,9 +71,9 @@ async fn without_script_a_case_is_read_edited_refreshed_and_left() {
     tab.follow("form.edit button.primary").await;
     shown.demo.get(&format!("/v1{case}")).await;
     tab.open(&shown.url(&case)).await;
-    assert!(tab.eval("!!document.querySelector('#field-vat_check .state.good')").await.as_bool().unwrap());
+    assert!(tab.eval("!!document.querySelector('#card-vat_check .state.good')").await.as_bool().unwrap());
 
-    tab.follow("#field-vat_check form[action$='/refresh'] button").await;
+    tab.follow("#card-vat_check form[action$='/refresh'] button").await;
     shown.demo.get(&format!("/v1{case}")).await;
     let runs = shown
         .demo
