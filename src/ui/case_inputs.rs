@@ -84,11 +84,7 @@ impl Input {
     pub fn new(name: String, label: String, kind: Kind<'_>, value: Option<&Value>) -> Self {
         let text = text_of(kind, value);
         let (look, choices) = look(kind, &text);
-        let required = match kind {
-            Kind::Plain(field) => field.required,
-            Kind::Word => true,
-            Kind::Text | Kind::Free => false,
-        };
+        let required = matches!(kind, Kind::Plain(field) if field.required);
         Self {
             name,
             label,

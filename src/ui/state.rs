@@ -138,7 +138,7 @@ fn queued(state: &FieldState, now: Instant) -> StateView {
 }
 
 fn running(state: &FieldState, now: Instant) -> StateView {
-    match state.last_attempt_at {
+    match state.running_since {
         Some(at) => {
             StateView::of(Tone::Running, "ring", w::RUNNING_SINCE, First::Cancel).at(Moment::age(at, now))
         }
