@@ -26,7 +26,11 @@ use crate::ui::words::{case_types, connections as w};
 /// Runs that are shown.
 const LAST_RUNS: u64 = 10;
 /// Bytes of HTML for the definition.
-const ROOM: usize = 80_000;
+const ROOM: usize = 40_000;
+/// Fields that are listed.
+const USERS: usize = 100;
+/// Endpoints that are listed.
+const ENDPOINTS: usize = 100;
 
 /// An endpoint.
 struct EndpointRow {
@@ -52,10 +56,10 @@ struct ConnectionPage {
     version: i64,
     endpoints: Vec<EndpointRow>,
     used_by: Vec<ConnectionUse>,
+    more_users: usize,
     rows: Vec<RunRow>,
     here: String,
     json: Body,
-    copies: Option<String>,
     /// Which switches there are.
     enables: bool,
     disables: bool,
@@ -106,7 +110,6 @@ impl ConnectionPage {
         let definition = &view.definition;
         let text = |name: &str| definition[name].as_str().map(str::to_owned);
         let whole = serde_json::to_string_pretty(definition).unwrap_or_default();
-        let json = Room::new(ROOM, ROOM).take(&whole);
         let lane = &health.lane;
         let off = health.status == ConnectionStatus::Disabled;
         Self {
@@ -122,11 +125,11 @@ impl ConnectionPage {
             changed: Moment::age(view.row.updated_at, now),
             version: view.row.version,
             endpoints: endpoints(definition, health, now),
-            used_by: view.used_by.clone(),
+            used_by: view.used_by.iter().take(USERS).cloned().collect(),
+            more_users: view.used_by.len().saturating_sub(USERS),
             rows,
             here: format!("/connections/{}", view.row.key),
-            copies: (!json.cut).then_some(whole),
-            json,
+            json: Room::new(ROOM, ROOM).take(&whole),
             enables: off || matches!(health.status, ConnectionStatus::Configured | ConnectionStatus::Tested),
             disables: !off,
             resumes: lane.held || lane.paused_until.is_some(),
@@ -172,5 +175,5 @@ fn endpoints(definition: &Value, health: &ConnectionHealth, now: Instant) -> Vec
             circuit: circuit.map(|circuit| of_circuit(circuit, now)),
         }
     };
-    definition["endpoints"].as_object().into_iter().flatten().map(row).collect()
+    definition["endpoints"].as_object().into_iter().flatten().take(ENDPOINTS).map(row).collect()
 }
