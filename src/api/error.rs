@@ -181,6 +181,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::InProgress(detail)
             | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
+            | ServiceError::FilterTooWide(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),
             ServiceError::BadCursor => Self::new(
@@ -328,6 +329,7 @@ mod tests {
             ),
             (ServiceError::BadCursor, 400, "malformed_request"),
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
+            (ServiceError::FilterTooWide("x".into()), 422, "filter_too_wide"),
             (store(StoreError::Stopped), 503, "unavailable"),
             (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
             (store(StoreError::Full("no room".into())), 503, "unavailable"),

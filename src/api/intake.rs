@@ -41,7 +41,8 @@ pub(super) fn new_token(body: &Value) -> Result<NewTokenRequest, ServiceError> {
     read.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
 }
 
-/// The body of `PATCH /v1/workspace`; a null leaves a member alone.
+/// The body of `PATCH /v1/workspace`, a merge patch (RFC 7396): null takes the params away, and a name
+/// cannot be taken away.
 pub(super) fn workspace(body: &Value) -> Result<WorkspacePatch, ServiceError> {
     let mut findings = Findings::default();
     refuse_nul(body, "", &mut findings);
@@ -51,7 +52,15 @@ pub(super) fn workspace(body: &Value) -> Result<WorkspacePatch, ServiceError> {
             let why = format!("must have 1 to {LONGEST_NAME} characters, and no line break among them");
             reader.problem("name", code::INVALID, why);
         }
-        let params = reader.object("params").cloned();
+        if body.get("name").is_some_and(Value::is_null) {
+            reader.problem(
+                "name",
+                code::REQUIRED,
+                "cannot be taken away: give a name, or leave the member out",
+            );
+        }
+        let params = reader.object("params").cloned().map(Value::Object);
+        let params = params.or_else(|| body.get("params").filter(|params| params.is_null()).cloned());
         reader.ignore(&READ_ONLY);
         reader.ignore(&["key"]);
         reader.finish(|_| None);

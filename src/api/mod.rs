@@ -42,11 +42,13 @@ mod cases;
 mod connection_test;
 mod connections;
 mod console;
+mod events;
 mod fields;
 mod people;
 mod runs;
 mod schedules;
 mod secrets;
+mod summary;
 mod tokens;
 mod workspace;
 

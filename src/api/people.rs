@@ -55,12 +55,12 @@ pub async fn get(
 pub async fn patch(
     services: Data<Services>,
     caller: Caller<Admin>,
-    path: Path<PersonId>,
+    id: Path<PersonId>,
     _: Params<NoParameters>,
     body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
     let patch = intake_people::patch(&body.0)?;
-    let row = services.people.patch(&caller, *path, patch).await?;
+    let row = services.people.patch(&caller, *id, patch).await?;
     Ok(HttpResponse::Ok().json(PersonView::from(&row)))
 }
 

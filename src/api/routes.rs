@@ -15,8 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    audit, cache, case_types, cases, connection_test, connections, console, docs, fields, health, metrics,
-    openapi, people, runs, schedules, secrets, tokens, workspace,
+    audit, cache, case_types, cases, connection_test, connections, console, docs, events, fields, health,
+    metrics, openapi, people, runs, schedules, secrets, summary, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -30,6 +30,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/case-types/{key}/fields/{field}/test").post(console::test))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
+        .service(at("/case-types/{key}/summary").get(summary::get))
+        .service(at("/cases/{id}/events").get(events::of_case))
+        .service(at("/events").get(events::of_workspace))
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
         .service(at("/cases/{id}/refresh").post(fields::refresh_all))
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))

@@ -14,12 +14,12 @@ use crate::telemetry::LogRedactor;
 
 /// API, pages and worker in one process.
 pub async fn serve(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    run(settings, log, true).await
+    Box::pin(run(settings, log, true)).await
 }
 
 /// The worker alone, beside a process that serves.
 pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    run(settings, log, false).await
+    Box::pin(run(settings, log, false)).await
 }
 
 async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {

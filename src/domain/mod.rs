@@ -72,6 +72,12 @@ pub mod run;
 /// Cases.
 pub mod case;
 
+/// What lists of cases are searched by.
+pub mod search;
+
+/// What happened to a case.
+pub mod event;
+
 /// What a conditional request expects.
 pub mod expected;
 

@@ -12,7 +12,9 @@ use super::clock::Rng;
 use super::secret::SecretText;
 
 /// KiB of memory, passes, lanes.
-const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+type Cost = (u32, u32, u32);
+
+const COST: Cost = (19 * 1024, 2, 1);
 
 const SALT: usize = 16;
 const HASH: usize = 32;
@@ -34,7 +36,7 @@ pub fn hash(password: &SecretText, rng: &dyn Rng) -> Result<String, UnusableHash
 
 /// Whether a password is the one that was kept.
 pub fn verify(password: &SecretText, kept: &str) -> Result<bool, UnusableHash> {
-    let (cost, salt, hash) = read(kept).ok_or_else(|| UnusableHash("no hash that we made".to_owned()))?;
+    let (cost, [salt, hash]) = read(kept).ok_or_else(|| UnusableHash("no hash that we made".to_owned()))?;
     let derived = derive(password.expose(), &salt, cost, hash.len())?;
     Ok(derived.ct_eq(&hash).into())
 }
@@ -46,22 +48,18 @@ pub fn nothing() -> String {
     format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}")
 }
 
-fn read(kept: &str) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
+/// Cost, salt and hash.
+fn read(kept: &str) -> Option<(Cost, [Vec<u8>; 2])> {
     let rest = kept.strip_prefix("$argon2id$v=19$m=")?;
     let (cost, rest) = rest.split_once('$')?;
     let (m, cost) = cost.split_once(",t=")?;
     let (t, p) = cost.split_once(",p=")?;
     let (salt, hash) = rest.split_once('$')?;
     let decode = |text| BASE64_STANDARD_NO_PAD.decode(text).ok();
-    Some(((m.parse().ok()?, t.parse().ok()?, p.parse().ok()?), decode(salt)?, decode(hash)?))
+    Some(((m.parse().ok()?, t.parse().ok()?, p.parse().ok()?), [decode(salt)?, decode(hash)?]))
 }
 
-fn derive(
-    password: &str,
-    salt: &[u8],
-    cost: (u32, u32, u32),
-    length: usize,
-) -> Result<Vec<u8>, UnusableHash> {
+fn derive(password: &str, salt: &[u8], cost: Cost, length: usize) -> Result<Vec<u8>, UnusableHash> {
     let unusable = |error: argon2::Error| UnusableHash(error.to_string());
     let params = Params::new(cost.0, cost.1, cost.2, Some(length)).map_err(unusable)?;
     let mut hash = vec![0; length];

@@ -95,7 +95,8 @@ fn may_go_there(prepared: &Prepared, request: &Rendered) -> Result<(), Stop> {
     typed_has_an_origin(prepared)?;
     let call = prepared.call().ok_or(Stop::Cancelled(Reason::FieldRemoved))?;
     let inherited = connection.filter(|_| prepared.inherits_auth());
-    let of_auth = inherited.filter(|it| !matches!(it.auth, Auth::Token(_))).map(|it| &it.auth_secrets);
+    // A token is as good as the secrets that it was had with.
+    let of_auth = inherited.map(|it| &it.auth_secrets);
     let of_headers = connection.map(|it| &it.header_secrets);
     let of_tls = connection.map(|it| &it.tls.secrets);
     let sent = |name: &str| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admit;
-use super::context::{Engine, EngineError, Stop, Trace};
+use super::context::{CalledFor, Engine, EngineError, Stop, Trace};
 use super::verdict::{cancelled, ending, failed, given_back, internal, refused_by_lane, superseded};
 use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
@@ -27,6 +27,7 @@ pub(super) async fn record(
     outcome: Result<CaseEffect, Stop>,
 ) -> Result<(), EngineError> {
     let at = engine.clock.now();
+    count_tokens(engine, &trace);
     let cached_from = trace.cached_from;
     let mut lane = admit::report(&run, &trace);
     let mut verdict = match outcome {
@@ -115,6 +116,16 @@ fn count(engine: &Engine, trace: &Trace, verdict: &Verdict) {
     engine.metrics.call(connection, outcome, code, Duration::from_millis(phases.total_ms));
     if let (Verdict::Again { .. }, Some(code)) = (verdict, code) {
         engine.metrics.retry(connection, code);
+    }
+}
+
+/// Calls for tokens are calls to a provider, too, of whatever comes behind them.
+fn count_tokens(engine: &Engine, trace: &Trace) {
+    let connection = trace.connection.as_ref().map(|plan| plan.connection().key.as_str());
+    for call in trace.calls.iter().filter(|call| call.kind == CalledFor::Token) {
+        let Some(phases) = &call.phases else { continue };
+        let code = call.error.as_ref().map(|failure| failure.code);
+        engine.metrics.token_call(connection, code, Duration::from_millis(phases.total_ms));
     }
 }
 

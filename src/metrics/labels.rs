@@ -7,6 +7,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 /// What stands where there is no connection, no error or no route.
 pub(super) const NONE: &str = "none";
 
+/// In the place of a code: a call that brought a token.
+pub(super) const TOKEN: &str = "token";
+
 /// Over which connection; [`NONE`] for fields that name none.
 pub(super) type Connection = Cow<'static, str>;
 

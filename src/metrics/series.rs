@@ -135,11 +135,20 @@ impl Metrics {
         code: Option<FailureCode>,
         took: Duration,
     ) {
+        self.ended(connection, outcome, code.map_or(labels::NONE, FailureCode::as_str), took);
+    }
+
+    fn ended(&self, connection: Option<&str>, outcome: Outcome, code: &'static str, took: Duration) {
         let (connection, outcome) = (labels::connection(connection), outcome.as_str());
-        let code = code.map_or(labels::NONE, FailureCode::as_str);
         let duration = labels::CallDuration { connection: connection.clone(), outcome };
         self.0.calls.get_or_create(&labels::Call { connection, outcome, code }).inc();
         self.0.call_duration.get_or_create(&duration).observe(took.as_secs_f64());
+    }
+
+    /// A call for a token has ended. `code` is why it brought none.
+    pub fn token_call(&self, connection: Option<&str>, code: Option<FailureCode>, took: Duration) {
+        let outcome = if code.is_some() { Outcome::Failed } else { Outcome::Ok };
+        self.ended(connection, outcome, code.map_or(labels::TOKEN, FailureCode::as_str), took);
     }
 
     /// A call has failed and will be made again.

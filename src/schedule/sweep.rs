@@ -1,5 +1,6 @@
 //! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
-//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers.
+//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers. What
+//! older cases lack in words and indexes is brought up.
 //!
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
@@ -13,7 +14,7 @@ use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::once::KEPT_FOR;
 use crate::domain::session;
 use crate::engine::Worker;
-use crate::service::Uses;
+use crate::service::{Uses, go_on};
 use crate::store::{Store, StoreError};
 
 /// Keys of repeated requests forgotten in one tick.
@@ -94,6 +95,7 @@ impl Sweeper {
             .await?;
         self.uses.write(&self.store, now).await?;
         self.forget_sessions(now).await?;
+        go_on(&self.store).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

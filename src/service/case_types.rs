@@ -13,6 +13,7 @@ use super::compiled::compile;
 use super::credentials::{self, Described, Home};
 use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
+use super::indexing;
 use super::known::known;
 use super::once;
 use super::plans::Plans;
@@ -109,6 +110,7 @@ impl CaseTypes {
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
         self.store.signals().changed(saved.touched.iter().copied());
+        indexing::begin(&self.store).await;
         Ok(saved)
     }
 
@@ -137,7 +139,7 @@ impl CaseTypes {
             );
             return Err(ServiceError::AlreadyExists(detail));
         }
-        let definition = self.sealed(tx, &case_type, before.as_ref(), &save).await?;
+        let definition = self.sealed(tx, (&case_type, &known), before.as_ref(), &save).await?;
         let author = save.author.clone();
         let change = audited(before.as_ref(), &definition);
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
@@ -153,7 +155,7 @@ impl CaseTypes {
     async fn sealed(
         &self,
         tx: &Tx,
-        case_type: &CaseType,
+        (case_type, known): (&CaseType, &Known),
         before: Option<&CaseTypeRow>,
         save: &Save,
     ) -> Result<Value, ServiceError> {
@@ -172,7 +174,8 @@ impl CaseTypes {
             .zip(compiled.as_ref())
             .map(|(row, (case_type, _))| Described { definition: &row.definition, case_type });
         let home = Home { vault: &self.vault, workspace: save.workspace, case_type: &case_type.key };
-        credentials::seal(Described { definition: &form, case_type }, before, &save.body, home)
+        let new = Described { definition: &form, case_type };
+        credentials::seal(new, before, &known.connections, &save.body, home)
     }
 
     async fn add_version(
@@ -203,6 +206,13 @@ impl CaseTypes {
             tx.insert_case_type(&new).await?;
             Vec::new()
         };
+        let indexed: Vec<&str> = case_type
+            .fields
+            .iter()
+            .filter(|field| field.plain().is_some_and(|plain| plain.index))
+            .map(|field| field.key.as_str())
+            .collect();
+        tx.set_indexed(new.row.id, &indexed).await?;
         Ok(Saved { row: new.row, warnings, created, touched })
     }
 

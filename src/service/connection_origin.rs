@@ -38,7 +38,7 @@ pub(super) async fn refuse_to_move(
         return Ok(());
     }
     let detail = format!(
-        "fields of {} have credentials typed into their `auth` for the origin that `{key}` has now: make them secrets, \
+        "fields of {} have credentials typed into their `auth` or headers for the origin that `{key}` has now: make them secrets, \
          or take them out, before `base_url` leads elsewhere",
         users.join(", ")
     );

@@ -19,6 +19,7 @@ use super::once;
 use super::page::{Page, PageRequest};
 use super::plans::Plans;
 use super::precondition;
+use super::typed_headers;
 use super::vault::Vault;
 use crate::domain::audit::Author;
 use crate::domain::case_type::Known;
@@ -161,6 +162,11 @@ impl Connections {
         connection_tls::check(tx, &connection.tls, stored, owner, self.clock.now()).await?;
         warnings.extend(connection_credentials::seal(&mut definition, stored, &save.body, owner)?);
         warnings.extend(connection_tls::seal(&mut definition, stored, owner)?);
+        if let Some(before) = before.as_ref().filter(|_| moved) {
+            let dropped = typed_headers::drop_known(&mut definition, &before.definition);
+            warnings.retain(|doubt| dropped.iter().all(|dropped| dropped.pointer != doubt.pointer));
+            warnings.extend(dropped);
+        }
         let used_by = used_by(tx, &self.plans, save.workspace, &connection.key).await?;
         if let Some(row) = before.as_ref().filter(|row| row.definition == definition) {
             return Ok(Saved { shown: shown(row.clone(), used_by, warnings), created: false });

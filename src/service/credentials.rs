@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::ServiceError;
+use super::field_target::{Connections, is_another};
 use super::sealed_members::{self, may_stay, pointer_in, sealed_member, sealed_text, typed};
 use super::vault::{Vault, place_of_credential};
 use crate::domain::auth::Literal;
@@ -71,10 +72,11 @@ pub fn any(definition: &mut Value) -> bool {
 
 /// Seals the literal credentials of a definition that was just read. `[hidden]` keeps the one
 /// that is stored (`before`) for the same member of the same field, unless the field calls
-/// another address now. `sent` is the body, for pointers.
+/// somebody else now. `connections` are those of the workspace. `sent` is the body, for pointers.
 pub fn seal(
     new: Described<'_>,
     before: Option<Described<'_>>,
+    connections: &Connections,
     sent: &Value,
     home: Home<'_>,
 ) -> Result<Value, ServiceError> {
@@ -82,7 +84,8 @@ pub fn seal(
     let mut problems = Vec::new();
     for (field, auth) in auths(&mut definition) {
         let kept = before.and_then(|before| auth_of(before.definition, &field));
-        let moved = before.is_some_and(|before| moved(before.case_type, new.case_type, &field));
+        let moved =
+            before.is_some_and(|before| is_another(before.case_type, new.case_type, &field, connections));
         let stays = kept.is_some_and(|kept| may_stay(kept, auth));
         for place in typed(auth) {
             let Some(member) = auth.pointer_mut(&place.pointer) else { continue };
@@ -90,11 +93,11 @@ pub fn seal(
             let stored = kept.and_then(|kept| sealed_members::stored(kept, &place));
             let value = match (text == HIDDEN, stored) {
                 (true, None) => Err("stands for a stored credential, but there is none here: type it in"),
-                (true, Some(_)) if moved => {
-                    Err("the field calls another address now: type the credential again")
-                }
                 (true, Some(_)) if !stays => {
                     Err("it would be sent to another token endpoint now: type the credential again")
+                }
+                (true, Some(_)) if moved => {
+                    Err("the field calls another address now: type the credential again")
                 }
                 (true, Some(stored)) => Ok(stored.clone()),
                 (false, stored) => keep_or_seal(text, stored, &field, &place.name, home).map(Ok)?,
@@ -167,20 +170,4 @@ fn pointer(sent: &Value, field: &FieldKey, place: &Literal) -> String {
     let Some((index, field)) = field_of(sent, field) else { return String::new() };
     let within = pointer_in(field.pointer("/api_config/auth"), place);
     format!("/fields/{index}/api_config/auth{within}")
-}
-
-/// Whether a field may call another scheme, host or port than before: over another connection, too.
-/// Where params decide, any change of the url or the params counts as one.
-fn moved(before: &CaseType, now: &CaseType, field: &FieldKey) -> bool {
-    let call = |case_type: &'_ CaseType| -> Option<_> {
-        let call = case_type.field(field.as_str())?.api_call()?;
-        let url = &call.request.url;
-        Some((call.connection.clone(), url.literal_origin().cloned(), url.source().to_owned()))
-    };
-    match (call(before), call(now)) {
-        (Some((old, ..)), Some((new, ..))) if old != new => true,
-        (Some((_, Some(old), _)), Some((_, Some(new), _))) => old.origin() != new.origin(),
-        (Some((_, None, old)), Some((_, None, new))) => old != new || before.params != now.params,
-        _ => true,
-    }
 }

@@ -78,6 +78,9 @@ pub enum ServiceError {
     /// A query parameter that means nothing.
     #[error("{0}")]
     BadQuery(String),
+    /// Too many cases would have to be looked into for a filter.
+    #[error("{0}")]
+    FilterTooWide(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

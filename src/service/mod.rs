@@ -56,7 +56,9 @@ mod provider_tokens;
 
 /// Credentials that were typed into a field.
 mod credentials;
+mod field_target;
 mod sealed_members;
+mod typed_headers;
 
 /// Connections: used, saved, and what they mean for their lanes.
 mod connection_actions;
@@ -82,16 +84,28 @@ mod trial;
 
 /// Case types, saved.
 mod case_type_edit;
+
 mod case_type_views;
 mod case_types;
+/// What older cases lack in words and indexes.
+mod indexing;
 
 /// Cases.
 mod case_body;
+mod case_lists;
 mod case_query;
 mod cases;
 mod change;
 mod views;
 mod waiting;
+
+/// How the fields of many cases stand.
+mod summary;
+
+/// What happened to cases, and what is happening.
+mod events;
+mod live;
+mod live_state;
 
 /// Fields.
 mod fields;
@@ -134,7 +148,10 @@ pub use connection_views::ConnectionView;
 pub use connections::Connections;
 pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
+pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
+pub use indexing::go_on;
+pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use opened::{OpenFailed, Opened};
@@ -154,6 +171,7 @@ pub use secrets::Secrets;
 pub use services::Services;
 pub use sessions::Sessions;
 pub use signed_in::{Begun, SignIn, SignedIn};
+pub use summary::{FieldSummary, Summary};
 pub use ticks::Progress;
 pub use uses::Uses;
 pub use vault::{OnOpened, ReadKeys, Vault};

@@ -5,6 +5,8 @@
 //! password from an admin, is signed out everywhere; another role counts from the next request on.
 //! Of a password only a hash is kept, and nothing that is said or logged holds one.
 
+use std::sync::Arc;
+
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::once;
@@ -22,14 +24,13 @@ use crate::domain::secret::SecretText;
 use crate::domain::token::Role;
 use crate::store::{Edited, PersonRow, Store, StoreError, Tx};
 
-/// The people of all workspaces. Cheap to clone.
-#[derive(Clone)]
+/// The people of all workspaces.
 pub struct People {
     pub(super) store: Store,
     pub(super) clock: SharedClock,
     pub(super) rng: SharedRng,
     pub(super) passwords: Passwords,
-    pub(super) sessions: Sessions,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 impl People {
@@ -123,7 +124,7 @@ impl People {
                 return Err(ServiceError::invalid(
                     "/present",
                     code::INVALID,
-                    "is not your present password: type it again, or ask an admin for a sign-in link",
+                    "is not right: type it again, or ask an admin for a sign-in link",
                 ));
             }
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::compiled::Typed;
 use super::endpoint_uses::Version;
 use super::shared_params::Shared;
+use super::typed_headers;
 use crate::domain::case_type::CaseType;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, ConnectionKey, FieldKey, WorkspaceId};
 use crate::domain::run::Under;
@@ -69,9 +70,17 @@ impl Plan {
     pub fn types_credentials_over(&self, connection: &ConnectionKey) -> bool {
         self.case_type.api_calls().any(|(key, call)| {
             call.connection.as_ref() == Some(connection)
-                && call.request.url.literal_origin().is_none()
-                && !self.credentials(key).is_empty()
+                && ((call.request.url.literal_origin().is_none() && self.types_headers(key))
+                    || (call.request.follows_its_connection() && !self.credentials(key).is_empty()))
         })
+    }
+
+    /// Whether a credential was typed into the field's own headers.
+    fn types_headers(&self, key: &FieldKey) -> bool {
+        let form = self.case_type.normal_form();
+        let fields = form["fields"].as_array().into_iter().flatten();
+        let own = fields.filter(|field| field["key"] == key.as_str());
+        own.into_iter().any(|field| typed_headers::types_any(field.pointer("/api_config/headers")))
     }
 
     /// Names of the secrets that any of its fields uses.

@@ -29,8 +29,7 @@ const LISTED: u32 = 200;
 /// Sessions remembered at once.
 const SESSIONS: u64 = 10_000;
 
-/// The sessions of all workspaces. Cheap to clone.
-#[derive(Clone)]
+/// The sessions of all workspaces.
 pub struct Sessions {
     store: Store,
     clock: SharedClock,

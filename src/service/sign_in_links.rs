@@ -105,13 +105,13 @@ async fn find(
     let found = match whom {
         Whom::Person(id) => tx.find_person(workspace, id).await?,
         Whom::Email(email) => tx.find_person_by_email(workspace, &email).await?,
-        Whom::Admin(new) => match tx.first_admin(workspace).await? {
-            Some(admin) => Some(admin),
-            None => {
+        Whom::Admin(new) => {
+            let found = tx.first_admin(workspace).await?;
+            if found.is_none() {
                 insert_person(tx, &new, None, author).await?;
-                Some(*new)
             }
-        },
+            found.or(Some(*new))
+        }
     };
     found.ok_or(ServiceError::NotFound("person"))
 }

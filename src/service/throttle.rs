@@ -145,7 +145,7 @@ mod tests {
         }
         let refused = throttle.begin("ada@EXAMPLE.com", ip("192.0.2.99"), at(60)).err().unwrap();
         let ServiceError::TooManyRequests { retry_after, .. } = refused else { panic!("{refused}") };
-        assert_eq!(retry_after, Duration::from_secs(240));
+        assert_eq!(retry_after, Duration::from_mins(4));
         assert!(throttle.begin("bob@example.com", ip("192.0.2.99"), at(60)).is_ok());
         assert!(throttle.begin("ada@example.com", ip("192.0.2.99"), at(300)).is_ok());
     }

@@ -15,7 +15,7 @@ use super::error::ServiceError;
 use super::known::known;
 use super::plan::Plan;
 use super::plans::Plans;
-use crate::domain::case_type::CaseType;
+use crate::domain::case_type::{CaseType, Known};
 use crate::domain::ids::{CaseTypeKey, FieldKey, WorkspaceId};
 use crate::domain::problem::{Problem, code};
 use crate::store::{CaseTypeRow, StoreError};
@@ -44,10 +44,11 @@ impl Plans {
             return Err(ServiceError::invalid(&format!("{AT}/type"), code::INVALID, message));
         }
         let before = Leaned::load(&tx, workspace, &row.definition).await?;
-        let definition = self.sealed((&row, &before), &parsed, &body).map_err(|error| match error {
-            ServiceError::Invalid(problems) => moved(problems),
-            error => error,
-        })?;
+        let definition =
+            self.sealed((&row, &before), (&parsed, &known), &body).map_err(|error| match error {
+                ServiceError::Invalid(problems) => moved(problems),
+                error => error,
+            })?;
         let leaned = Leaned::load(&tx, workspace, &definition).await?;
         let (case_type, typed) = compile(&CaseTypeRow { definition, ..row.clone() }, &leaned, &self.vault)?;
         let mut params = known.params;
@@ -71,7 +72,7 @@ impl Plans {
     fn sealed(
         &self,
         (row, leaned): (&CaseTypeRow, &Leaned),
-        parsed: &CaseType,
+        (parsed, known): (&CaseType, &Known),
         body: &Value,
     ) -> Result<Value, ServiceError> {
         let mut form = parsed.normal_form();
@@ -81,7 +82,8 @@ impl Plans {
         let (before, _) = compile(row, leaned, &self.vault)?;
         let before = Described { definition: &row.definition, case_type: &before };
         let home = Home { vault: &self.vault, workspace: row.workspace, case_type: &row.key };
-        credentials::seal(Described { definition: &form, case_type: parsed }, Some(before), body, home)
+        let new = Described { definition: &form, case_type: parsed };
+        credentials::seal(new, Some(before), &known.connections, body, home)
     }
 }
 

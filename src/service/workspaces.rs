@@ -29,8 +29,8 @@ const MOST_BYTES: usize = 256 * 1024;
 pub struct WorkspacePatch {
     /// What people see.
     pub name: Option<String>,
-    /// A merge patch of the params: null removes one.
-    pub params: Option<Map<String, Value>>,
+    /// A merge patch of the params, an object or null: null removes one, or all of them.
+    pub params: Option<Value>,
 }
 
 /// Use cases around the caller's workspace. Cheap to clone.
@@ -81,9 +81,9 @@ impl Workspaces {
         let before = find(tx, actor).await?;
         let mut params = Value::Object(before.params.clone());
         if let Some(patch) = patch.params {
-            merge_patch(&mut params, &Value::Object(patch));
+            merge_patch(&mut params, &patch);
         }
-        let Value::Object(params) = params else { return Err(ServiceError::NotFound("workspace")) };
+        let params = if let Value::Object(params) = params { params } else { Map::new() };
         check(&params)?;
         precondition::check_workspace(tx, &before, expected).await?;
         let name = patch.name.unwrap_or_else(|| before.name.clone());

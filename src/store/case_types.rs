@@ -3,11 +3,12 @@
 //! A definition is kept as it was in force, credentials sealed, because runs name the version
 //! that they took.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::QueryResult;
 use serde_json::Value;
 
+use super::case_index::read_indexed;
 use super::error::StoreError;
 use super::rows::Columns;
 use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
@@ -172,16 +173,21 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
-    /// Those of these case types that are there; until the commit nobody deletes them.
+    /// Those of these case types that are there, each with its indexed fields; until the commit nobody
+    /// deletes them, or has other fields indexed.
     pub(super) async fn keep_case_types(
         &self,
         types: impl IntoIterator<Item = CaseTypeId>,
-    ) -> Result<BTreeSet<CaseTypeId>, StoreError> {
+    ) -> Result<BTreeMap<CaseTypeId, Vec<String>>, StoreError> {
         let types: BTreeSet<CaseTypeId> = types.into_iter().collect();
         let (ids, lock) = (list(types.len(), 1), self.dialect().for_keys());
-        let statement = format!("SELECT id FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
+        let statement = format!("SELECT id, indexed FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
         let rows = self.all(sql(statement, types.into_iter().map(|id| uuid(id.0)).collect())).await?;
-        rows.iter().map(|row| Ok(CaseTypeId(row.try_get_by_index(0)?))).collect()
+        let kept = |row: &QueryResult| {
+            let id = CaseTypeId(row.try_get_by_index(0)?);
+            Ok((id, read_indexed(id, &row.try_get_by_index::<String>(1)?)?))
+        };
+        rows.iter().map(kept).collect()
     }
 
     /// Holds a case type until the commit: nobody adds a case of it. `false`: it is gone.

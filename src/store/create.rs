@@ -1,6 +1,7 @@
-//! Creating cases: a batch of them, with their first runs, in three statements.
+//! Creating cases: a batch of them, with their first runs and what they are found by, in a few
+//! statements.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -10,7 +11,9 @@ use super::once;
 use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};
 use super::tx::Tx;
+use super::{case_index, case_words};
 use crate::domain::case::{Case, Provenance};
+use crate::domain::ids::CaseTypeId;
 use crate::domain::once::{Kept, Once, Repeat};
 use crate::domain::run::NewRun;
 
@@ -49,7 +52,8 @@ pub enum CreateOutcome {
 /// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
     let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
-    let gone = |new: &NewCase| (!types.contains(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
+    let gone =
+        |new: &NewCase| (!types.contains_key(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
     let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| gone(new)).collect();
     while outcomes.contains(&None) {
         let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
@@ -63,7 +67,8 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
                 .is_none_or(|(_, kept)| kept.location.as_ref().is_some_and(|at| entered.contains(at)))
         };
         let (first, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, new)| may(new));
-        let created = create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>()).await?;
+        let created =
+            create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>(), &types).await?;
         for (at, new) in first {
             let made = created.contains(&new.case.id.0);
             outcomes[at] = Some(if made { CreateOutcome::Created } else { CreateOutcome::ReferenceTaken });
@@ -78,7 +83,11 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
 }
 
 /// Creates cases whose keys are their own by now; answers the ids of those that are there.
-async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, StoreError> {
+async fn create_first(
+    tx: &Tx,
+    cases: &[&NewCase],
+    types: &BTreeMap<CaseTypeId, Vec<String>>,
+) -> Result<HashSet<Uuid>, StoreError> {
     let mut created = HashSet::with_capacity(cases.len());
     for chunk in cases.chunks(CHUNK) {
         created.extend(insert_cases(tx, chunk).await?);
@@ -87,6 +96,13 @@ async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, Stor
         cases.iter().partition(|new| created.contains(&new.case.id.0));
     let first_runs: Vec<&NewRun> = accepted.iter().flat_map(|new| &new.runs).collect();
     run_inserts::insert(tx, &first_runs).await?;
+    let words = |new: &&NewCase| (new.case.workspace, new.case.id, case_words::of(&new.case));
+    case_words::add(tx, accepted.iter().map(words)).await?;
+    let keys = accepted.iter().filter_map(|new| {
+        let indexed = types.get(&new.case.case_type_id)?;
+        Some((new.case.case_type_id, new.case.id, case_index::keys(indexed, &new.data)))
+    });
+    case_index::add(tx, keys).await?;
     for new in accepted {
         for (name, value) in &new.outputs {
             super::cases::put_output(tx, new.case.id, name, value).await?;

@@ -13,9 +13,15 @@ mod audit;
 mod cache_purges;
 mod cancels;
 mod case_changes;
+
+/// Values of indexed fields.
+mod case_index;
 mod case_lists;
 mod case_names;
 mod case_types;
+
+/// Words by which cases are found.
+mod case_words;
 mod cases;
 mod claimed;
 mod claims;
@@ -30,7 +36,11 @@ mod database;
 mod desk;
 mod dialect;
 mod error;
+mod events;
 mod field_inputs;
+
+/// What older cases still lack in words and indexes.
+mod fillings;
 mod firings;
 mod lanes;
 
@@ -56,7 +66,11 @@ mod sessions;
 mod shown;
 mod sign_in_links;
 mod signals;
+mod snapshots;
 mod statement;
+
+/// How the fields of many cases stand.
+mod summary;
 mod survey;
 mod sweep;
 #[cfg(test)]
@@ -74,6 +88,9 @@ mod writer;
 pub use admits::{Admit, Admitted, Replaced};
 pub use audit::AuditFilter;
 pub use cache_purges::PurgeScope;
+pub use case_lists::{
+    CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord, MOST_CANDIDATES, Selection, TooWide,
+};
 pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_names::CaseName;
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
@@ -87,6 +104,7 @@ pub use copy::{CopyFailed, copy};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings};
 pub use error::StoreError;
+pub use events::{EventScope, LiveField};
 pub use firings::Enqueued;
 pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
@@ -103,6 +121,7 @@ pub use secrets::{SecretInfo, SecretRow};
 pub use sessions::{NewSession, SessionRow};
 pub use sign_in_links::{LinkRow, NewLink};
 pub use signals::Signals;
+pub use summary::StateCount;
 pub use ticks::{Due, HeldTick, TickPage};
 pub use tokens::{NewToken, TokenRow};
 pub use tx::Tx;

@@ -12,6 +12,7 @@ use crate::domain::ids::CaseId;
 #[derive(Debug)]
 pub struct Signals {
     queued: watch::Sender<u64>,
+    changes: watch::Sender<u64>,
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
     others: Notify,
     withdrawn: broadcast::Sender<CaseId>,
@@ -25,6 +26,7 @@ impl Default for Signals {
     fn default() -> Self {
         Self {
             queued: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
             cases: Mutex::default(),
             others: Notify::new(),
             withdrawn: broadcast::Sender::new(WITHDRAWN),
@@ -38,9 +40,20 @@ impl Signals {
         self.queued.subscribe()
     }
 
+    /// Counts up whenever anything that is shown may have changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Says that something that is shown has changed, and nothing for a worker to do.
+    pub(super) fn moved(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Says that runs may have become due.
     pub fn wake(&self) {
         self.queued.send_modify(|count| *count += 1);
+        self.moved();
     }
 
     /// Says so here, and to other processes on the database.

@@ -5,6 +5,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::browser::browser;
 use super::frame::{Frame, answer};
 use super::moment::Moment;
 use super::posted::{Form, Posted};
@@ -29,6 +30,8 @@ const DONE: [(&str, &str); 4] = [
 struct SessionLine {
     id: SessionId,
     browser: String,
+    /// All that it says of itself.
+    agent: String,
     since: Moment,
     seen: Moment,
     this: bool,
@@ -121,10 +124,11 @@ async fn shown(
     let now = services.clock.now();
     let sessions = services.sessions.list(who).await?.into_iter().map(|row| SessionLine {
         id: row.id,
-        since: Moment::full(row.created_at, now),
+        since: Moment::age(row.created_at, now),
         seen: Moment::age(row.last_seen_at, now),
         this: row.id == who.session.id,
-        browser: if row.user_agent.is_empty() { w::UNKNOWN_BROWSER.to_owned() } else { row.user_agent },
+        browser: browser(&row.user_agent),
+        agent: row.user_agent,
     });
     let guest = Visitor::from(who).guest();
     let frame = Frame { guest: Some(guest), ..Frame::for_nobody() }.titled(w::TITLE).saying(done);

@@ -25,6 +25,7 @@ mod sign_in;
 
 /// One's own account, and everybody's.
 mod account;
+mod browser;
 mod people;
 mod person;
 mod wrong;

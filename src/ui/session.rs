@@ -52,14 +52,11 @@ pub async fn signed_in(
 pub async fn found(request: &HttpRequest) -> Result<Option<SignedIn>, Refusal> {
     let services =
         request.app_data::<Data<Services>>().ok_or_else(|| Refusal::trouble("there are no services"))?;
-    for name in [SECURE_COOKIE, COOKIE] {
-        if let Some(cookie) = request.cookie(name) {
-            if let Some(who) = services.sessions.resume(cookie.value()).await? {
-                return Ok(Some(who));
-            }
-        }
+    // Over https only the cookie counts that nobody can plant who listens to http.
+    match request.cookie(name(request)) {
+        Some(cookie) => Ok(services.sessions.resume(cookie.value()).await?),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// The session in which a page is asked for.
@@ -85,23 +82,23 @@ pub async fn begin(
     if let Some(before) = found(request).await? {
         services.sessions.sign_out(&before).await?;
     }
-    let (mine, others) = if is_https(request) { (SECURE_COOKIE, COOKIE) } else { (COOKIE, SECURE_COOKIE) };
     let lasts = Duration::try_from(LONGEST).unwrap_or(Duration::DAY);
-    let kept = cookie(mine, begun.token.expose().to_owned(), lasts);
     Ok(HttpResponse::SeeOther()
-        .cookie(kept)
-        .cookie(cookie(others, String::new(), Duration::ZERO))
+        .cookie(cookie(name(request), begun.token.expose().to_owned(), lasts))
         .insert_header((LOCATION, next))
         .finish())
 }
 
 /// Goes to the sign-in; the browser forgets the session.
-pub fn end() -> HttpResponse {
+pub fn end(request: &HttpRequest) -> HttpResponse {
     HttpResponse::SeeOther()
-        .cookie(cookie(COOKIE, String::new(), Duration::ZERO))
-        .cookie(cookie(SECURE_COOKIE, String::new(), Duration::ZERO))
+        .cookie(cookie(name(request), String::new(), Duration::ZERO))
         .insert_header((LOCATION, "/sign-in"))
         .finish()
+}
+
+fn name(request: &HttpRequest) -> &'static str {
+    if is_https(request) { SECURE_COOKIE } else { COOKIE }
 }
 
 fn cookie(name: &'static str, value: String, lasts: Duration) -> Cookie<'static> {

@@ -103,10 +103,11 @@ fn link_page(good: bool) -> HttpResponse {
 
 /// Signs out.
 pub async fn sign_out(
+    request: HttpRequest,
     services: Data<Services>,
     Present(who): Present,
     _: Posted,
 ) -> Result<HttpResponse, Refusal> {
     services.sessions.sign_out(&who).await?;
-    Ok(session::end())
+    Ok(session::end(&request))
 }

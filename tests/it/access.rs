@@ -85,11 +85,10 @@ fn body(operation: &Operation) -> Value {
         }
         ("PUT", "/v1/connections/{key}") => json!({"name": "changed", "base_url": "https://changed.example"}),
         ("PUT", "/v1/secrets/{name}") => json!({"value": "changed-by-somebody", "hosts": []}),
-        ("POST", "/v1/tokens") => json!({"name": "changed", "role": "admin"}),
+        ("POST", "/v1/tokens") | ("PATCH", "/v1/people/{id}") => json!({"name": "changed", "role": "admin"}),
         ("POST", "/v1/people") => {
             json!({"name": "changed", "email": "changed@example.com", "role": "admin", "password": "correct horse"})
         }
-        ("PATCH", "/v1/people/{id}") => json!({"name": "changed", "role": "admin"}),
         ("POST", "/v1/cases") => json!({"case_type": "mine", "data": {}}),
         ("PATCH", "/v1/cases/{id}") => json!({"title": "changed"}),
         ("POST", "/v1/case-types/{key}/fields/{field}/test") => json!({"send": true, "confirm": true}),
@@ -373,8 +372,7 @@ async fn the_workspace_is_read_and_changed_with_its_version() {
         app.patch("/v1/workspace", &json!({"name": "Acme", "params": {"a": 1, "b": {"c": 2}}})).await;
     assert_eq!(changed.header("etag"), Some("\"2\""));
     assert_eq!(changed.expect(200)["name"], "Acme");
-    let patched =
-        app.patch("/v1/workspace", &json!({"name": null, "params": {"a": null, "b": {"d": 3}}})).await;
+    let patched = app.patch("/v1/workspace", &json!({"params": {"a": null, "b": {"d": 3}}})).await;
     let patched = patched.expect(200);
     assert_eq!((&patched["name"], &patched["params"]), (&json!("Acme"), &json!({"b": {"c": 2, "d": 3}})));
     let again = app.patch("/v1/workspace", &patched).await.expect(200);
@@ -391,6 +389,8 @@ async fn the_workspace_is_read_and_changed_with_its_version() {
     assert_eq!(app.send(known).await.status, 304);
 
     for (body, pointer) in [
+        (json!({"name": null}), "/name"),
+        (json!({"name": null, "params": {"a": 1}}), "/name"),
         (json!({"name": ""}), "/name"),
         (json!({"name": "x".repeat(201)}), "/name"),
         (json!({"name": "a\nb"}), "/name"),
@@ -404,6 +404,11 @@ async fn the_workspace_is_read_and_changed_with_its_version() {
         assert_eq!(refused.status, 422, "{}", refused.body);
         assert_eq!(refused.body["errors"][0]["pointer"], pointer, "{}", refused.body);
     }
+    let emptied = app.patch("/v1/workspace", &json!({"params": null})).await.expect(200);
+    assert_eq!((&emptied["params"], &emptied["version"]), (&json!({}), &json!(5)), "null takes all away");
+    assert_eq!(app.get("/v1/workspace").await.expect(200)["params"], json!({}));
+    let again = app.patch("/v1/workspace", &json!({"params": null})).await.expect(200);
+    assert_eq!(again["version"], 5, "nothing is left to take away");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -348,6 +348,254 @@ async fn what_was_typed_into_a_field_stays_with_the_origin_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_field_stays_wherever_the_origin_is_the_same() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| ok(json!({"value": headers(call, "authorization")})));
+    let find = json!({"path": "/found", "response_mapping": {"value": "$.value"}});
+    connect(&app, json!({"endpoints": {"find": find}})).await;
+    let same = json!({"base_url": app.upstream.url("/same")});
+    app.put("/v1/connections/same", &same).await.expect(201);
+    app.put("/v1/connections/other", &json!({"base_url": "http://localhost:1/api"})).await.expect(201);
+    app.put("/v1/connections/nowhere", &json!({})).await.expect(201);
+    define(&app, json!({}), json!({"auth": {"type": "bearer", "token": MARKER}})).await;
+    let auth = json!({"type": "bearer", "token": "[hidden]"});
+    let field = |config: &Value| {
+        let mut field = app.field("/x", json!({}), json!({"auth": auth}));
+        field["api_config"].as_object_mut().unwrap().shift_remove("url");
+        field["api_config"].as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        field
+    };
+    let (way, place) = ("/v1/case-types/test/fields/check/test", "/field/api_config/auth/token");
+    let mut expected = Vec::new();
+    for (config, path) in [
+        (json!({"connection": "vies", "url": "/other/path?x=1"}), "/api/other/path"),
+        (json!({"connection": "vies", "endpoint": "find"}), "/api/found"),
+        (json!({"connection": "vies", "endpoint": "find", "url": "/own"}), "/api/own"),
+        (json!({"connection": "vies", "url": app.upstream.url("/whole")}), "/whole"),
+        (json!({"connection": "same", "url": "/check"}), "/same/check"),
+        (json!({"url": app.upstream.url("/alone")}), "/alone"),
+        (json!({"connection": "vies", "url": "/check"}), "/api/check"),
+    ] {
+        let unsaved = json!({"field": field(&config), "send": true});
+        let tested = app.post(way, &unsaved).await.expect(200);
+        assert_eq!(tested["mapping"]["values"]["value"], json!(["Bearer [hidden]"]), "{config}: {tested}");
+        app.define(json!([field(&config)])).await;
+        let case = app.filled(json!({})).await;
+        assert_eq!(case["data"]["value"], json!(["Bearer [hidden]"]), "{config}: {case}");
+        expected.extend([path; 2]);
+    }
+    let calls = app.upstream.calls();
+    assert_eq!(calls.iter().map(|call| call.path.as_str()).collect::<Vec<_>>(), expected);
+    assert!(calls.iter().all(|call| headers(call, "authorization") == [format!("Bearer {MARKER}")]));
+
+    for config in [
+        json!({"connection": "other", "url": "/check"}),
+        json!({"connection": "nowhere", "url": "/check"}),
+        json!({"connection": "vies", "url": "http://localhost:1/check"}),
+        json!({"connection": "vies", "url": "{params.base}/check"}),
+        json!({"url": "https://{params.host}/check"}),
+    ] {
+        let refused = app.post(way, &json!({"field": field(&config)})).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], place, "{config}: {refused}");
+        let refused = app.put("/v1/case-types/test", &json!({"fields": [field(&config)]})).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], "/fields/0/api_config/auth/token", "{config}: {refused}");
+    }
+    assert_eq!(app.upstream.calls().len(), expected.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_for_a_token_stays_with_the_connection_that_it_follows() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    app.put("/v1/connections/other", &json!({"base_url": "http://localhost:1/api"})).await.expect(201);
+    let whole = app.upstream.url("/check");
+    let field = |connection: &str, secret: &str| {
+        let auth = json!({"type": "oauth2_client_credentials", "token_url": "/token", "client_id": "c",
+            "client_secret": secret});
+        let config = json!({"connection": connection, "url": whole, "auth": auth});
+        json!({"fields": [app.field("/x", json!({}), config)]})
+    };
+    app.put("/v1/case-types/test", &field("vies", MARKER)).await.expect(201);
+    app.put("/v1/case-types/test", &field("vies", "[hidden]")).await.expect(200);
+    let refused = app.put("/v1/case-types/test", &field("other", "[hidden]")).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/fields/0/api_config/auth/client_secret");
+    let refused = app.put("/v1/connections/vies", &json!({"base_url": "http://localhost:1/api"})).await;
+    assert_eq!((refused.status, refused.code()), (409, "in_use"), "{}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_in_headers_do_not_follow_to_another_origin() {
+    let app = TestApp::spawn().await;
+    let endpoint = json!({"path": "/f", "headers": {"X-Auth-Token": "typed-for-a-2"}});
+    let headers = json!({"Authorization": "Bearer typed-for-a-1", "X-Api-Key": "{params.key}", "Cookie": "a=b",
+        "Accept": "x/y"});
+    let a = connect(&app, json!({"headers": headers, "endpoints": {"find": endpoint}})).await;
+    // Below the same origin all stays.
+    let mut back = a.clone();
+    back["base_url"] = app.upstream.url("/other").into();
+    let back = app.put("/v1/connections/vies", &back).await.expect(200);
+    assert_eq!((&back["headers"], &back["endpoints"]), (&a["headers"], &a["endpoints"]));
+
+    let there = crate::upstream::Upstream::start().await;
+    let mut moved = back.clone();
+    moved["base_url"] = format!("http://localhost:{}/api", there.address().port()).into();
+    moved["headers"]["Cookie"] = "typed=for-b".into();
+    // The same credential under another name is the same.
+    moved["endpoints"]["find"]["headers"] = json!({"X-Api-Token": "typed-for-a-2"});
+    let saved = app.put("/v1/connections/vies", &moved).await.expect(200);
+    assert_eq!(
+        saved["headers"],
+        json!({"X-Api-Key": "{params.key}", "Cookie": "typed=for-b", "Accept": "x/y"})
+    );
+    assert_eq!(saved["endpoints"]["find"]["headers"], Value::Null, "{saved}");
+    assert_eq!(saved["status"], "configured");
+    let doubts = saved["warnings"].as_array().unwrap().iter();
+    let doubts: Vec<_> =
+        doubts.map(|it| (it["pointer"].as_str().unwrap(), it["message"].as_str().unwrap())).collect();
+    let dropped: Vec<_> =
+        doubts.iter().filter(|(_, why)| why.contains("dropped")).map(|(at, _)| *at).collect();
+    assert_eq!(dropped, ["/headers/Authorization", "/endpoints/find/headers/X-Api-Token"], "{doubts:?}");
+    assert_eq!(doubts.iter().filter(|(at, _)| *at == "/headers/Authorization").count(), 1, "{doubts:?}");
+    assert!(!app.get("/v1/connections/vies").await.body.to_string().contains("typed-for-a"));
+    // Whoever means it says it again.
+    moved["headers"] = json!({"Authorization": "Bearer typed-for-a-1"});
+    let saved = app.put("/v1/connections/vies", &moved).await.expect(200);
+    assert_eq!(saved["headers"], json!({"Authorization": "Bearer typed-for-a-1"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_in_headers_of_fields_hold_a_connection_to_its_origin() {
+    let app = TestApp::spawn().await;
+    connect(&app, json!({})).await;
+    let elsewhere = json!({"base_url": "http://localhost:1/api"});
+    for (headers, url, status) in [
+        (json!({"X-Api-Key": "typed-key"}), "/check".to_owned(), 409),
+        (json!({"Authorization": "Bearer typed-key"}), "/check".to_owned(), 409),
+        (json!({"X-Api-Key": "typed-key"}), app.upstream.url("/check"), 200),
+        (json!({"X-Other": "typed-key", "X-Api-Key": "{params.key}"}), "/check".to_owned(), 200),
+    ] {
+        let config = json!({"connection": "vies", "url": url, "headers": headers});
+        app.define(json!([app.field("/x", json!({}), config)])).await;
+        let moved = app.put("/v1/connections/vies", &elsewhere).await;
+        assert_eq!(moved.status, status, "{headers}: {}", moved.body);
+        connect(&app, json!({})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_base_url_a_token_goes_where_the_secrets_that_it_was_had_with_may_go() {
+    let app = TestApp::spawn().await;
+    app.upstream.otherwise_with(|call| match call.path.as_str() {
+        "/token" => ok(json!({"access_token": "t0ken-1", "token_type": "Bearer", "expires_in": 3600})),
+        _ => ok(json!({"value": headers(call, "authorization").len()})),
+    });
+    let secret =
+        |name: &str, hosts: Value| (format!("/v1/secrets/{name}"), json!({"value": MARKER, "hosts": hosts}));
+    let here = app.upstream.authority();
+    for (path, body) in [secret("one", json!([here])), secret("two", json!(["idp.example"]))] {
+        app.put(&path, &body).await.expect(201);
+    }
+    let auth = json!({"type": "oauth2_client_credentials", "token_url": app.upstream.url("/token"),
+        "client_id": "{secret.one}", "client_secret": "{secret.two}"});
+    app.put("/v1/connections/nowhere", &json!({"auth": auth})).await.expect(201);
+    let config = json!({"connection": "nowhere", "url": app.upstream.url("/check")});
+    app.define(json!([app.field("/x", json!({"retry": 0}), config)])).await;
+    let error = app.filled(json!({})).await["fields"]["check"]["error"].clone();
+    assert_eq!(error["code"], "secret_not_allowed", "{error}");
+    assert!(error["detail"].as_str().unwrap().contains("`two`"), "{error}");
+    assert!(app.upstream.calls().iter().all(|call| call.path != "/check"));
+    let (path, body) = secret("two", json!(["idp.example", here]));
+    app.put(&path, &body).await.expect(200);
+    assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
+    // With a base URL the connection says where its token goes.
+    let (path, body) = secret("two", json!([]));
+    app.put(&path, &body).await.expect(200);
+    app.put("/v1/connections/nowhere", &json!({"auth": auth, "base_url": app.upstream.url("")}))
+        .await
+        .expect(200);
+    assert_eq!(app.filled(json!({})).await["data"]["value"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_with_braces_is_not_quoted_where_it_is_refused() {
+    let app = TestApp::spawn().await;
+    let key = "Zq{xyzzy}17";
+    let token = json!({"url": "https://a.example/t", "headers": {"X-Login": key}, "body": {"pass": key}});
+    let oauth = |members: Value| {
+        let mut auth = json!({"type": "oauth2_client_credentials", "token_url": "https://a.example/t",
+            "client_id": "c", "client_secret": "s"});
+        auth.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        auth
+    };
+    let auth = |auth: Value| json!({"auth": auth});
+    for (members, places, code) in [
+        (auth(json!({"type": "bearer", "token": key})), &["/auth/token"][..], "unknown_root"),
+        (auth(json!({"type": "bearer", "config": {"token": key}})), &["/auth/config/token"], "unknown_root"),
+        (auth(json!({"type": "bearer", "token": "Zq{{ xyzzy }}"})), &["/auth/token"], "unknown_root"),
+        (auth(json!({"type": "bearer", "token": "Zq{{xyzzy€}}"})), &["/auth/token"], "invalid_template"),
+        (
+            auth(json!({"type": "bearer", "token": "{{ params.a | xyzzy }}"})),
+            &["/auth/token"],
+            "invalid_template",
+        ),
+        (
+            auth(json!({"type": "basic", "username": key, "password": key})),
+            &["/auth/username", "/auth/password"],
+            "unknown_root",
+        ),
+        (
+            auth(json!({"type": "api_key", "keys": [{"key": "k", "value": key}]})),
+            &["/auth/keys/0/value"],
+            "unknown_root",
+        ),
+        (auth(oauth(json!({"client_secret": key}))), &["/auth/client_secret"], "unknown_root"),
+        (auth(oauth(json!({"extra": {"pin": key}}))), &["/auth/extra/pin"], "unknown_root"),
+        (
+            auth(json!({"type": "token_request", "token_path": "$.t", "request": token})),
+            &["/auth/request/headers/X-Login", "/auth/request/body/pass"],
+            "unknown_root",
+        ),
+        (json!({"headers": {"X-Api-Key": key}}), &["/headers/X-Api-Key"], "unknown_root"),
+        (
+            json!({"endpoints": {"e": {"path": "/", "headers": {"Authorization": key}}}}),
+            &["/endpoints/e/headers/Authorization"],
+            "unknown_root",
+        ),
+    ] {
+        let mut body = json!({"base_url": "https://a.example"});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let mut tried = vec![(app.put("/v1/connections/wrong", &body).await, "")];
+        if members.get("endpoints").is_none() {
+            let field = app.field("/x", json!({}), members.clone());
+            let body = json!({"fields": [field]});
+            tried.push((app.put("/v1/case-types/wrong", &body).await, "/fields/0/api_config"));
+        }
+        for (refused, at) in tried {
+            assert_eq!(refused.status, 422, "{members}: {}", refused.body);
+            let errors = refused.body["errors"].as_array().unwrap();
+            let found: Vec<_> = errors
+                .iter()
+                .map(|it| (it["pointer"].as_str().unwrap(), it["code"].as_str().unwrap()))
+                .collect();
+            let expected: Vec<_> = places.iter().map(|place| format!("{at}{place}")).collect();
+            assert_eq!(
+                found,
+                expected.iter().map(|place| (place.as_str(), code)).collect::<Vec<_>>(),
+                "{members}"
+            );
+            let said = refused.body.to_string();
+            assert!(said.contains("/v1/secrets/") && !said.contains("xyzzy"), "{said}");
+        }
+    }
+    // The nearest word is ours, and told; what is no credential is quoted as before.
+    let body =
+        json!({"auth": {"type": "bearer", "token": "{scret.key}"}, "headers": {"X-Env": "{parms.env}"}});
+    let errors = app.put("/v1/connections/wrong", &body).await.expect(422)["errors"].to_string();
+    assert!(errors.contains("did you mean `secret`") && !errors.contains("scret."), "{errors}");
+    assert!(errors.contains("`parms` is not known here: did you mean `params`?"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_status_tells_how_far_it_has_come() {
     let app = TestApp::spawn().await;
     app.upstream.answers([status(500), ok(json!({"value": 1}))]).await;

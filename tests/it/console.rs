@@ -218,6 +218,30 @@ async fn a_change_of_a_saved_field_is_tried_with_its_stored_credential() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_answer_has_headers_that_could_have_come() {
+    let app = TestApp::spawn().await;
+    app.define_one("/check", json!({}), json!({})).await;
+    for (name, value) in [
+        ("a b\n", "x"),
+        ("", "x"),
+        ("größe", "x"),
+        ("x:y", "x"),
+        ("x-line", "a\r\nset-cookie: b"),
+        ("x-bell", "a\u{7}"),
+        ("x-del", "\u{7f}"),
+    ] {
+        let response =
+            json!({"status": 200, "headers": {name: value, "x-fine": "a\tb ü"}, "body": {"value": 1}});
+        let refused = app.post(PATH, &json!({"response": response})).await;
+        let at = format!("/response/headers/{name}");
+        assert_eq!(problems(&refused), [(at, "invalid".into())], "{name:?}: {value:?}");
+    }
+    let response = json!({"headers": {"X-Fine": "a\tb ü", "content-length": "1"}, "body": {"value": 1}});
+    let tested = test(&app, json!({"response": response})).await;
+    assert_eq!(tested["response"]["headers"]["x-fine"], "a\tb ü");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_masked_in_what_is_sent_and_in_what_comes_back() {
     let app = TestApp::spawn().await;
     let secret = json!({"value": MARKER, "hosts": [app.upstream.authority()]});

@@ -51,6 +51,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod demo_process;
+
+#[cfg(test)]
 mod docs;
 
 #[cfg(test)]
@@ -108,6 +111,9 @@ mod people;
 mod metrics;
 
 #[cfg(test)]
+mod pages;
+
+#[cfg(test)]
 mod planted;
 
 #[cfg(test)]
@@ -150,6 +156,9 @@ mod secrets;
 
 #[cfg(test)]
 mod tls;
+
+#[cfg(test)]
+mod sign_in;
 
 #[cfg(test)]
 mod tutorial;

@@ -61,6 +61,35 @@ async fn calls_and_retries_are_counted_by_how_they_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_for_tokens_are_counted_by_what_they_brought() {
+    let app = TestApp::spawn().await;
+    app.upstream.on("GET", "/check", ok(json!({"value": 1})));
+    app.upstream.on("POST", "/good", ok(json!({"access_token": "t0ken-1", "expires_in": 3600})));
+    app.upstream.on("POST", "/bad", status(400));
+    for name in ["good", "bad"] {
+        let auth = json!({"type": "oauth2_client_credentials", "token_url": format!("/{name}"), "client_id": "c",
+            "client_secret": MARKER});
+        let body = json!({"base_url": app.upstream.url(""), "auth": auth});
+        app.put(&format!("/v1/connections/{name}"), &body).await.expect(201);
+        app.define_one("/", json!({"retry": 0}), json!({"connection": name, "url": "/check"})).await;
+        app.filled(json!({})).await;
+        app.filled(json!({})).await;
+        app.post("/v1/case-types/test/fields/check/test", &json!({"send": true})).await.expect(200);
+    }
+    let text = series(&app).await;
+    let calls =
+        |labels: &str| value(&text, &format!("dossier_calls_total{{connection={labels}}}")).to_owned();
+    assert_eq!(calls("\"good\",outcome=\"ok\",code=\"token\""), "1", "one token for two runs");
+    assert_eq!(calls("\"good\",outcome=\"ok\",code=\"none\""), "2");
+    assert_eq!(calls("\"bad\",outcome=\"failed\",code=\"auth_failed\""), "2");
+    assert!(!text.contains("\"bad\",outcome=\"ok\""), "{text}");
+    for (labels, count) in [("\"good\",outcome=\"ok\"", "3"), ("\"bad\",outcome=\"failed\"", "2")] {
+        let series = format!("dossier_call_duration_seconds_count{{connection={labels}}}");
+        assert_eq!(value(&text, &series), count);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_queue_is_read_from_the_database() {
     let app = TestApp::spawn_with(&[("WORKERS__CONCURRENCY", "1")]).await;
     app.upstream.on("GET", "/slow", ok(json!({"value": 1})).held());

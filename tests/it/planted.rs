@@ -529,6 +529,29 @@ async fn tests(scene: &Scene, places: &[Place]) {
     }
 }
 
+/// Every connection that has credentials, tested in stages: alone, and by each field over it.
+async fn staged_tests(scene: &Scene, places: &[Place]) {
+    let mut all: Vec<_> = ["tls", "refused"].map(|name| (name, json!({}))).to_vec();
+    for place in places {
+        let connection = place.config["connection"].as_str().unwrap();
+        if connection == place.name {
+            all.push((connection, json!({})));
+        }
+        for mode in ["ok", "missing", "invalid", "page", "moved", "unmapped", "latin", "cut", "reset"] {
+            let field = json!({"case_type": "planted", "key": format!("{}_{mode}", place.name)});
+            all.push((connection, json!({"field": field, "data": {}, "confirm": true})));
+        }
+    }
+    let mut verdicts = BTreeMap::new();
+    for (connection, body) in all {
+        let path = format!("/v1/connections/{connection}/test");
+        let tested = Scene::good(&path, scene.call("POST", &path, Some(&body)).await);
+        let verdict = tested["verdict"].as_str().unwrap().to_owned();
+        *verdicts.entry(verdict).or_insert(0) += 1;
+    }
+    assert!(verdicts["passed"] > places.len() && verdicts["failed"] > places.len(), "{verdicts:?}");
+}
+
 /// Formulas that cannot be worked out, each over a secret.
 async fn formulas(scene: &Scene) {
     for formula in [
@@ -746,6 +769,7 @@ async fn what_is_planted_anywhere_is_found_nowhere() {
     assert_eq!(again["fields"]["params_cached"]["cached"], true, "{}", again["fields"]["params_cached"]);
     mistakes(&scene).await;
     tests(&scene, &places).await;
+    staged_tests(&scene, &places).await;
     formulas(&scene).await;
     read_all(&scene, &case).await;
     commands(&launch, &scene.said).await;

@@ -213,14 +213,15 @@ pub struct TokenRequest {
     expires_at: Option<Time>,
 }
 
-/// What shall change of the workspace: a merge patch (RFC 7396); what is null or absent stays.
+/// What shall change of the workspace: a merge patch (RFC 7396); what is absent stays.
 #[derive(ToSchema)]
 #[schema(example = json!({"params": {"registry": "https://registry.example"}}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct WorkspacePatch {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// What templates read as `params`, below those of the case type; null removes one.
+    /// What templates read as `params`, below those of the case type; a null within removes one, null
+    /// itself all.
     params: Option<Map<String, Value>>,
 }
 

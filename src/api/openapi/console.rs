@@ -42,6 +42,7 @@ pub struct RecordedResponse {
     /// 200 unless given.
     #[schema(minimum = 200, maximum = 599)]
     status: Option<u16>,
+    /// By name, as headers come: no control characters but tabs.
     headers: Option<std::collections::BTreeMap<String, String>>,
     /// A text as it came, or JSON.
     body: Option<Value>,

@@ -18,12 +18,13 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 6] = [
+const SOMETIMES: [(&str, &[&str]); 7] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
     ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls", "redact"]),
     ("ConnectionBreaker", &["endpoints"]),
+    ("Summary", &["partial", "total_at_least"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 
@@ -111,6 +112,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<people_calls::PersonPatch>(&mut schemas);
     add::<present::workspace::WorkspaceView>(&mut schemas);
     add::<present::audit::AuditView>(&mut schemas);
+    add::<present::event::EventView>(&mut schemas);
+    add::<present::summary::SummaryView>(&mut schemas);
     add::<bodies::WorkspacePatch>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);

@@ -10,6 +10,8 @@ mod connection;
 mod connection_parts;
 mod connection_test;
 mod console;
+/// Events and summaries.
+mod event_calls;
 mod people_calls;
 mod run_calls;
 

@@ -49,5 +49,11 @@ pub mod workspace;
 /// Who changed what.
 pub mod audit;
 
+/// What happened to cases.
+pub mod event;
+
+/// How the fields of many cases stand.
+pub mod summary;
+
 /// Instants and closed sets of words.
 pub mod words;

@@ -32,6 +32,8 @@ pub struct Compiler<'c> {
     params_known: bool,
     /// Whether a path has an address that it follows.
     base: bool,
+    /// Whether what is read may be a credential, which no message quotes.
+    discreet: bool,
     /// Dotted paths that the request and `when` read.
     pub references: BTreeSet<String>,
     /// Secrets that the request uses, each with the first place that names it.
@@ -47,6 +49,7 @@ impl<'c> Compiler<'c> {
             when: Roots::when(outputs),
             params_known: true,
             base: false,
+            discreet: false,
             references: BTreeSet::new(),
             secrets: BTreeMap::new(),
         }
@@ -80,6 +83,14 @@ impl<'c> Compiler<'c> {
         Self { params_known: false, ..Self::new(context, &[]) }
     }
 
+    /// Compiles texts that may be credentials: what is wrong with them is told without quoting them.
+    pub fn discreetly<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.discreet, true);
+        let done = read(self);
+        self.discreet = before;
+        done
+    }
+
     /// What exists in the workspace.
     pub fn known(&self) -> &'c Known {
         self.context.known
@@ -87,7 +98,7 @@ impl<'c> Compiler<'c> {
 
     /// A header, an auth member: one text.
     pub fn template(&mut self, source: &str, pointer: &str, findings: &mut Findings) -> Option<Template> {
-        let template = sorted(Template::compile(source, &self.request), pointer, findings)?;
+        let template = self.sorted(Template::compile(source, &self.request), pointer, findings)?;
         self.note(template.references(), template.secrets(), pointer, findings);
         Some(template)
     }
@@ -101,7 +112,15 @@ impl<'c> Compiler<'c> {
 
     /// A JSON or form body, the query params: texts in a tree.
     pub fn tree(&mut self, source: &Value, pointer: &str, findings: &mut Findings) -> Option<ValueTemplate> {
-        let template = findings.keep(ValueTemplate::compile(source, pointer, &self.request))?;
+        let mut compiled = ValueTemplate::compile(source, pointer, &self.request);
+        if let Err(problems) = &mut compiled
+            && self.discreet
+        {
+            for problem in problems {
+                problem.message = unquoted(None);
+            }
+        }
+        let template = findings.keep(compiled)?;
         self.note(template.references(), BTreeSet::new(), pointer, findings);
         if !template.secrets().is_empty() {
             self.note_secrets_within(source, pointer, findings);
@@ -116,14 +135,14 @@ impl<'c> Compiler<'c> {
         pointer: &str,
         findings: &mut Findings,
     ) -> Option<JsonTextTemplate> {
-        let template = sorted(JsonTextTemplate::compile(source, &self.request), pointer, findings)?;
+        let template = self.sorted(JsonTextTemplate::compile(source, &self.request), pointer, findings)?;
         self.note(template.references(), template.secrets(), pointer, findings);
         Some(template)
     }
 
     /// A body of any text.
     pub fn text(&mut self, source: &str, pointer: &str, findings: &mut Findings) -> Option<TextTemplate> {
-        let template = sorted(TextTemplate::compile(source, &self.request), pointer, findings)?;
+        let template = self.sorted(TextTemplate::compile(source, &self.request), pointer, findings)?;
         self.note(template.references(), template.secrets(), pointer, findings);
         Some(template)
     }
@@ -135,6 +154,20 @@ impl<'c> Compiler<'c> {
         let pointer = reader.at("when");
         self.note(expression.references(), BTreeSet::new(), &pointer, reader.findings);
         Some(expression)
+    }
+
+    /// As [`sorted`], without quoting what may be a credential.
+    fn sorted<T>(
+        &self,
+        result: Result<T, TemplateError>,
+        pointer: &str,
+        findings: &mut Findings,
+    ) -> Option<T> {
+        let told = |error: TemplateError| {
+            let message = if self.discreet { unquoted(error.hint.as_deref()) } else { error.message };
+            TemplateError { message, ..error }
+        };
+        sorted(result.map_err(told), pointer, findings)
     }
 
     fn note(
@@ -212,6 +245,16 @@ pub fn expression(reader: &mut Reader<'_, '_>, name: &'static str, roots: &Roots
     let source = reader.text(name, LONGEST_EXPRESSION)?;
     let pointer = reader.at(name);
     sorted(Expression::compile(source, roots), &pointer, reader.findings)
+}
+
+/// What is wrong with the braces of a text that may be a credential.
+fn unquoted(hint: Option<&str>) -> String {
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!(
+        "holds braces that are read as a placeholder and are none that can be filled in{hint}. If they belong to a \
+         credential, keep it as a secret with `PUT /v1/secrets/my_secret`, where any character may stand, and write \
+         `{{secret.my_secret}}` here"
+    )
 }
 
 /// Puts what the compiler of templates says at its place.

@@ -11,6 +11,7 @@ use crate::domain::case_type::findings::{Findings, short};
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
+use crate::domain::redact::is_credential_header;
 use crate::domain::template::Template;
 
 use super::compiler::{Compiler, LONGEST_TEMPLATE};
@@ -48,7 +49,7 @@ pub fn read_headers(
         } else if let Some(other) = names.insert(name.to_ascii_lowercase(), name) {
             let message = format!("is the same header as `{other}`: keep one");
             config.findings.problem(pointer, code::DUPLICATE, message);
-        } else if let Some(template) = read_header(value, &pointer, compiler, config.findings) {
+        } else if let Some(template) = read_header((name, value), &pointer, compiler, config.findings) {
             headers.push((name.clone(), template));
         }
     }
@@ -59,7 +60,7 @@ pub fn read_headers(
 }
 
 fn read_header(
-    value: &Value,
+    (name, value): (&str, &Value),
     pointer: &str,
     compiler: &mut Compiler<'_>,
     findings: &mut Findings,
@@ -72,6 +73,9 @@ fn read_header(
         );
         return None;
     };
+    if is_credential_header(name) {
+        return compiler.discreetly(|compiler| header_value(source, pointer, compiler, findings));
+    }
     header_value(source, pointer, compiler, findings)
 }
 
@@ -102,6 +106,12 @@ fn header_value(
     Some(template)
 }
 
+/// Whether it is the name of a header: a token as RFC 9110, 5.6.2 has it.
+pub fn is_header_name(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.len() <= LONGEST_HEADER_NAME && name.bytes().all(token)
+}
+
 /// Why a field may not set a header of this name.
 pub fn header_name_problem(name: &str) -> Option<String> {
     /// The client's own: framing, routing, and what RFC 9110, 7.6.1 calls hop by hop.
@@ -118,9 +128,7 @@ pub fn header_name_problem(name: &str) -> Option<String> {
         "trailer",
         "upgrade",
     ];
-    // A token as RFC 9110, 5.6.2 has it.
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > LONGEST_HEADER_NAME || !name.bytes().all(token) {
+    if !is_header_name(name) {
         return Some("is not a header name: use letters, digits and `-`".into());
     }
     let lower = name.to_ascii_lowercase();

@@ -24,6 +24,6 @@ pub use compiler::Compiler;
 pub use config::{CONFIG_MEMBERS, RESERVED_NAMES, output_variable_problem};
 pub use definition::{ApiCall, FIELD_MEMBERS};
 pub use endpoint::read_endpoint;
-pub use headers::{header_name_problem, read_headers};
+pub use headers::{header_name_problem, is_header_name, read_headers};
 pub use method::Method;
 pub use request::{Request, read_method};

@@ -85,6 +85,12 @@ impl Request {
         form.extend(self.normal.clone());
     }
 
+    /// Whether it, or its call for a token, goes wherever the connection leads.
+    pub fn follows_its_connection(&self) -> bool {
+        let asks = matches!(&self.auth, Auth::Token(token) if token.url().is_relative());
+        asks || self.url.literal_origin().is_none()
+    }
+
     /// The field itself sets this header (given in lower case).
     pub fn sets_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))

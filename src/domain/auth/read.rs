@@ -51,13 +51,13 @@ impl Auth {
         // Of an unknown type only the type is reported: which members it may have is not known.
         let kind = kind?;
         let Some(nested) = nested else {
-            let read = read_members(kind, &mut outer, compiler);
+            let read = compiler.discreetly(|compiler| read_members(kind, &mut outer, compiler));
             outer.finish(|_| None);
             return read;
         };
         let at = outer.at("config");
         let read = Reader::open(nested, at, outer.findings).and_then(|mut config| {
-            let read = read_members(kind, &mut config, compiler);
+            let read = compiler.discreetly(|compiler| read_members(kind, &mut config, compiler));
             config.finish(|_| None);
             read
         });

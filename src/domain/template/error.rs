@@ -13,12 +13,14 @@ pub struct TemplateError {
     pub code: &'static str,
     /// What is wrong and how to mend it, for a builder.
     pub message: String,
+    /// The remedy alone, which quotes nothing of the source.
+    pub hint: Option<String>,
 }
 
 impl TemplateError {
     /// A template that cannot be read.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
-        Self { code: code::INVALID_TEMPLATE, message: message.into() }
+        Self { code: code::INVALID_TEMPLATE, message: message.into(), hint: None }
     }
 }
 

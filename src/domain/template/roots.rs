@@ -68,15 +68,20 @@ impl Roots {
         }
         if is_secret(word) {
             let message = "secrets cannot be used here, only in url, headers, params, body and auth";
-            return Err(TemplateError { code: code::SECRET_NOT_ALLOWED, message: message.to_owned() });
+            return Err(TemplateError {
+                code: code::SECRET_NOT_ALLOWED,
+                message: message.to_owned(),
+                hint: None,
+            });
         }
         let shown: String = word.chars().take(64).collect();
         let secret = self.secrets.then_some(SECRET);
-        let message = match nearest(word, self.names.iter().map(String::as_str).chain(secret)) {
-            Some(near) => format!("`{shown}` is not known here: did you mean `{near}`?"),
-            None => format!("`{shown}` is not known here: use one of {}", self.listed()),
+        let hint = match nearest(word, self.names.iter().map(String::as_str).chain(secret)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("use one of {}", self.listed()),
         };
-        Err(TemplateError { code: code::UNKNOWN_ROOT, message })
+        let message = format!("`{shown}` is not known here: {hint}");
+        Err(TemplateError { code: code::UNKNOWN_ROOT, message, hint: Some(hint) })
     }
 
     fn listed(&self) -> String {

@@ -6,6 +6,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::domain::api_call::is_header_name;
+use crate::domain::case_type::findings::short;
 use crate::domain::case_type::reader::Reader;
 use crate::domain::data::article_and_type;
 use crate::domain::problem::{code, join};
@@ -67,13 +69,28 @@ fn headers(reader: &mut Reader<'_, '_>) -> Headers {
     let Some(members) = reader.object("headers") else { return Headers::new() };
     let mut headers = Headers::with_capacity(members.len());
     for (name, value) in members {
-        match value {
-            Value::String(text) => headers.push((name.to_ascii_lowercase(), text.clone())),
-            other => {
-                let message = format!("expected a text, found {}", article_and_type(other));
-                reader.findings.problem(join(&at, name), code::WRONG_TYPE, message);
+        let problem = match value {
+            _ if !is_header_name(name) => {
+                (code::INVALID, "is not a header name: use letters, digits and `-`".to_owned())
             }
-        }
+            Value::String(text) if text.chars().any(is_impossible) => {
+                let message =
+                    "holds a line break or another control character, which no header has: take it out";
+                (code::INVALID, message.to_owned())
+            }
+            Value::String(text) => {
+                headers.push((name.to_ascii_lowercase(), text.clone()));
+                continue;
+            }
+            other => (code::WRONG_TYPE, format!("expected a text, found {}", article_and_type(other))),
+        };
+        let (code, message) = problem;
+        reader.findings.problem(join(&at, short(name)), code, message);
     }
     headers
+}
+
+/// What does not come in over the wire (RFC 9110, section 5.5); a tab may.
+fn is_impossible(c: char) -> bool {
+    c.is_ascii_control() && c != '\t'
 }

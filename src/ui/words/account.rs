@@ -19,6 +19,12 @@ pub const SET: &str = "Set the password";
 pub const SESSIONS: &str = "Where you are signed in";
 pub const BROWSER: &str = "Browser";
 pub const UNKNOWN_BROWSER: &str = "Unknown browser";
+
+/// `Firefox on Linux`.
+pub fn on(browser: &str, system: &str) -> String {
+    format!("{browser} on {system}")
+}
+
 pub const SINCE: &str = "Since";
 pub const SEEN: &str = "Last used";
 pub const THIS: &str = "This one";

@@ -12,8 +12,8 @@ pub const NO_EMAIL: &str = "none";
 pub const NEXT: &str = "Next page";
 pub const FIRST: &str = "First page";
 
-pub const ACTIVE: &str = "By password or link";
-pub const LINK_ONLY: &str = "By link only";
+pub const ACTIVE: &str = "Password or link";
+pub const LINK_ONLY: &str = "Link only";
 pub const OFF: &str = "Switched off";
 pub const YOU: &str = "you";
 
