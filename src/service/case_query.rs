@@ -2,8 +2,9 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::page;
 use super::plans::Plans;
-use crate::domain::case::CaseStatus;
+use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
 use crate::domain::data::DataPath;
 use crate::domain::failure::FailureCode;
@@ -39,6 +40,19 @@ pub struct CaseQuery {
 }
 
 impl CaseQuery {
+    /// The cursor of the page that begins behind a case.
+    pub fn after(&self, case: &Case) -> String {
+        let order =
+            CaseFilter { sort: self.sort, descending: self.descending, ..CaseFilter::default() };
+        page::cursor(&(order.order(), order.sort_value(case), case.id))
+    }
+
+    /// The same cases from the other end.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { descending: !self.descending, ..self }
+    }
+
     /// Whether it leaves all cases of a case type, in whatever order.
     pub(super) fn is_everything(&self) -> bool {
         let Self { status, custom_status, assignee, reference, updated_since, fields, q, data, .. } = self;

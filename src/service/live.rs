@@ -72,7 +72,7 @@ impl Live {
         case: Option<CaseId>,
         after: Option<EventMark>,
     ) -> Result<Watch, ServiceError> {
-        let end = self.0.store.read().await?.event_end().await?;
+        let end = self.0.store.event_end().await?;
         let mut listeners = self.listeners();
         let from = *listeners.cursor.get_or_insert(end);
         let (id, receiver) = listeners.add(workspace, case);
@@ -140,8 +140,8 @@ impl Live {
                 let Some(cursor) = listeners.cursor else { return Ok(()) };
                 (listeners.scope(), cursor)
             };
+            let end = self.0.store.event_end().await?;
             let tx = self.0.store.read().await?;
-            let end = tx.event_end().await?;
             let events = tx.events(&scope, (cursor, end), PAGE).await?;
             let full = usize::try_from(PAGE).is_ok_and(|page| events.len() == page);
             let end = events.last().filter(|_| full).map_or(end, |last| last.mark);

@@ -93,6 +93,7 @@ mod indexing;
 /// Cases.
 mod case_body;
 mod case_lists;
+mod case_neighbours;
 mod case_query;
 mod cases;
 mod change;

@@ -3,14 +3,16 @@
 //! `case_event` says that something happened; who did it and what it touched is read from the rows
 //! of the change, the run or the case that it points to. What is gone there is not told any more.
 //! The order: on SQLite the one writer's count. On PostgreSQL transactions commit in another order
-//! than they count, so a reader stays below the oldest transaction that still runs; whoever goes
-//! on from a mark that it has read misses nothing and sees nothing twice.
+//! than they count, so a reader stays below the oldest one that still runs; whoever goes on from a mark
+//! that it has read misses nothing and sees nothing twice. All processes use the same role there, since
+//! a role does not see what transactions of others run.
 
 use std::collections::HashMap;
 
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
+use super::database::Store;
 use super::dialect::Dialect;
 use super::error::StoreError;
 use super::rows::Columns;
@@ -56,19 +58,28 @@ const TABLES: &str = "FROM case_event AS event JOIN cases ON cases.id = event.ca
 const KEPT: &str = "(event.kind = 'case.created' OR event.kind = 'case.changed' AND case_change.version IS NOT NULL \
      OR event.kind = 'run.ended' AND run.id IS NOT NULL)";
 
-impl Tx {
-    /// The end of what can be read now.
+/// Everything below the oldest transaction that writes in this database: those of other databases of
+/// the cluster, which a snapshot knows of, too, would hold all streams up. Numbers of running ones
+/// have lost their upper half.
+const BELOW_ALL: &str = "SELECT LEAST(next, (SELECT MIN(CASE WHEN number > next THEN number - 4294967296 ELSE number END) \
+     FROM (SELECT next - next % 4294967296 + backend_xid::text::bigint AS number FROM pg_stat_activity \
+       WHERE datname = current_database() AND backend_xid IS NOT NULL) AS running)) - 1, 9223372036854775807 \
+     FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS seen";
+
+impl Store {
+    /// The end of what can be read from now on without a gap. Reads that rest on it must begin after it.
     pub async fn event_end(&self) -> Result<EventMark, StoreError> {
-        let statement = match self.dialect() {
+        let tx = self.read().await?;
+        let statement = match tx.dialect() {
             Dialect::Sqlite => "SELECT 0, COALESCE(MAX(seq), 0) FROM case_event",
-            Dialect::Postgres => {
-                "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1, 9223372036854775807"
-            }
+            Dialect::Postgres => BELOW_ALL,
         };
-        let Some(row) = self.one(sql(statement, Vec::new())).await? else { return Ok(EventMark::default()) };
+        let Some(row) = tx.one(sql(statement, Vec::new())).await? else { return Ok(EventMark::default()) };
         Ok(EventMark { tx: row.try_get_by_index(0)?, seq: row.try_get_by_index(1)? })
     }
+}
 
+impl Tx {
     /// Up to `limit` events behind `after`, up to `end`, in order.
     pub async fn events(
         &self,

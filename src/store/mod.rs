@@ -91,7 +91,6 @@ pub use cache_purges::PurgeScope;
 pub use case_lists::{
     CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord, MOST_CANDIDATES, Selection, TooWide,
 };
-pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
 pub use case_names::CaseName;
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};

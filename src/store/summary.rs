@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 
 use super::error::StoreError;
 use super::statement::{CHUNK, list, maybe_ms, sql, text, uuid};
@@ -56,7 +56,21 @@ impl Tx {
         workspace: WorkspaceId,
         case_type: CaseTypeId,
     ) -> Result<HashMap<(String, String, String), u64>, StoreError> {
-        // One part for each of the indexes that hold live runs only.
+        let (statement, values) = self.live_statement(workspace, case_type);
+        let rows = self.all(sql(statement, values)).await?;
+        let live = |row: &QueryResult| {
+            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
+        };
+        rows.iter().map(live).collect()
+    }
+
+    /// One part for each of the indexes that hold live runs only.
+    pub(super) fn live_statement(
+        &self,
+        workspace: WorkspaceId,
+        case_type: CaseTypeId,
+    ) -> (String, Vec<Value>) {
         let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
         let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
         let parts: Vec<_> = parts
@@ -72,12 +86,7 @@ impl Tx {
             "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
             parts.join(" UNION ALL ")
         );
-        let rows = self.all(sql(statement, vec![uuid(workspace.0), uuid(case_type.0)])).await?;
-        let live = |row: &QueryResult| {
-            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-            Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
-        };
-        rows.iter().map(live).collect()
+        (statement, vec![uuid(workspace.0), uuid(case_type.0)])
     }
 
     /// What the fields of these cases show, live runs laid over.

@@ -39,8 +39,36 @@ mod frame;
 /// Refusals, as pages.
 mod refusal;
 
+/// The list of cases: the view that its address says, bars, columns and rows.
+mod case_bars;
+mod case_cells;
+mod case_columns;
+mod case_list;
+mod list_chips;
+mod list_page;
+mod list_query;
+
+/// New cases.
+mod case_new;
+mod case_new_form;
+
 /// What people read, in one place.
 mod words;
+
+/// Streams that keep pages alive.
+mod live;
+
+/// The page of a case: its address, values, cards, forms, activity and what its buttons do.
+mod case_actions;
+mod case_activity;
+mod case_address;
+mod case_cards;
+mod case_detail;
+mod case_form;
+mod case_inputs;
+mod case_save;
+mod case_sections;
+mod case_values;
 
 /// How times, field states and values are shown.
 mod moment;

@@ -65,6 +65,14 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// The element in fewer bytes, for tables of hundreds: the exact time on hover is script's.
+    pub fn short(self) -> String {
+        let (at, style) = (rfc3339(self.at), self.style.as_str());
+        format!(r#"<time datetime="{at}" data-show="{style}">{}</time>"#, self.text())
+    }
+}
+
 impl Display for Moment {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(

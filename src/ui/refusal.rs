@@ -126,7 +126,9 @@ impl From<ServiceError> for Refusal {
                 retry_after: Some(u16::try_from(retry_after.as_secs()).unwrap_or(u16::MAX)),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, w::TOO_MANY_TITLE, detail.as_str())
             },
-            ServiceError::BadQuery(detail) => Self::wrong(sentence(detail)),
+            ServiceError::BadQuery(detail) | ServiceError::FilterTooWide(detail) => {
+                Self::wrong(sentence(detail))
+            }
             ServiceError::BadCursor => Self::wrong(w::BAD_CURSOR),
             ServiceError::Store(StoreError::Full(_)) => Self::away(&error, w::FULL),
             ServiceError::Store(StoreError::Doubtful(_)) => Self::away(&error, w::IN_DOUBT),

@@ -10,7 +10,10 @@ use super::edge::{edge, tracing};
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
-use super::{account, asset, builder, history, people, person, sign_in};
+use super::{
+    account, asset, builder, case_actions, case_detail, case_list, case_new, case_save, history, live, people, person,
+    sign_in,
+};
 
 /// The map. What the pages need as app data: `Data<Services>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -18,9 +21,35 @@ pub fn configure(cfg: &mut ServiceConfig) {
 
     // Pages, one block each: `cfg.service(page(web::resource("/cases").route(web::get().to(…))))`.
     cfg.service(page(web::resource("/").route(web::get().to(home))));
+    cfg.configure(for_case_lists);
+    cfg.configure(for_case);
     cfg.configure(for_people);
     cfg.configure(for_runs);
     cfg.configure(for_builders);
+}
+
+/// The list of cases, and new ones. Goes before the pages of single cases: `new` is no id.
+fn for_case_lists(cfg: &mut ServiceConfig) {
+    cfg.service(page(web::resource("/cases").route(web::get().to(case_list::list))));
+    let (show, create) = (web::get().to(case_new::show), web::post().to(case_new::create));
+    cfg.service(page(web::resource("/cases/new").route(show).route(create)));
+    cfg.service(page(web::resource("/cases/events").route(web::get().to(live::of_workspace))));
+    cfg.service(page(web::resource("/cases/refresh").route(web::post().to(case_list::refresh))));
+}
+
+/// The page of a case, and what its buttons do.
+fn for_case(cfg: &mut ServiceConfig) {
+    let (show, save) = (web::get().to(case_detail::show), web::post().to(case_save::save));
+    cfg.service(page(web::resource("/cases/{id}").route(show).route(save)));
+    cfg.service(page(web::resource("/cases/{id}/data").route(web::get().to(case_actions::data))));
+    cfg.service(page(web::resource("/cases/{id}/refresh").route(web::post().to(case_actions::refresh_all))));
+    cfg.service(page(web::resource("/cases/{id}/events").route(web::get().to(live::of_case))));
+    let (ask, delete) = (web::get().to(case_actions::ask_delete), web::post().to(case_actions::delete));
+    cfg.service(page(web::resource("/cases/{id}/delete").route(ask).route(delete)));
+    let refresh = web::post().to(case_actions::refresh);
+    cfg.service(page(web::resource("/cases/{id}/fields/{field}/refresh").route(refresh)));
+    let clear = web::post().to(case_actions::clear_override);
+    cfg.service(page(web::resource("/cases/{id}/overrides/{path}/clear").route(clear)));
 }
 
 /// Signing in and out, one's account, and who else may sign in.

@@ -66,6 +66,9 @@ mod endpoints;
 mod enrich;
 
 #[cfg(test)]
+mod events;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
@@ -152,7 +155,13 @@ mod sealing;
 mod schemathesis;
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod secrets;
+
+#[cfg(test)]
+mod summary;
 
 #[cfg(test)]
 mod tls;

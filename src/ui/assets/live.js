@@ -6,12 +6,14 @@
 
 import { tellTimes } from "./times.js";
 
-const PAUSE = 400;
+// Between two loads lie at least so many ms; a long list asks for more by [data-pause].
+const PAUSE = Number(document.querySelector("[data-pause]")?.dataset.pause ?? 400);
 
-// A part is worked in while the focus is in one of its inputs or one of them was changed.
+// A part is worked in while the focus is in one of its inputs, one of them was changed, a menu of
+// it is open, or it holds what somebody typed and the server refused ([data-keeps]).
 function isWorkedIn(part) {
   const inputs = [...part.querySelectorAll("input, select, textarea")];
-  const focused = inputs.includes(document.activeElement) || part.querySelector("details[open]");
+  const focused = inputs.includes(document.activeElement) || part.querySelector("details.menu[open], [data-keeps]");
   return focused || inputs.some(isChanged);
 }
 
@@ -37,16 +39,34 @@ function replace(old, fresh) {
   const within = old.contains(document.activeElement) ? document.activeElement : null;
   const key = within?.dataset?.key ?? within?.getAttribute("href") ?? within?.name;
   const row = old.classList.contains("at");
+  const rows = keepRows(old, fresh);
+  const scrolled = [...old.querySelectorAll("[data-scrolls]")].map((one) => [one.scrollLeft, one.scrollTop]);
+  // What somebody has opened stays open: [data-stays] names it within its part.
+  for (const open of old.querySelectorAll("details[open][data-stays]")) {
+    const again = fresh.querySelector(`details[data-stays="${CSS.escape(open.dataset.stays)}"]`);
+    if (again) again.open = true;
+  }
   old.replaceWith(fresh);
   if (row) fresh.classList.add("at");
-  if (key) {
-    const again = [...fresh.querySelectorAll("a, button")].find(
-      (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key,
-    );
-    again?.focus({ preventScroll: true });
+  [...fresh.querySelectorAll("[data-scrolls]")].forEach((one, index) => one.scrollTo(...(scrolled[index] ?? [0, 0])));
+  if (within) {
+    const all = [...fresh.querySelectorAll("a, button, summary")];
+    const same = (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key;
+    ((key && all.find(same)) ?? all[0])?.focus({ preventScroll: true });
   }
-  fresh.classList.add("fresh");
+  if (!rows) fresh.classList.add("fresh");
   tellTimes(fresh);
+}
+
+// In a list the row that keys are at stays so, and what has changed is marked row by row.
+function keepRows(old, fresh) {
+  const before = new Map([...old.querySelectorAll("[data-row][id]")].map((row) => [row.id, row]));
+  for (const row of fresh.querySelectorAll("[data-row][id]")) {
+    const was = before.get(row.id);
+    if (was?.classList.contains("at")) row.classList.add("at");
+    if (!was || print(was) !== print(row)) row.classList.add("fresh");
+  }
+  return before.size > 0;
 }
 
 function lay(page, announce) {
@@ -82,7 +102,7 @@ export function goLive(announce) {
   let due = false;
   let loading = false;
   async function soon() {
-    if (loading) {
+    if (loading || document.hidden) {
       due = true;
       return;
     }
@@ -100,6 +120,12 @@ export function goLive(announce) {
       }
     }, PAUSE);
   }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !due || loading) return;
+    due = false;
+    soon();
+  });
 
   const line = document.getElementById("connection");
   let lost = null;

@@ -3,8 +3,17 @@
 //! One file a page, plus those that pages share. Sentences about a failed run are not here but
 //! in `domain/failure.rs`, since the API tells them, too.
 
+/// The page of a case.
+pub mod case;
+
 /// What all pages have around their content.
 pub mod frame;
+
+/// The list of cases.
+pub mod case_list;
+
+/// New cases.
+pub mod case_new;
 
 /// Ages and times.
 pub mod moments;
