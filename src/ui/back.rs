@@ -10,7 +10,8 @@ pub fn safe_or(asked: Option<&str>, otherwise: &str) -> String {
 
 /// A path of ours that says what was done: `/runs?status=failed&done=retried`.
 pub fn saying(path: &str, done: &str) -> String {
-    let (path, place) = path.split_once('#').map_or((path, String::new()), |(path, id)| (path, format!("#{id}")));
+    let (path, place) =
+        path.split_once('#').map_or((path, String::new()), |(path, id)| (path, format!("#{id}")));
     let (page, query) = path.split_once('?').unwrap_or((path, ""));
     let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("done="));
     let query: Vec<&str> = kept.collect();
@@ -25,7 +26,9 @@ mod tests {
     #[test]
     fn only_pages_of_ours_are_gone_back_to() {
         assert_eq!(safe_or(Some("/runs?status=failed#x"), "/"), "/runs?status=failed#x");
-        for bad in ["//evil.test", "/\\evil.test", "/\t/evil.test", "https://evil.test", "javascript:x", "runs", ""] {
+        for bad in
+            ["//evil.test", "/\\evil.test", "/\t/evil.test", "https://evil.test", "javascript:x", "runs", ""]
+        {
             assert_eq!(safe_or(Some(bad), "/runs"), "/runs", "{bad:?}");
         }
         assert_eq!(safe_or(None, "/runs"), "/runs");

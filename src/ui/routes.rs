@@ -11,8 +11,8 @@ use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
 use super::{
-    account, asset, builder, case_actions, case_detail, case_list, case_new, case_save, history, live, people, person,
-    sign_in,
+    account, asset, builder, case_actions, case_detail, case_list, case_new, case_save, history, live,
+    people, person, sign_in,
 };
 
 /// The map. What the pages need as app data: `Data<Services>`.
@@ -92,7 +92,8 @@ fn for_builders(cfg: &mut ServiceConfig) {
     cfg.service(page(web::resource("/connections/{key}").route(web::get().to(builder::connection::page))));
     let test = web::resource("/connections/{key}/test");
     cfg.service(page(test.route(web::post().to(builder::connection_test::test))));
-    let action = web::resource("/connections/{key}/{action:enable|disable|resume|breaker/open|breaker/close}");
+    let action =
+        web::resource("/connections/{key}/{action:enable|disable|resume|breaker/open|breaker/close}");
     cfg.service(page(action.route(web::post().to(builder::connection_actions::act))));
     cfg.service(page(web::resource("/schedules").route(web::get().to(builder::schedules::page))));
     let action = web::resource("/schedules/{id}/{action}");

@@ -33,7 +33,11 @@ impl Wrong {
     /// The sentences about what has none of these inputs to stand beside.
     pub fn others(&self, inputs: &[&str]) -> Vec<String> {
         let beside = |problem: &&Problem| inputs.contains(&problem.pointer.trim_start_matches('/'));
-        self.problems.iter().filter(|problem| !beside(problem)).map(|problem| sentence(&problem.message)).collect()
+        self.problems
+            .iter()
+            .filter(|problem| !beside(problem))
+            .map(|problem| sentence(&problem.message))
+            .collect()
     }
 
     /// Whether there is anything.

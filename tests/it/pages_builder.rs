@@ -49,9 +49,12 @@ async fn a_case_type_is_read_in_words() {
         "fields": [{"key": "vat", "type": "text", "required": true, "index": true}, call],
     });
     app.put("/v1/case-types/test", &body).await.expect(201);
-    app.put("/v1/case-types/test", &json!({"name": "Onboarding 2", "fields": body["fields"], "sections": body["sections"]}))
-        .await
-        .expect(200);
+    app.put(
+        "/v1/case-types/test",
+        &json!({"name": "Onboarding 2", "fields": body["fields"], "sections": body["sections"]}),
+    )
+    .await
+    .expect(200);
     let viewer = Visitor::of(&app, "viewer").await;
     viewer.get("/case-types").await.says(200, &["Onboarding 2", "1 plain, 1 fetch"]);
     let page = viewer.get("/case-types/test").await.says(
@@ -92,10 +95,17 @@ async fn what_is_doubtful_by_now_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_great_case_type_is_cut_and_says_so() {
     let app = TestApp::spawn().await;
-    let mapping: Value = (0..100).map(|n| (format!("a.target_number_{n}"), json!("$.a"))).collect::<serde_json::Map<_, _>>().into();
+    let mapping: Value = (0..100)
+        .map(|n| (format!("a.target_number_{n}"), json!("$.a")))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     let field = |n: usize| {
-        let mapping: serde_json::Map<_, _> =
-            mapping.as_object().unwrap().keys().map(|key| (key.replacen("a.", &format!("f{n}."), 1), json!("$.a"))).collect();
+        let mapping: serde_json::Map<_, _> = mapping
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|key| (key.replacen("a.", &format!("f{n}."), 1), json!("$.a")))
+            .collect();
         let mut field = app.field("/a", json!({"key": format!("f{n}"), "trigger": "manual"}), json!({}));
         field["api_config"]["response_mapping"] = mapping.into();
         field
@@ -109,7 +119,8 @@ async fn a_great_case_type_is_cut_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_switched_by_builders_and_tested_as_a_checklist() {
     let app = TestApp::spawn().await;
-    connect(&app, "registry", json!({"description": HOSTILE, "auth": {"type": "bearer", "token": MARKER}})).await;
+    connect(&app, "registry", json!({"description": HOSTILE, "auth": {"type": "bearer", "token": MARKER}}))
+        .await;
     app.define_one("/check", json!({"retry": 0}), json!({"connection": "registry", "url": "/check"})).await;
     app.upstream.on("GET", "/base/check", status(404));
     app.filled(json!({})).await;
@@ -118,13 +129,23 @@ async fn a_connection_is_switched_by_builders_and_tested_as_a_checklist() {
     let url = "/connections/registry";
     let read = operator.get(url).await.says(
         200,
-        &["Closed: calls go", "after 5 failures in a row, for 30 s", "a bearer token", "test.check", "Last runs", "0 %"],
+        &[
+            "Closed: calls go",
+            "after 5 failures in a row, for 30 s",
+            "a bearer token",
+            "test.check",
+            "Last runs",
+            "0 %",
+        ],
     );
     assert!(!read.contains("/disable") && !read.contains("/test\""), "{read}");
     harmless(&read);
 
     operator.post("/connections/registry/disable", &[]).await.says(403, &["It needs the role builder"]);
-    builder.bare("/connections/registry/disable", &[], None).await.says(403, &["not sent from a page of ours"]);
+    builder
+        .bare("/connections/registry/disable", &[], None)
+        .await
+        .says(403, &["not sent from a page of ours"]);
     for (action, done, says) in [
         ("disable", "disabled", "Switched off"),
         ("enable", "enabled", "Active"),
@@ -142,7 +163,14 @@ async fn a_connection_is_switched_by_builders_and_tested_as_a_checklist() {
     operator.post(&format!("{url}/test"), &[]).await.says(403, &[]);
     let tested = builder.post(&format!("{url}/test"), &[]).await.says(
         200,
-        &["Is there a way to the provider?", "May they go there?".to_lowercase().as_str(), "Name look-up", "Mapping", "200", "[hidden]"],
+        &[
+            "Is there a way to the provider?",
+            "May they go there?".to_lowercase().as_str(),
+            "Name look-up",
+            "Mapping",
+            "200",
+            "[hidden]",
+        ],
     );
     assert_eq!(tested.matches("<li><strong>").count(), 11, "{tested}");
     harmless(&tested);
@@ -158,7 +186,8 @@ async fn schedules_are_run_by_operators_and_held_by_builders() {
     let url = format!("/schedules/{}", list["items"][0]["id"].as_str().unwrap());
     let (viewer, operator) = (Visitor::of(&app, "viewer").await, Visitor::of(&app, "operator").await);
     let builder = Visitor::of(&app, "builder").await;
-    let read = viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Goes by itself", "in 15 min"]);
+    let read =
+        viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Goes by itself", "in 15 min"]);
     assert!(!read.contains("/run\""), "{read}");
     viewer.post(&format!("{url}/run"), &[]).await.says(403, &["operator"]);
     operator.post(&format!("{url}/run"), &[]).await.goes_to("/schedules?done=begun");
@@ -167,7 +196,10 @@ async fn schedules_are_run_by_operators_and_held_by_builders() {
     assert!(!operator.get("/schedules").await.html.contains("/pause\""));
     operator.post(&format!("{url}/pause"), &[]).await.says(403, &["builder"]);
     builder.post(&format!("{url}/pause"), &[]).await.goes_to("/schedules?done=paused");
-    builder.get("/schedules?done=paused").await.says(200, &["Paused", "none to come", "/resume\"", "The schedule is paused."]);
+    builder
+        .get("/schedules?done=paused")
+        .await
+        .says(200, &["Paused", "none to come", "/resume\"", "The schedule is paused."]);
     builder.post(&format!("{url}/resume"), &[]).await.goes_to("/schedules?done=resumed");
     builder.post(&format!("{url}/delete"), &[]).await.says(404, &[]);
 }
@@ -183,14 +215,27 @@ async fn a_secret_goes_in_and_never_comes_out() {
     // `Visitor` refuses every page that holds the marker.
     let wrong = builder.post("/secrets", &form("No name", MARKER, HOSTILE)).await;
     harmless(&wrong.says(422, &["value=\"No name\"", "is not a valid name"]));
-    builder.post("/secrets", &form("token", "short", "")).await.says(422, &["value=\"token\"", "aria-invalid"]);
+    builder
+        .post("/secrets", &form("token", "short", ""))
+        .await
+        .says(422, &["value=\"token\"", "aria-invalid"]);
     builder.post("/secrets", &form("token", MARKER, "https://a/b")).await.says(422, &["is not a host"]);
     let host = app.upstream.authority();
-    builder.post("/secrets", &form("token", MARKER, &format!("{host}\r\nb.example"))).await.goes_to("/secrets?done=saved");
-    builder.get("/secrets?done=saved").await.says(200, &["The secret is saved.", "b.example", "nobody", "/secrets/token/delete"]);
-    builder.post("/secrets", &form("token", MARKER, "")).await.says(422, &["There is a secret with this name already"]);
+    let hosts = format!("{host}\r\nb.example");
+    builder.post("/secrets", &form("token", MARKER, &hosts)).await.goes_to("/secrets?done=saved");
+    builder
+        .get("/secrets?done=saved")
+        .await
+        .says(200, &["The secret is saved.", "b.example", "nobody", "/secrets/token/delete"]);
+    builder
+        .post("/secrets", &form("token", MARKER, ""))
+        .await
+        .says(422, &["There is a secret with this name already"]);
 
-    builder.get("/secrets?replace=token").await.says(200, &["Replace the value of", "b.example", "name=\"replaces\""]);
+    builder
+        .get("/secrets?replace=token")
+        .await
+        .says(200, &["Replace the value of", "b.example", "name=\"replaces\""]);
     let replaced = [&form("token", MARKER, &host)[..], &[("replaces", "true")]].concat();
     builder.post("/secrets", &replaced).await.goes_to("/secrets?done=replaced");
     app.define_one("/a", json!({}), json!({"headers": {"X-Key": "{secret.token}"}})).await;

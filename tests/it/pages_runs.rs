@@ -40,7 +40,10 @@ async fn the_history_is_empty_first_then_filtered_and_paged() {
     let filtered = viewer.get("/runs?status=failed&error=http_status&since=2026-11-21").await;
     let filtered = filtered.says(200, &["KYB-1<", r#"<option value="failed" selected>"#, "take Status out"]);
     assert!(!filtered.contains("KYB-2<"), "{filtered}");
-    viewer.get(&format!("/runs?case={failed}&trigger=scheduled")).await.says(200, &["No run fits these filters"]);
+    viewer
+        .get(&format!("/runs?case={failed}&trigger=scheduled"))
+        .await
+        .says(200, &["No run fits these filters"]);
     for (wrong, why) in [
         ("status=done", "Choose one of the list."),
         ("case=1", "not the id of anything"),
@@ -106,8 +109,12 @@ async fn a_run_shows_each_attempt_with_what_was_masked_in_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_failed_says_why_and_what_is_long_is_cut() {
     let app = TestApp::spawn().await;
-    app.define_one("/a", json!({"retry": 0}), json!({"response_mapping": {"value": {"path": "$.value", "type": "integer"}}}))
-        .await;
+    app.define_one(
+        "/a",
+        json!({"retry": 0}),
+        json!({"response_mapping": {"value": {"path": "$.value", "type": "integer"}}}),
+    )
+    .await;
     let rows: Vec<Value> = (0..20_000).map(|_| json!({"html": "<b>&</b>"})).collect();
     let body = json!({"value": HOSTILE, "rows": rows}).to_string();
     let headers = (0..50).fold(Reply::of("application/json", body.clone()), |reply, number| {
@@ -119,7 +126,12 @@ async fn a_run_that_failed_says_why_and_what_is_long_is_cut() {
     let viewer = Visitor::of(&app, "viewer").await;
     let page = viewer.get(&url).await.says(
         200,
-        &["mapping_failed", "does not fit the fields of this case", "This is the beginning of it.", "expected integer"],
+        &[
+            "mapping_failed",
+            "does not fit the fields of this case",
+            "This is the beginning of it.",
+            "expected integer",
+        ],
     );
     harmless(&page);
     assert!(page.len() < 200_000, "{} bytes", page.len());

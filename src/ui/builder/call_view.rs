@@ -82,7 +82,11 @@ impl CallView {
             description: text(&field["description"]),
             section: text(&field["section"]),
             visibility: field["visibility"].as_str().and_then(w::visibility),
-            state: if enabled { plain(Tone::Good, "check", w::ON) } else { plain(Tone::Quiet, "slash", w::OFF) },
+            state: if enabled {
+                plain(Tone::Good, "check", w::ON)
+            } else {
+                plain(Tone::Quiet, "slash", w::OFF)
+            },
             inferred: given.is_empty(),
             watches: if given.is_empty() && asks { watched().unwrap_or_default() } else { given },
             triggers: triggers.iter().filter_map(|trigger| w::trigger(trigger)).collect(),

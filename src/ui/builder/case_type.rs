@@ -98,7 +98,11 @@ pub async fn page(
     let frame = visitor.frame(Place::CaseTypes, name.clone());
     let rows = versions.items.iter().map(|it| version_row(it, view.row.version, now)).collect();
     let older = versions.next.is_some();
-    Ok(send(&CaseTypePage { older, doubts, ..CaseTypePage::new(frame, name, &view, (plan, schedules, rows), now) }))
+    Ok(send(&CaseTypePage {
+        doubts,
+        older,
+        ..CaseTypePage::new(frame, name, &view, (plan, schedules, rows), now)
+    }))
 }
 
 impl CaseTypePage {
@@ -111,10 +115,10 @@ impl CaseTypePage {
     ) -> Self {
         let definition = &view.definition;
         let fields = definition["fields"].as_array().map_or(&[][..], Vec::as_slice);
-        let shown = listed(fields);
-        let (fetching, plain): (Vec<&Value>, Vec<&Value>) =
-            shown.iter().partition(|field| field["type"] == "api_call");
-        let call = |field: &Value| {
+        let listed = listed(fields);
+        let (fetch, plain): (Vec<&Value>, Vec<&Value>) =
+            listed.iter().partition(|field| field["type"] == "api_call");
+        let view_of = |field: &Value| {
             let key = field["key"].as_str().unwrap_or_default();
             let compiled = plan.as_ref().and_then(|plan| plan.case_type.field(key)?.api_call());
             let schedule = schedules.iter().find(|schedule| schedule.row.field.as_str() == key);
@@ -133,14 +137,17 @@ impl CaseTypePage {
             changed: Moment::age(view.row.updated_at, now),
             doubts: Vec::new(),
             sections: sections.iter().take(MOST).filter_map(section).collect(),
-            params: params.take(MOST).map(|(name, value)| (name.clone(), Shown::line(Some(value), 200).text)).collect(),
+            params: params
+                .take(MOST)
+                .map(|(name, value)| (name.clone(), Shown::line(Some(value), 200).text))
+                .collect(),
             open_data: definition["additional_data"].as_bool().unwrap_or(true),
             plain: plain.into_iter().map(plain_row).collect(),
-            calls: fetching.into_iter().map(call).collect(),
+            calls: fetch.into_iter().map(view_of).collect(),
             json: Room::new(ROOM, ROOM).take(&whole),
             versions,
             older: false,
-            cut: shown.len() < fields.len(),
+            cut: listed.len() < fields.len(),
             frame,
         }
     }
@@ -166,7 +173,8 @@ fn plain_row(field: &Value) -> PlainRow {
     let flags = [("required", w::REQUIRED), ("index", w::INDEXED)];
     let flags = flags.into_iter().filter(|(name, _)| field[*name] == true).map(|(_, word)| word.to_owned());
     let default = field.get("default").filter(|default| !default.is_null());
-    let default = default.map(|value| format!("{} {}", w::DEFAULT, Shown::line(Some(value), LONGEST_DEFAULT).text));
+    let default =
+        default.map(|value| format!("{} {}", w::DEFAULT, Shown::line(Some(value), LONGEST_DEFAULT).text));
     let options = field["options"].as_array().map(|options| {
         let names: Vec<&str> = options.iter().filter_map(|option| option["name"].as_str()).collect();
         format!("{} {}", w::OPTIONS, names.join(", "))

@@ -32,6 +32,14 @@ const USERS: usize = 100;
 /// Endpoints that are listed.
 const ENDPOINTS: usize = 100;
 
+/// A button.
+struct Switch {
+    path: &'static str,
+    word: &'static str,
+    hint: &'static str,
+    primary: bool,
+}
+
 /// An endpoint.
 struct EndpointRow {
     key: String,
@@ -60,12 +68,8 @@ struct ConnectionPage {
     rows: Vec<RunRow>,
     here: String,
     json: Body,
-    /// Which switches there are.
-    enables: bool,
-    disables: bool,
-    resumes: bool,
-    opens: bool,
-    closes: bool,
+    /// What may be done to it now.
+    switches: Vec<Switch>,
 }
 
 /// The page.
@@ -84,7 +88,7 @@ pub async fn page(
     let name = name_of(&view);
     let done = w::done(Asked::of(&request).done());
     let frame = visitor.frame(Place::Connections, name.clone()).saying(done);
-    let rows = rows(&services, &visitor, &found.items, frame.may_work()).await?;
+    let rows = rows(&services, &visitor, &found.items, false).await?;
     Ok(send(&ConnectionPage::new(frame, name, &view, &health, rows, services.clock.now())))
 }
 
@@ -111,7 +115,6 @@ impl ConnectionPage {
         let text = |name: &str| definition[name].as_str().map(str::to_owned);
         let whole = serde_json::to_string_pretty(definition).unwrap_or_default();
         let lane = &health.lane;
-        let off = health.status == ConnectionStatus::Disabled;
         Self {
             name,
             key: view.row.key.to_string(),
@@ -130,14 +133,28 @@ impl ConnectionPage {
             rows,
             here: format!("/connections/{}", view.row.key),
             json: Room::new(ROOM, ROOM).take(&whole),
-            enables: off || matches!(health.status, ConnectionStatus::Configured | ConnectionStatus::Tested),
-            disables: !off,
-            resumes: lane.held || lane.paused_until.is_some(),
-            opens: lane.circuit.state == CircuitState::Closed,
-            closes: lane.circuit.state != CircuitState::Closed,
+            switches: switches(health),
             frame,
         }
     }
+}
+
+/// What may be done to it by hand, as it stands.
+fn switches(health: &ConnectionHealth) -> Vec<Switch> {
+    use ConnectionStatus as S;
+    let lane = &health.lane;
+    let closed = lane.circuit.state == CircuitState::Closed;
+    let switch = |holds: bool, path, word, hint| holds.then_some(Switch { path, word, hint, primary: false });
+    let resume = switch(lane.held || lane.paused_until.is_some(), "resume", w::RESUME, w::RESUME_HINT);
+    let enables = matches!(health.status, S::Disabled | S::Configured | S::Tested);
+    let all = [
+        resume.map(|resume| Switch { primary: true, ..resume }),
+        switch(closed, "breaker/open", w::OPEN, w::OPEN_HINT),
+        switch(!closed, "breaker/close", w::CLOSE, w::CLOSE_HINT),
+        switch(enables, "enable", w::ENABLE, w::ENABLE_HINT),
+        switch(health.status != S::Disabled, "disable", w::DISABLE, w::DISABLE_HINT),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What it bears, and how it is spoken to.
@@ -146,7 +163,11 @@ fn facts(definition: &Value) -> Vec<(&'static str, String)> {
     let breaker = &definition["breaker"];
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let seconds = |value: &Value| span(value.as_i64().unwrap_or_default());
-    let opens = w::breaker(number(&breaker["failures"]), &seconds(&breaker["open_seconds"]), breaker["scope"] == "endpoint");
+    let opens = w::breaker(
+        number(&breaker["failures"]),
+        &seconds(&breaker["open_seconds"]),
+        breaker["scope"] == "endpoint",
+    );
     let redirects = if definition["redirects"] == "any" { w::REDIRECTS_ANY } else { w::REDIRECTS_SAME };
     let timeout = definition["timeout"].as_i64().map(|ms| (w::TIMEOUT, took(ms)));
     let limits = &definition["rate_limit"];

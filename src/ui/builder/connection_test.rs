@@ -82,7 +82,8 @@ pub async fn test(
     if !endpoint.is_empty() {
         body.insert("endpoint".to_owned(), json!(endpoint));
     }
-    let tested = console.test_connection(&visitor.actor, &key, &Value::Object(body)).await.map_err(refused)?;
+    let tested =
+        console.test_connection(&visitor.actor, &key, &Value::Object(body)).await.map_err(refused)?;
     let name = name_of(&view);
     let frame = visitor.frame(Place::Connections, format!("{} {name}", w::TEST_OF));
     let page = TestPage::new(frame, name, tested, services.clock.now());
@@ -141,7 +142,10 @@ fn sample(tested: Tested) -> Option<SampleView> {
         method: request.method,
         url: pieces(&request.url),
         status: response.as_ref().map(|response| response.status),
-        headers: response.as_ref().map(|response| header_rows(&response.headers, &mut Room::new(ROOM, ROOM / 20))).unwrap_or_default(),
+        headers: response
+            .as_ref()
+            .map(|response| header_rows(&response.headers, &mut Room::new(ROOM, ROOM / 20)))
+            .unwrap_or_default(),
         body: body.map(|body| Room::new(ROOM, ROOM).take(body)),
     })
 }

@@ -97,10 +97,15 @@ async fn save(
     typed: &Typed,
     form: &Form,
 ) -> Result<(), ServiceError> {
-    let invalid = |error: &dyn std::fmt::Display| ServiceError::invalid("/name", code::INVALID, error.to_string());
+    let invalid =
+        |error: &dyn std::fmt::Display| ServiceError::invalid("/name", code::INVALID, error.to_string());
     let name: SecretName = typed.name.parse().map_err(|error| invalid(&error))?;
-    let hosts: Vec<String> =
-        typed.hosts.split([',', '\n', ' ', '\r']).filter(|host| !host.is_empty()).map(str::to_owned).collect();
+    let hosts: Vec<String> = typed
+        .hosts
+        .split([',', '\n', ' ', '\r'])
+        .filter(|host| !host.is_empty())
+        .map(str::to_owned)
+        .collect();
     let value = form.get("value").unwrap_or_default().to_owned();
     let secret = PutSecret::new(value, &hosts, typed.redact)?;
     // Who puts in a new one shall not write over one that is there by mistake.
@@ -148,8 +153,10 @@ async fn shown(
             used: info.last_used_at.map(|at| Moment::age(at, now)),
             users: users.iter().take(USERS).map(user).collect(),
             more_users: users.len().saturating_sub(USERS),
-            replace: next_url("/secrets", asked.query.text("cursor").map(str::to_owned))
-                .map_or_else(|| format!("/secrets?replace={}", info.name), |url| format!("{url}&replace={}", info.name)),
+            replace: next_url("/secrets", asked.query.text("cursor").map(str::to_owned)).map_or_else(
+                || format!("/secrets?replace={}", info.name),
+                |url| format!("{url}&replace={}", info.name),
+            ),
         }
     };
     let page = SecretsPage {

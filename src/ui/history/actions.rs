@@ -12,7 +12,11 @@ use crate::ui::posted::Posted;
 use crate::ui::refusal::Refusal;
 
 /// Repeats a run that has ended; shows the new one, or the page that the form says.
-pub async fn retry(services: Data<Services>, posted: Posted, path: Path<String>) -> Result<HttpResponse, Refusal> {
+pub async fn retry(
+    services: Data<Services>,
+    posted: Posted,
+    path: Path<String>,
+) -> Result<HttpResponse, Refusal> {
     let Posted { visitor, form } = posted;
     visitor.require(Role::Operator)?;
     let run = services.runs.retry(&visitor.actor, read_id(&path)?, form.ticked("new_key"), None).await?;
@@ -20,7 +24,11 @@ pub async fn retry(services: Data<Services>, posted: Posted, path: Path<String>)
 }
 
 /// Cancels a run that waits or works.
-pub async fn cancel(services: Data<Services>, posted: Posted, path: Path<String>) -> Result<HttpResponse, Refusal> {
+pub async fn cancel(
+    services: Data<Services>,
+    posted: Posted,
+    path: Path<String>,
+) -> Result<HttpResponse, Refusal> {
     let Posted { visitor, form } = posted;
     visitor.require(Role::Operator)?;
     let run = services.runs.cancel(&visitor.actor, read_id(&path)?, None).await?;

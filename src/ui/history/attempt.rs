@@ -170,7 +170,8 @@ impl Phases {
 
 impl Sent {
     fn new(request: SentRequest, file: String, around: &mut Around<'_>) -> Self {
-        let body = request.body.map(|body| BodyView { shown: around.room.take(&body), truncated: false, file });
+        let body =
+            request.body.map(|body| BodyView { shown: around.room.take(&body), truncated: false, file });
         let (url, headers) = (short(&request.url, around.small), headers(&request.headers, around.small));
         Self { method: request.method, url, headers, body }
     }
@@ -199,7 +200,11 @@ impl ErrorView {
             detail: error.detail.as_deref().map(|detail| short(detail, room)),
             status: error.http_status,
             provider,
-            excerpt: error.body_excerpt.as_deref().filter(|text| !text.is_empty()).map(|text| room.take(text)),
+            excerpt: error
+                .body_excerpt
+                .as_deref()
+                .filter(|text| !text.is_empty())
+                .map(|text| room.take(text)),
         }
     }
 }
@@ -229,7 +234,8 @@ mod tests {
 
     #[test]
     fn phases_follow_each_other_and_fill_the_bar() {
-        let times = PhaseTimes { dns_ms: Some(10), connect_ms: Some(20), first_byte_ms: Some(80), total_ms: 100 };
+        let times =
+            PhaseTimes { dns_ms: Some(10), connect_ms: Some(20), first_byte_ms: Some(80), total_ms: 100 };
         let phases = Phases::new(times, 200);
         let bars: Vec<_> = phases.rows.iter().map(|row| (row.x, row.width)).collect();
         assert_eq!(bars, [(0, 50), (50, 100), (150, 250), (400, 100)]);

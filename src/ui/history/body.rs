@@ -26,5 +26,8 @@ pub async fn file(
     });
     let body = body.ok_or_else(Refusal::not_found)?;
     let name = format!("attachment; filename=\"run-{number}-{which}.txt\"");
-    Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).insert_header((CONTENT_DISPOSITION, name)).body(body))
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .insert_header((CONTENT_DISPOSITION, name))
+        .body(body))
 }

@@ -171,7 +171,6 @@ impl Detail {
         }
     }
 
-
     /// The run's own address, as forms go back to it.
     fn here(&self) -> String {
         format!("/runs/{}", self.run.id)

@@ -75,7 +75,12 @@ impl Filters {
         this
     }
 
-    fn parsed<T>(&mut self, name: &'static str, why: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        why: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let text = self.typed(name)?;
         let value = read(text);
         if value.is_none() {
@@ -149,7 +154,9 @@ fn instant(text: &str, later: i64) -> Option<Instant> {
     let day: NaiveDate = text.parse().ok()?;
     let day = day.checked_add_signed(TimeDelta::days(later))?;
     // Years beyond four digits are no times of ours.
-    (1..10_000).contains(&chrono::Datelike::year(&day)).then(|| day.and_time(chrono::NaiveTime::MIN).and_utc())
+    (1..10_000)
+        .contains(&chrono::Datelike::year(&day))
+        .then(|| day.and_time(chrono::NaiveTime::MIN).and_utc())
 }
 
 #[cfg(test)]
@@ -158,18 +165,26 @@ mod tests {
 
     #[test]
     fn filters_are_read_and_each_can_be_taken_out() {
-        let filters = Filters::read("status=failed&field=+vat_check+&error=&since=2026-11-21&until=2026-11-21&x=1&cursor=c");
+        let filters = Filters::read(
+            "status=failed&field=+vat_check+&error=&since=2026-11-21&until=2026-11-21&x=1&cursor=c",
+        );
         assert!(filters.wrong.is_empty() && filters.any());
         assert_eq!((filters.filter.status, filters.filter.error), (Some(RunStatus::Failed), None));
         let span = filters.filter.until.unwrap() - filters.filter.since.unwrap();
         assert_eq!(span, TimeDelta::days(1));
-        assert_eq!(filters.url_at("a b"), "/runs?field=vat_check&status=failed&since=2026-11-21&until=2026-11-21&cursor=a+b");
+        assert_eq!(
+            filters.url_at("a b"),
+            "/runs?field=vat_check&status=failed&since=2026-11-21&until=2026-11-21&cursor=a+b"
+        );
         let chips = filters.chips(|name, _| (name == "status").then(|| "Failed".to_owned()));
-        assert_eq!(chips[1], Chip {
-            label: w::STATUS,
-            value: "Failed".to_owned(),
-            without: "/runs?field=vat_check&since=2026-11-21&until=2026-11-21".to_owned(),
-        });
+        assert_eq!(
+            chips[1],
+            Chip {
+                label: w::STATUS,
+                value: "Failed".to_owned(),
+                without: "/runs?field=vat_check&since=2026-11-21&until=2026-11-21".to_owned(),
+            }
+        );
         assert_eq!(Filters::read("").url(), "/runs");
     }
 

@@ -1,8 +1,8 @@
 //! `/runs`: the history, newest first, with filters that stand in the address.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 
@@ -148,7 +148,8 @@ pub async fn page(
         frame,
         filters,
     };
-    let status = if list.filters.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status =
+        if list.filters.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok(answer(status, &list))
 }
 

@@ -51,13 +51,23 @@ struct Offered {
 impl Targets {
     /// Of a run that has ended, with its attempts; `plan` is that of its version, `definition` what that
     /// version says of the field's mapping.
-    pub async fn of(run: &Run, attempts: &[Attempt], plan: Option<Arc<Plan>>, rules: &Map<String, Value>) -> Self {
+    pub async fn of(
+        run: &Run,
+        attempts: &[Attempt],
+        plan: Option<Arc<Plan>>,
+        rules: &Map<String, Value>,
+    ) -> Self {
         let offers = match (plan.filter(|_| was_mapped(run)), answer(attempts)) {
             (Some(plan), Some(answer)) => again(plan, run, answer).await,
             _ => None,
         };
         let rows = match &offers {
-            Some(offers) => offers.iter().map(|offer| row(run, offer, rules)).chain(output(run, offers)).take(MOST).collect(),
+            Some(offers) => offers
+                .iter()
+                .map(|offer| row(run, offer, rules))
+                .chain(output(run, offers))
+                .take(MOST)
+                .collect(),
             None => told(run, rules).into_iter().take(MOST).collect(),
         };
         Self { rows, again: offers.is_some() }

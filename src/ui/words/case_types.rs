@@ -64,7 +64,8 @@ pub const OFF: &str = "Switched off";
 pub const ON: &str = "Switched on";
 pub const HISTORY: &str = "Runs";
 pub const JSON: &str = "The definition as JSON";
-pub const JSON_HINT: &str = "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
+pub const JSON_HINT: &str =
+    "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
 pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/case-types/{key} answers the whole.";
 pub const MORE_FIELDS: &str = "Further fields stand in the JSON only, since this page is long already.";
 pub const COPY: &str = "Copy";

@@ -52,12 +52,14 @@ pub const LAST_RUNS: &str = "Last runs";
 pub const ALL_RUNS: &str = "All its runs";
 pub const NO_RUNS: &str = "No run has gone over it yet.";
 pub const JSON: &str = "The definition as JSON";
-pub const JSON_HINT: &str = "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
+pub const JSON_HINT: &str =
+    "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
 pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/connections/{key} answers the whole.";
 pub const COPY: &str = "Copy";
 
 pub const BY_HAND: &str = "By hand";
 pub const ENABLE: &str = "Switch on";
+pub const ENABLE_HINT: &str = "Runs that wait go on; a hold ends.";
 pub const DISABLE: &str = "Switch off";
 pub const DISABLE_HINT: &str = "Automatic runs wait until it is on again, manual ones fail.";
 pub const RESUME: &str = "Resume";

@@ -30,20 +30,20 @@ fn every_so_often(minute: &str) -> Option<String> {
         "*" => Some("every minute".to_owned()),
         _ => match minute.strip_prefix("*/") {
             // What does not divide the hour is uneven at its end.
-            Some(step) => number(step, 2..=30).filter(|step| 60 % step == 0).map(|step| format!("every {step} minutes")),
+            Some(step) => {
+                number(step, 2..=30).filter(|step| 60 % step == 0).map(|step| format!("every {step} minutes"))
+            }
             None => number(minute, 0..=59).map(|minute| format!("every hour at minute {minute}")),
         },
     }
 }
 
 fn weekdays(days: &str) -> Option<String> {
-    match days.split_once('-') {
-        Some((first, last)) => Some(format!("{} to {}", weekday(first)?, weekday(last)?)),
-        None => {
-            let names: Option<Vec<String>> = days.split(',').map(|day| weekday(day).map(str::to_owned)).collect();
-            Some(format!("every {}", super::states::listed(&names?)))
-        }
+    if let Some((first, last)) = days.split_once('-') {
+        return Some(format!("{} to {}", weekday(first)?, weekday(last)?));
     }
+    let names: Option<Vec<String>> = days.split(',').map(|day| weekday(day).map(str::to_owned)).collect();
+    Some(format!("every {}", super::states::listed(&names?)))
 }
 
 fn weekday(day: &str) -> Option<&'static str> {

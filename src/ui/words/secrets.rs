@@ -21,7 +21,8 @@ pub const NOBODY: &str = "nobody";
 pub const SHOWN: &str = "not hidden in answers";
 pub const VERSION: &str = "version";
 pub const ADD: &str = "Put a secret in";
-pub const TAKEN: &str = "There is a secret with this name already. Replace its value in the list, or choose another name.";
+pub const TAKEN: &str =
+    "There is a secret with this name already. Replace its value in the list, or choose another name.";
 pub const REPLACE: &str = "Replace";
 pub const REPLACE_TITLE: &str = "Replace the value of";
 pub const VALUE: &str = "Value";
