@@ -123,7 +123,7 @@ pub fn lay_out(text: &str) -> Option<String> {
                 }
             }
             '{' | '[' => {
-                while letters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while letters.next_if(char::is_ascii_whitespace).is_some() {}
                 lines.text.push(letter);
                 match letters.next_if(|next| matches!(next, '}' | ']')) {
                     Some(end) => lines.text.push(end),

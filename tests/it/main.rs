@@ -184,3 +184,12 @@ mod tutorial;
 
 #[cfg(test)]
 mod upstream;
+
+#[cfg(test)]
+mod pages_builder;
+
+#[cfg(test)]
+mod pages_runs;
+
+#[cfg(test)]
+mod visitor;

@@ -145,7 +145,10 @@ async fn a_list_shows_cases_with_chosen_columns_filters_and_order() {
         assert_eq!(references(&page), found, "{filter}");
         // The filters stand in the forms and come off one by one.
         let chip = link(&page, "Take off: ");
-        assert!(chip.contains("cols=title") && chip.len() < format!("/cases?{filter}&cols=title").len(), "{chip}");
+        assert!(
+            chip.contains("cols=title") && chip.len() < format!("/cases?{filter}&cols=title").len(),
+            "{chip}"
+        );
     }
     let both = guest.page("/cases?status=closed&assignee=ada").await;
     assert!(both.contains("No case matches") && link(&both, "Take all off") == "/cases");
@@ -158,18 +161,28 @@ async fn a_list_shows_cases_with_chosen_columns_filters_and_order() {
 #[actix_web::test]
 async fn fields_show_their_state_and_bars_lead_to_the_cases_behind_them() {
     let app = TestApp::spawn().await;
-    app.define_one("/score/{data.n}", json!({"name": "Score", "trigger": "on_create", "retry": 0}), json!({})).await;
+    app.define_one(
+        "/score/{data.n}",
+        json!({"name": "Score", "trigger": "on_create", "retry": 0}),
+        json!({}),
+    )
+    .await;
     app.upstream.on("GET", "/score/1", ok(json!({"value": "nice & <b>good</b>"})));
     app.upstream.on("GET", "/score/2", status(404));
     for n in 1..=3 {
         let data = if n < 3 { json!({"n": n}) } else { json!({}) };
-        app.post("/v1/cases", &json!({"case_type": "test", "reference": format!("R-{n}"), "data": data})).await.expect(201);
+        app.post("/v1/cases", &json!({"case_type": "test", "reference": format!("R-{n}"), "data": data}))
+            .await
+            .expect(201);
     }
     app.drain().await;
     let operator = Guest::new(&app, "operator").await;
     let page = operator.page("/cases").await;
     assert!(page.contains("nice &#38; &#60;b&#62;good&#60;/b&#62;") && !page.contains("<b>good"), "{page}");
-    assert!(page.contains("Up to date,") && page.contains("Failed") && page.contains("Waits for n"), "{page}");
+    assert!(
+        page.contains("Up to date,") && page.contains("Failed") && page.contains("Waits for n"),
+        "{page}"
+    );
     for (words, found) in [("</b> up to date", "R-1"), ("</b> failed", "R-2"), ("</b> skipped", "R-3")] {
         let address = link(&page, words);
         let part = operator.page(&address).await;
@@ -247,7 +260,16 @@ async fn what_people_and_providers_wrote_is_text() {
     }
     for page in pages {
         let shown = page.split("<main").nth(1).unwrap();
-        for mark in ["<script", "<img", "<iframe", "<svg/", "<svg onload", "<object", "<style", "<a href=\"javascript"] {
+        for mark in [
+            "<script",
+            "<img",
+            "<iframe",
+            "<svg/",
+            "<svg onload",
+            "<object",
+            "<style",
+            "<a href=\"javascript",
+        ] {
             assert!(!shown.contains(mark), "{mark}: {shown}");
         }
     }
@@ -268,7 +290,9 @@ async fn an_empty_list_says_what_to_do_first() {
     assert_eq!(viewer.get("/cases/new?type=test").await.status, 403);
     assert_eq!(viewer.post("/cases/new", &[("type", "test")]).await.status, 403);
     // With a second type both stand side by side, and a new case is asked for its type.
-    app.put("/v1/case-types/other", &json!({"key": "other", "name": "Other <i>", "fields": []})).await.expect(201);
+    app.put("/v1/case-types/other", &json!({"key": "other", "name": "Other <i>", "fields": []}))
+        .await
+        .expect(201);
     let page = builder.page("/cases").await;
     assert!(page.contains("Other &#60;i&#62;") && page.contains("All types"), "{page}");
     assert!(builder.page("/cases?type=*").await.contains("No case yet"));
@@ -284,7 +308,13 @@ async fn a_new_case_is_made_once_and_what_is_wrong_stands_beside_it() {
     let page = guest.page("/cases/new").await;
     let once = attribute(&page, "name=\"once\" value=\"");
     let form = |reference: &'static str, amount: &'static str, kind: &'static str, extra: &'static str| {
-        [("type", "test"), ("reference", reference), ("data.amount", amount), ("data.kind", kind), ("data.extra", extra)]
+        [
+            ("type", "test"),
+            ("reference", reference),
+            ("data.amount", amount),
+            ("data.kind", kind),
+            ("data.extra", extra),
+        ]
     };
     for (form, says) in [
         (form("R-1", "twelve", "new", ""), "This is no number"),
@@ -295,7 +325,11 @@ async fn a_new_case_is_made_once_and_what_is_wrong_stands_beside_it() {
     ] {
         let got = guest.post("/cases/new", &[&form[..], &[("once", &once)]].concat()).await;
         assert!(got.status == 422 && got.html.contains(says), "{says}: {}", got.html);
-        assert!(got.html.contains("aria-invalid=\"true\"") && got.html.contains("value=\"R-1\""), "{}", got.html);
+        assert!(
+            got.html.contains("aria-invalid=\"true\"") && got.html.contains("value=\"R-1\""),
+            "{}",
+            got.html
+        );
     }
     let good = [&form("R-1", "12", "", "{\"a\": [1]}")[..], &[("once", &once)]].concat();
     let made = guest.post("/cases/new", &good).await;
@@ -310,6 +344,10 @@ async fn a_new_case_is_made_once_and_what_is_wrong_stands_beside_it() {
     let got = guest.post("/cases/new", &other).await;
     assert!(got.status == 422 && got.html.contains("made a case already"), "{}", got.html);
     let got = guest.post("/cases/new", &form("R-1", "1", "", "")).await;
-    assert!(got.status == 422 && got.html.contains("R-1") && got.html.contains("aria-invalid"), "{}", got.html);
+    assert!(
+        got.status == 422 && got.html.contains("R-1") && got.html.contains("aria-invalid"),
+        "{}",
+        got.html
+    );
     assert_eq!(app.get("/v1/cases?count=true").await.expect(200)["total"], 1);
 }

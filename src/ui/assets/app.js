@@ -11,9 +11,11 @@ function openDialogs(event) {
 }
 
 async function copy(event) {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest("[data-copy], [data-copies]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
+  // What is long stands in the page already, under the id that [data-copies] names.
+  const text = button.dataset.copy ?? document.getElementById(button.dataset.copies).textContent;
+  await navigator.clipboard.writeText(text);
   announce(document.body.dataset.copied);
 }
 

@@ -11,9 +11,15 @@ use crate::service::ScheduleView;
 use crate::ui::history::state::plain;
 use crate::ui::moment::Moment;
 use crate::ui::state::{StateView, Tone};
+use crate::ui::value::cut;
 use crate::ui::words::case_types as w;
 use crate::ui::words::cron;
 use crate::ui::words::moments::{span, took};
+
+/// Targets that are listed of a field.
+pub const MOST_TARGETS: usize = 100;
+/// Characters of a text of a definition.
+const LONGEST: usize = 600;
 
 /// A field that fetches.
 pub struct CallView {
@@ -62,7 +68,7 @@ impl CallView {
     /// Of a field's definition.
     pub fn new(field: &Value, call: Option<&ApiCall>, schedule: Option<&ScheduleView>, now: Instant) -> Self {
         let config = &field["api_config"];
-        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let text = |value: &Value| value.as_str().map(|text| cut(text, LONGEST));
         let key = text(&field["key"]).unwrap_or_default();
         let enabled = field["enabled"].as_bool().unwrap_or(true);
         let given = strings(&field["watch"]);
@@ -144,5 +150,5 @@ fn mapping(rules: &Map<String, Value>) -> Vec<MappingRow> {
         });
         MappingRow { target: target.clone(), source: of, rules: rules.collect() }
     };
-    rules.iter().map(row).collect()
+    rules.iter().take(MOST_TARGETS).map(row).collect()
 }

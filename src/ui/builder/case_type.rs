@@ -7,7 +7,7 @@ use actix_web::web::{Data, Path};
 use askama::Template;
 use serde_json::Value;
 
-use super::call_view::CallView;
+use super::call_view::{CallView, MOST_TARGETS};
 use crate::domain::clock::Instant;
 use crate::domain::ids::CaseTypeKey;
 use crate::domain::problem::Problem;
@@ -17,12 +17,18 @@ use crate::ui::frame::{Frame, Place, page as send};
 use crate::ui::masked::{Body, Room};
 use crate::ui::moment::Moment;
 use crate::ui::refusal::Refusal;
-use crate::ui::value::Shown;
+use crate::ui::value::{Shown, cut};
 use crate::ui::visitor::Visitor;
 use crate::ui::words::{case_types as w, runs};
 
 /// Bytes of HTML for the definition.
-const ROOM: usize = 80_000;
+const ROOM: usize = 40_000;
+/// Bytes of HTML for the fields, about.
+const FIELDS_ROOM: usize = 100_000;
+/// Sections and params that are listed.
+const MOST: usize = 60;
+/// Characters of a description.
+const LONGEST_TEXT: usize = 400;
 /// Versions that are listed.
 const VERSIONS: u64 = 20;
 /// Schedules of one case type: at most one for each of its fields.
@@ -65,9 +71,10 @@ struct CaseTypePage {
     plain: Vec<PlainRow>,
     calls: Vec<CallView>,
     json: Body,
-    whole: String,
     versions: Vec<VersionRow>,
     older: bool,
+    /// Not all fields are listed.
+    cut: bool,
 }
 
 /// The page.
@@ -92,8 +99,8 @@ pub async fn page(
     let rows = versions.items.iter().map(|it| version_row(it, view.row.version, now)).collect();
     let older = versions.next.is_some();
     Ok(send(&CaseTypePage {
-        older,
         doubts,
+        older,
         ..CaseTypePage::new(frame, name, &view, (plan, schedules, rows), now)
     }))
 }
@@ -108,9 +115,10 @@ impl CaseTypePage {
     ) -> Self {
         let definition = &view.definition;
         let fields = definition["fields"].as_array().map_or(&[][..], Vec::as_slice);
-        let (fetching, plain): (Vec<&Value>, Vec<&Value>) =
-            fields.iter().partition(|field| field["type"] == "api_call");
-        let call = |field: &Value| {
+        let listed = listed(fields);
+        let (fetch, plain): (Vec<&Value>, Vec<&Value>) =
+            listed.iter().partition(|field| field["type"] == "api_call");
+        let view_of = |field: &Value| {
             let key = field["key"].as_str().unwrap_or_default();
             let compiled = plan.as_ref().and_then(|plan| plan.case_type.field(key)?.api_call());
             let schedule = schedules.iter().find(|schedule| schedule.row.field.as_str() == key);
@@ -123,28 +131,37 @@ impl CaseTypePage {
         Self {
             key: view.row.key.to_string(),
             name,
-            description: text(&definition["description"]),
+            description: text(&definition["description"]).map(|text| cut(&text, LONGEST_TEXT)),
             version: view.row.version,
             created: Moment::full(view.row.created_at, now),
             changed: Moment::age(view.row.updated_at, now),
             doubts: Vec::new(),
-            sections: sections.iter().filter_map(section).collect(),
-            params: params.map(|(name, value)| (name.clone(), Shown::line(Some(value), 200).text)).collect(),
+            sections: sections.iter().take(MOST).filter_map(section).collect(),
+            params: params
+                .take(MOST)
+                .map(|(name, value)| (name.clone(), Shown::line(Some(value), 200).text))
+                .collect(),
             open_data: definition["additional_data"].as_bool().unwrap_or(true),
             plain: plain.into_iter().map(plain_row).collect(),
-            calls: fetching.into_iter().map(call).collect(),
+            calls: fetch.into_iter().map(view_of).collect(),
             json: Room::new(ROOM, ROOM).take(&whole),
-            whole,
             versions,
             older: false,
+            cut: listed.len() < fields.len(),
             frame,
         }
     }
+}
 
-    /// The definition, to be copied; nothing where it is too long for an attribute.
-    fn copies(&self) -> Option<&str> {
-        (!self.json.cut).then_some(self.whole.as_str())
-    }
+/// The first fields, as many as a page bears.
+fn listed(fields: &[Value]) -> &[Value] {
+    let mut used = 0;
+    let end = fields.iter().position(|field| {
+        let targets = field["api_config"]["response_mapping"].as_object().map_or(0, serde_json::Map::len);
+        used += 600 + field.to_string().len() + targets.min(MOST_TARGETS) * 350;
+        used > FIELDS_ROOM
+    });
+    &fields[..end.unwrap_or(fields.len())]
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -166,7 +183,7 @@ fn plain_row(field: &Value) -> PlainRow {
     PlainRow {
         name: text(&field["name"]).unwrap_or_else(|| key.clone()),
         key,
-        description: text(&field["description"]),
+        description: text(&field["description"]).map(|text| cut(&text, LONGEST_TEXT)),
         kind: text(&field["type"]).unwrap_or_default(),
         section: text(&field["section"]),
         rules: flags.chain(default).chain(options).chain(visibility).collect(),

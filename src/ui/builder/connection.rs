@@ -26,7 +26,19 @@ use crate::ui::words::{case_types, connections as w};
 /// Runs that are shown.
 const LAST_RUNS: u64 = 10;
 /// Bytes of HTML for the definition.
-const ROOM: usize = 80_000;
+const ROOM: usize = 40_000;
+/// Fields that are listed.
+const USERS: usize = 100;
+/// Endpoints that are listed.
+const ENDPOINTS: usize = 100;
+
+/// A button.
+struct Switch {
+    path: &'static str,
+    word: &'static str,
+    hint: &'static str,
+    primary: bool,
+}
 
 /// An endpoint.
 struct EndpointRow {
@@ -52,16 +64,12 @@ struct ConnectionPage {
     version: i64,
     endpoints: Vec<EndpointRow>,
     used_by: Vec<ConnectionUse>,
+    more_users: usize,
     rows: Vec<RunRow>,
     here: String,
     json: Body,
-    copies: Option<String>,
-    /// Which switches there are.
-    enables: bool,
-    disables: bool,
-    resumes: bool,
-    opens: bool,
-    closes: bool,
+    /// What may be done to it now.
+    switches: Vec<Switch>,
 }
 
 /// The page.
@@ -80,7 +88,7 @@ pub async fn page(
     let name = name_of(&view);
     let done = w::done(Asked::of(&request).done());
     let frame = visitor.frame(Place::Connections, name.clone()).saying(done);
-    let rows = rows(&services, &visitor, &found.items, frame.may_work()).await?;
+    let rows = rows(&services, &visitor, &found.items, false).await?;
     Ok(send(&ConnectionPage::new(frame, name, &view, &health, rows, services.clock.now())))
 }
 
@@ -106,9 +114,7 @@ impl ConnectionPage {
         let definition = &view.definition;
         let text = |name: &str| definition[name].as_str().map(str::to_owned);
         let whole = serde_json::to_string_pretty(definition).unwrap_or_default();
-        let json = Room::new(ROOM, ROOM).take(&whole);
         let lane = &health.lane;
-        let off = health.status == ConnectionStatus::Disabled;
         Self {
             name,
             key: view.row.key.to_string(),
@@ -122,19 +128,33 @@ impl ConnectionPage {
             changed: Moment::age(view.row.updated_at, now),
             version: view.row.version,
             endpoints: endpoints(definition, health, now),
-            used_by: view.used_by.clone(),
+            used_by: view.used_by.iter().take(USERS).cloned().collect(),
+            more_users: view.used_by.len().saturating_sub(USERS),
             rows,
             here: format!("/connections/{}", view.row.key),
-            copies: (!json.cut).then_some(whole),
-            json,
-            enables: off || matches!(health.status, ConnectionStatus::Configured | ConnectionStatus::Tested),
-            disables: !off,
-            resumes: lane.held || lane.paused_until.is_some(),
-            opens: lane.circuit.state == CircuitState::Closed,
-            closes: lane.circuit.state != CircuitState::Closed,
+            json: Room::new(ROOM, ROOM).take(&whole),
+            switches: switches(health),
             frame,
         }
     }
+}
+
+/// What may be done to it by hand, as it stands.
+fn switches(health: &ConnectionHealth) -> Vec<Switch> {
+    use ConnectionStatus as S;
+    let lane = &health.lane;
+    let closed = lane.circuit.state == CircuitState::Closed;
+    let switch = |holds: bool, path, word, hint| holds.then_some(Switch { path, word, hint, primary: false });
+    let resume = switch(lane.held || lane.paused_until.is_some(), "resume", w::RESUME, w::RESUME_HINT);
+    let enables = matches!(health.status, S::Disabled | S::Configured | S::Tested);
+    let all = [
+        resume.map(|resume| Switch { primary: true, ..resume }),
+        switch(closed, "breaker/open", w::OPEN, w::OPEN_HINT),
+        switch(!closed, "breaker/close", w::CLOSE, w::CLOSE_HINT),
+        switch(enables, "enable", w::ENABLE, w::ENABLE_HINT),
+        switch(health.status != S::Disabled, "disable", w::DISABLE, w::DISABLE_HINT),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What it bears, and how it is spoken to.
@@ -176,5 +196,5 @@ fn endpoints(definition: &Value, health: &ConnectionHealth, now: Instant) -> Vec
             circuit: circuit.map(|circuit| of_circuit(circuit, now)),
         }
     };
-    definition["endpoints"].as_object().into_iter().flatten().map(row).collect()
+    definition["endpoints"].as_object().into_iter().flatten().take(ENDPOINTS).map(row).collect()
 }

@@ -144,7 +144,10 @@ fn sample(tested: Tested) -> Option<SampleView> {
         method: request.method,
         url: pieces(&request.url),
         status: response.as_ref().map(|response| response.status),
-        headers: response.as_ref().map(|response| header_rows(&response.headers)).unwrap_or_default(),
+        headers: response
+            .as_ref()
+            .map(|response| header_rows(&response.headers, &mut Room::new(ROOM, ROOM / 20)))
+            .unwrap_or_default(),
         body: body.map(|body| Room::new(ROOM, ROOM).take(body)),
     })
 }

@@ -22,6 +22,9 @@ use crate::ui::visitor::Visitor;
 use crate::ui::words::secrets as w;
 use crate::ui::wrong::Wrong;
 
+/// Users that are listed of each.
+const USERS: usize = 8;
+
 /// A secret in the list.
 struct SecretRow {
     name: String,
@@ -32,6 +35,7 @@ struct SecretRow {
     used: Option<Moment>,
     /// Who uses it, and where that is.
     users: Vec<(String, String)>,
+    more_users: usize,
     /// The address of the form with it.
     replace: String,
 }
@@ -147,7 +151,8 @@ async fn shown(
             redact: info.redact,
             changed: Moment::age(info.updated_at, now),
             used: info.last_used_at.map(|at| Moment::age(at, now)),
-            users: users.iter().map(user).collect(),
+            users: users.iter().take(USERS).map(user).collect(),
+            more_users: users.len().saturating_sub(USERS),
             replace: next_url("/secrets", asked.query.text("cursor").map(str::to_owned)).map_or_else(
                 || format!("/secrets?replace={}", info.name),
                 |url| format!("{url}&replace={}", info.name),

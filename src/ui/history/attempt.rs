@@ -7,16 +7,21 @@ use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Attempt, PhaseTimes, ReceivedResponse, SentRequest};
-use crate::ui::masked::{Body, Piece, Room, pieces};
+use crate::ui::masked::{Body, Piece, Room};
 use crate::ui::moment::Moment;
 use crate::ui::state::StateView;
+use crate::ui::value::cut;
 use crate::ui::words::moments::{span, took};
 use crate::ui::words::runs as w;
 
 /// Units of a bar's width.
 const WIDE: u64 = 1_000;
-/// Bytes of HTML for all headers of one message.
-const HEADERS_ROOM: usize = 8_000;
+/// Characters of a sentence.
+const LONGEST_SENTENCE: usize = 1_000;
+/// Characters of a header's name.
+const LONGEST_NAME: usize = 100;
+/// Headers of one message.
+const MOST_HEADERS: usize = 100;
 
 /// An attempt.
 pub struct AttemptView {
@@ -108,6 +113,8 @@ pub struct Around<'r> {
     /// The longest attempt, in ms: as long as a bar.
     pub longest: u64,
     pub room: &'r mut Room,
+    /// For addresses, headers and details.
+    pub small: &'r mut Room,
 }
 
 impl AttemptView {
@@ -123,9 +130,9 @@ impl AttemptView {
             took: took(lasted),
             phases: attempt.phases.map(|phases| Phases::new(phases, around.longest)),
             // The answer first: it matters more, and there is so much room only.
-            response: attempt.response.map(|response| Received::new(response, response_file, around.room)),
-            request: attempt.request.map(|request| Sent::new(request, request_file, around.room)),
-            error: attempt.error.map(|error| ErrorView::new(error, around.room)),
+            response: attempt.response.map(|response| Received::new(response, response_file, around)),
+            request: attempt.request.map(|request| Sent::new(request, request_file, around)),
+            error: attempt.error.map(|error| ErrorView::new(error, around.small)),
             next: attempt.next.map(|next| Next {
                 at: Moment::clock(next.at, around.now),
                 waits: span((next.at - attempt.ended_at).num_seconds().max(0)),
@@ -162,22 +169,20 @@ impl Phases {
 }
 
 impl Sent {
-    fn new(request: SentRequest, file: String, room: &mut Room) -> Self {
-        let body = request.body.map(|body| BodyView { shown: room.take(&body), truncated: false, file });
-        Self { method: request.method, url: short(&request.url), headers: headers(&request.headers), body }
+    fn new(request: SentRequest, file: String, around: &mut Around<'_>) -> Self {
+        let body =
+            request.body.map(|body| BodyView { shown: around.room.take(&body), truncated: false, file });
+        let (url, headers) = (short(&request.url, around.small), headers(&request.headers, around.small));
+        Self { method: request.method, url, headers, body }
     }
 }
 
 impl Received {
-    fn new(response: ReceivedResponse, file: String, room: &mut Room) -> Self {
+    fn new(response: ReceivedResponse, file: String, around: &mut Around<'_>) -> Self {
         let truncated = response.truncated;
-        let body = response.body.map(|body| BodyView { shown: room.take(&body), truncated, file });
-        Self {
-            status: response.status,
-            size: w::size(response.bytes),
-            headers: headers(&response.headers),
-            body,
-        }
+        let body = response.body.map(|body| BodyView { shown: around.room.take(&body), truncated, file });
+        let headers = headers(&response.headers, around.small);
+        Self { status: response.status, size: w::size(response.bytes), headers, body }
     }
 }
 
@@ -189,10 +194,10 @@ impl ErrorView {
             (code, text) => code.or(text),
         });
         Self {
-            message: error.message,
+            message: cut(&error.message, LONGEST_SENTENCE),
             code: error.code.as_str(),
             word: w::error(error.code),
-            detail: error.detail.as_deref().map(pieces),
+            detail: error.detail.as_deref().map(|detail| short(detail, room)),
             status: error.http_status,
             provider,
             excerpt: error
@@ -205,17 +210,16 @@ impl ErrorView {
 }
 
 /// Headers as rows, cut to a bounded size.
-pub fn headers(headers: &Map<String, Value>) -> Vec<Header> {
-    let mut room = Room::new(HEADERS_ROOM, HEADERS_ROOM / 4);
+pub fn headers(headers: &Map<String, Value>, room: &mut Room) -> Vec<Header> {
     let shown = |(name, value): (&String, &Value)| Header {
-        name: name.clone(),
+        name: cut(name, LONGEST_NAME),
         value: whole(room.take(value.as_str().unwrap_or_default())),
     };
-    headers.iter().map(shown).collect()
+    headers.iter().take(MOST_HEADERS).map(shown).collect()
 }
 
-fn short(text: &str) -> Vec<Piece> {
-    whole(Room::new(HEADERS_ROOM, HEADERS_ROOM).take(text))
+fn short(text: &str, room: &mut Room) -> Vec<Piece> {
+    whole(room.take(text))
 }
 
 /// What goes on ends in an ellipsis.

@@ -27,7 +27,11 @@ use crate::ui::words::moments::took;
 use crate::ui::words::runs as w;
 
 /// Bytes of HTML for all bodies of a page, and for each.
-const ROOM: (usize, usize) = (90_000, 24_000);
+const ROOM: (usize, usize) = (64_000, 24_000);
+/// Likewise for addresses, headers and details.
+const SMALL_ROOM: (usize, usize) = (32_000, 2_000);
+/// Firings that are listed.
+const MOST_JOINED: usize = 20;
 
 /// A firing that joined.
 struct JoinedView {
@@ -119,19 +123,20 @@ impl Detail {
         (name, case, targets): (String, NamedCase, Targets),
         now: Instant,
     ) -> Self {
-        let mut room = Room::new(ROOM.0, ROOM.1);
+        let (mut room, mut small) = (Room::new(ROOM.0, ROOM.1), Room::new(SMALL_ROOM.0, SMALL_ROOM.1));
         let secrets: BTreeSet<_> = attempts.iter().flat_map(|attempt| attempt.secrets.clone()).collect();
         let longest = attempts.iter().filter_map(|attempt| Some(attempt.phases?.total_ms)).max();
         // The last attempt says how it ended: it has the room first.
         let last = attempts.len();
-        let mut around = Around { run: run.id, now, longest: longest.unwrap_or(0), room: &mut room };
+        let longest = longest.unwrap_or(0);
+        let mut around = Around { run: run.id, now, longest, room: &mut room, small: &mut small };
         let views = attempts.into_iter().enumerate().rev();
         let mut attempts: Vec<_> =
             views.map(|(at, attempt)| AttemptView::new(attempt, at + 1 == last, &mut around)).collect();
         attempts.reverse();
         // What the last attempt says is not said twice.
         let said = attempts.last().is_some_and(|attempt| attempt.error.is_some());
-        let error = run.error.take().filter(|_| !said).map(|error| ErrorView::new(error, &mut room));
+        let error = run.error.take().filter(|_| !said).map(|error| ErrorView::new(error, &mut small));
         let ended = run.status.is_ended();
         let joined = |joined: &Joined| JoinedView {
             trigger: w::trigger(joined.trigger),
@@ -152,7 +157,7 @@ impl Detail {
             case,
             state: state::of_run(&run, now),
             trigger: w::trigger(run.trigger),
-            joined: run.joined.iter().map(joined).collect(),
+            joined: run.joined.iter().take(MOST_JOINED).map(joined).collect(),
             input: run.input.as_ref().map(|input| room.take(&input.to_string())),
             secrets: secrets.into_iter().collect(),
             times: times.into_iter().filter_map(|(name, at)| Some((name, Moment::clock(at?, now)))).collect(),

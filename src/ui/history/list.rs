@@ -24,7 +24,7 @@ use crate::ui::words::moments::took;
 use crate::ui::words::runs as w;
 
 /// Characters of a sentence in a cell.
-const LONGEST_SENTENCE: usize = 140;
+const LONGEST_SENTENCE: usize = 160;
 /// Names that are offered.
 const OFFERED: u64 = 200;
 

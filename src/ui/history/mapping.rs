@@ -11,16 +11,19 @@ use serde_json::{Map, Value};
 
 use super::state::plain;
 use crate::domain::answer::Answer;
+use crate::domain::failure::FailureCode;
 use crate::domain::run::{Attempt, Run, RunStatus};
 use crate::domain::template::Scope;
 use crate::service::Plan;
 use crate::ui::masked::{Piece, pieces};
 use crate::ui::state::{StateView, Tone};
-use crate::ui::value::Shown;
+use crate::ui::value::{Shown, cut};
 use crate::ui::words::runs as w;
 
 /// Characters of a value in a cell.
-const LONGEST_VALUE: usize = 400;
+const LONGEST_VALUE: usize = 200;
+/// Targets that are listed.
+const MOST: usize = 150;
 
 /// A target.
 pub struct TargetRow {
@@ -54,18 +57,27 @@ impl Targets {
         plan: Option<Arc<Plan>>,
         rules: &Map<String, Value>,
     ) -> Self {
-        let offers = match (plan, answer(attempts)) {
+        let offers = match (plan.filter(|_| was_mapped(run)), answer(attempts)) {
             (Some(plan), Some(answer)) => again(plan, run, answer).await,
             _ => None,
         };
         let rows = match &offers {
-            Some(offers) => {
-                offers.iter().map(|offer| row(run, offer, rules)).chain(output(run, offers)).collect()
-            }
-            None => told(run, rules),
+            Some(offers) => offers
+                .iter()
+                .map(|offer| row(run, offer, rules))
+                .chain(output(run, offers))
+                .take(MOST)
+                .collect(),
+            None => told(run, rules).into_iter().take(MOST).collect(),
         };
         Self { rows, again: offers.is_some() }
     }
+}
+
+/// Whether its last answer came as far as the mapping.
+fn was_mapped(run: &Run) -> bool {
+    let misfit = run.error.as_ref().is_some_and(|error| error.code == FailureCode::MappingFailed);
+    run.status == RunStatus::Succeeded || misfit
 }
 
 /// The last answer, where it is kept as a whole.
@@ -83,7 +95,7 @@ async fn again(plan: Arc<Plan>, run: &Run, answer: Answer) -> Option<Vec<Offered
         let scope = Scope::new().with("params", plan.params.clone());
         let offers = call.mapping.offers(&answer, &scope, &Value::Null).map(|offer| {
             let (value, error) = match offer.value {
-                Ok(value) => (value.filter(|_| offer.target.needs.is_empty()), None),
+                Ok(value) => (value.filter(|_| offer.target.needs.iter().all(of_answer)), None),
                 Err(error) => (None, Some(error.detail())),
             };
             Offered { target: offer.target.path.to_string(), value, error }
@@ -91,6 +103,12 @@ async fn again(plan: Arc<Plan>, run: &Run, answer: Answer) -> Option<Vec<Offered
         Some(offers.collect())
     };
     web::block(work).await.ok().flatten()
+}
+
+/// Whether a template reads it from the answer.
+#[expect(clippy::ptr_arg, reason = "it is asked of each text of a set")]
+fn of_answer(path: &String) -> bool {
+    ["body", "headers", "status"].contains(&path.split('.').next().unwrap_or_default())
 }
 
 fn row(run: &Run, offer: &Offered, rules: &Map<String, Value>) -> TargetRow {
@@ -138,13 +156,14 @@ fn told(run: &Run, rules: &Map<String, Value>) -> Vec<TargetRow> {
 pub fn source(rules: &Map<String, Value>, target: &str) -> Option<String> {
     let rule = rules.get(target).or_else(|| rules.get(&format!("data.{target}")))?;
     let text = |rule: &Value| rule.as_str().map_or_else(|| rule.to_string(), str::to_owned);
-    match rule {
+    let whole = match rule {
         Value::Object(members) => {
             let part = members.get("path").or_else(|| members.get("value")).map(text);
             let from = members.get("from").map(text).filter(|from| from != "body");
             let parts: Vec<_> = from.into_iter().chain(part).collect();
-            Some(parts.join(" "))
+            parts.join(" ")
         }
-        rule => Some(text(rule)),
-    }
+        rule => text(rule),
+    };
+    Some(cut(&whole, LONGEST_VALUE))
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::domain::ids::CaseId;
 use crate::store::CaseName;
+use crate::ui::value::cut;
 use crate::ui::words::runs as w;
+
+/// Characters of a name.
+const LONGEST: usize = 120;
 
 /// A case as a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,7 @@ impl NamedCase {
             return Self { url: None, name: w::DELETED_CASE.to_owned(), title: None };
         };
         let url = Some(format!("/cases/{id}"));
+        let (reference, title) = (reference.map(|it| cut(&it, LONGEST)), title.map(|it| cut(&it, LONGEST)));
         match (reference, title) {
             (Some(name), title) => Self { url, name, title },
             (None, Some(name)) => Self { url, name, title: None },

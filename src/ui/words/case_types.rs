@@ -20,7 +20,7 @@ pub const DOUBTS: &str = "What is doubtful";
 pub const SECTIONS: &str = "Sections";
 pub const ABOUT: &str = "About this case type";
 pub const PARAMS: &str = "Params";
-pub const OTHER_DATA: &str = "Data that no field names";
+pub const OTHER_DATA: &str = "Other data";
 pub const TAKEN: &str = "taken";
 pub const REFUSED: &str = "refused";
 pub const CREATED: &str = "Made";
@@ -66,6 +66,8 @@ pub const HISTORY: &str = "Runs";
 pub const JSON: &str = "The definition as JSON";
 pub const JSON_HINT: &str =
     "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
+pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/case-types/{key} answers the whole.";
+pub const MORE_FIELDS: &str = "Further fields stand in the JSON only, since this page is long already.";
 pub const COPY: &str = "Copy";
 pub const VERSIONS: &str = "Versions";
 pub const BY: &str = "By";

@@ -54,10 +54,12 @@ pub const NO_RUNS: &str = "No run has gone over it yet.";
 pub const JSON: &str = "The definition as JSON";
 pub const JSON_HINT: &str =
     "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
+pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/connections/{key} answers the whole.";
 pub const COPY: &str = "Copy";
 
 pub const BY_HAND: &str = "By hand";
 pub const ENABLE: &str = "Switch on";
+pub const ENABLE_HINT: &str = "Runs that wait go on; a hold ends.";
 pub const DISABLE: &str = "Switch off";
 pub const DISABLE_HINT: &str = "Automatic runs wait until it is on again, manual ones fail.";
 pub const RESUME: &str = "Resume";
@@ -174,6 +176,11 @@ pub fn at_once(calls: u64) -> String {
 pub fn breaker(failures: u64, span: &str, by_endpoint: bool) -> String {
     let of = if by_endpoint { ", each endpoint on its own" } else { "" };
     format!("after {failures} failures in a row, for {span}{of}")
+}
+
+/// What is not listed.
+pub fn more(count: usize) -> String {
+    format!("and {count} more")
 }
 
 /// `5 fields`.

@@ -39,14 +39,11 @@ fn every_so_often(minute: &str) -> Option<String> {
 }
 
 fn weekdays(days: &str) -> Option<String> {
-    match days.split_once('-') {
-        Some((first, last)) => Some(format!("{} to {}", weekday(first)?, weekday(last)?)),
-        None => {
-            let names: Option<Vec<String>> =
-                days.split(',').map(|day| weekday(day).map(str::to_owned)).collect();
-            Some(format!("every {}", super::states::listed(&names?)))
-        }
+    if let Some((first, last)) = days.split_once('-') {
+        return Some(format!("{} to {}", weekday(first)?, weekday(last)?));
     }
+    let names: Option<Vec<String>> = days.split(',').map(|day| weekday(day).map(str::to_owned)).collect();
+    Some(format!("every {}", super::states::listed(&names?)))
 }
 
 fn weekday(day: &str) -> Option<&'static str> {

@@ -32,7 +32,6 @@ pub const SECRET: &str = "Secret";
 pub const WHEN: &str = "When";
 pub const ATTEMPTS: &str = "Attempts";
 pub const TOOK: &str = "Took";
-pub const WHAT_WENT_WRONG: &str = "What went wrong";
 pub const ACTIONS: &str = "Actions";
 pub const NEXT: &str = "Older runs";
 pub const NEWEST: &str = "Newest runs";

@@ -42,6 +42,11 @@ pub const FURTHER: &str = "Further secrets";
 pub const FIRST: &str = "From the beginning";
 pub const EXAMPLE_HOST: &str = "api.example.com";
 
+/// What is not listed.
+pub fn more(count: usize) -> String {
+    format!("and {count} more")
+}
+
 /// What a form has done, by the code in the address.
 pub fn done(code: &str) -> Option<&'static str> {
     match code {
