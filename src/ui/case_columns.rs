@@ -12,6 +12,10 @@ use crate::ui::words::case_list as w;
 /// Columns of one page: more are neither legible nor a small page.
 pub const MOST: usize = 12;
 
+/// Rows of a page: half as many where many columns hold what was fetched, so that it stays small.
+const ROWS: u64 = 50;
+const FEWER_ROWS: u64 = 25;
+
 /// Columns that are shown unless others are chosen.
 const USUAL_PLAIN: usize = 2;
 const USUAL_CALLS: usize = 6;
@@ -112,6 +116,12 @@ impl<'a> Columns<'a> {
     /// Those that are shown.
     pub fn shown(&self) -> impl Iterator<Item = &Column<'a>> {
         self.0.iter().filter(|column| column.chosen)
+    }
+
+    /// How many rows a page under them has.
+    pub fn rows(&self) -> u64 {
+        let fetched = self.shown().filter(|column| column.group() == Group::Fields).count();
+        if fetched > USUAL_CALLS { FEWER_ROWS } else { ROWS }
     }
 
     /// Whether this API Call field is shown.
@@ -218,6 +228,7 @@ mod tests {
             shown(&usual),
             ["title", "status", "assignee", "data.a", "data.b", "field.score", "updated_at"]
         );
+        assert_eq!(usual.rows(), 50);
         assert!(usual.shows_field("score") && usual.shown().any(Column::is_number));
         let chosen = ["data.c", "field.score", "field.gone", "data.secret"].map(str::to_owned);
         assert_eq!(shown(&Columns::new(Some(&case_type), Some(&chosen))), ["data.c", "field.score"]);

@@ -113,7 +113,7 @@ pub async fn list(
         None => None,
     };
     let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
-    let list = ListPage::read(&services, &visitor.actor, &view, known).await?;
+    let list = ListPage::read(&services, &visitor.actor, &view, columns.rows(), known).await?;
     let bars =
         case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
     let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();

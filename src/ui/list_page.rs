@@ -12,9 +12,6 @@ use crate::domain::data::DataPath;
 use crate::domain::ids::{CaseTypeKey, FieldKey};
 use crate::service::{Actor, CaseQuery, CaseView, FieldSummary, PageRequest, Services};
 
-/// Rows of a page.
-pub const ROWS: u64 = 50;
-
 /// A page.
 #[derive(Debug, Clone)]
 pub struct ListPage {
@@ -31,11 +28,13 @@ pub struct ListPage {
 }
 
 impl ListPage {
-    /// Reads the page of a view. `known`: how many there are, when that was counted already.
+    /// Reads the page of a view, of so many rows. `known`: how many there are, when that was
+    /// counted already.
     pub async fn read(
         services: &Services,
         actor: &Actor,
         view: &ListQuery,
+        rows: u64,
         known: Option<u64>,
     ) -> Result<Self, Refusal> {
         let query = case_query(view);
@@ -44,7 +43,7 @@ impl ListPage {
             Spot::After(place, from) => (false, Some(place.clone()), *from),
             Spot::Before(place, from) => (true, Some(place.clone()), *from),
         };
-        let request = PageRequest { limit: ROWS, cursor, count: known.is_none() };
+        let request = PageRequest { limit: rows, cursor, count: known.is_none() };
         let asked = if backwards { query.clone().reversed() } else { query.clone() };
         let page = services.cases.list(actor, asked, request).await?;
         let more = page.next.is_some();
@@ -59,7 +58,7 @@ impl ListPage {
         }
         Ok(Self {
             previous: cases.first().filter(|_| view.spot != Spot::First).map(|first| {
-                let from = from.map(|from| from.saturating_sub(ROWS).max(1));
+                let from = from.map(|from| from.saturating_sub(rows).max(1));
                 view.at(Spot::Before(query.clone().reversed().after(&first.case), from))
             }),
             next: cases.last().filter(|_| more || backwards).map(|last| {
