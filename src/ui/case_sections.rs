@@ -64,10 +64,18 @@ impl Cards<'_> {
 
     fn section(&self, scope: Scope, name: String, fields: &[&Field], room: &mut Room) -> SectionView {
         let plain: Vec<&&Field> = fields.iter().filter(|field| field.plain().is_some()).collect();
-        room.free(plain.len() * LEAST);
+        let mut values = Vec::new();
+        let editing = self.works && self.asked.edit.as_ref() == Some(&scope);
+        if editing {
+            room.free(plain.len() * LEAST);
+        }
         let form = self.form(&scope, room);
-        let shown = plain.iter().filter(|field| form.is_none() && self.is_shown(field, fields));
-        let values = shown.map(|field| self.values.show(field.key.as_str(), room)).collect();
+        for field in plain.iter().filter(|_| !editing) {
+            room.free(LEAST);
+            if self.is_shown(field, fields) {
+                values.push(self.values.show(field.key.as_str(), room));
+            }
+        }
         let mut cards = Vec::new();
         for field in fields {
             if let Some(call) = field.api_call() {

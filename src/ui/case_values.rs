@@ -25,7 +25,7 @@ const LONGEST_BLOCK: usize = 6_000;
 const LINE: usize = 200;
 /// What a value costs beside its text, and at the least.
 const AROUND: usize = 520;
-pub const LEAST: usize = AROUND + 120;
+pub const LEAST: usize = AROUND + 240;
 
 /// What may still be written on a page, in bytes. Some of it is kept for what must come later,
 /// if ever so short.
