@@ -17,6 +17,7 @@ mod m0007_circuits;
 mod m0008_withdrawn;
 mod m0009_lists;
 mod m0010_people;
+mod m0011_epochs;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_withdrawn::Migration),
             Box::new(m0009_lists::Migration),
             Box::new(m0010_people::Migration),
+            Box::new(m0011_epochs::Migration),
         ]
     }
 }

@@ -9,6 +9,9 @@
 //! below the oldest one that still runs is complete, in whatever order transactions commit.
 //! On SQLite, with its one writer, it is 0.
 //!
+//! `cases.words` has the words of a case once more, each behind a space: who walks along an order
+//! compares there, without an index by case.
+//!
 //! `filling` lists what older cases still lack: the words of a case type (`field` is empty), or the
 //! values of one field. It is worked off in small steps after the start (`store/fillings.rs`),
 //! since folding words is not a matter of SQL.
@@ -29,6 +32,7 @@ const CHANGES: &[&str] = &[
     "CREATE INDEX cases_status ON cases (workspace_id, status, id)",
     "CREATE INDEX cases_assignee ON cases (workspace_id, assignee, id) WHERE assignee IS NOT NULL",
     "CREATE INDEX cases_custom_status ON cases (workspace_id, custom_status, id) WHERE custom_status IS NOT NULL",
+    "ALTER TABLE cases ADD COLUMN words TEXT",
     "CREATE TABLE case_word (
         workspace_id BLOB NOT NULL,
         word TEXT NOT NULL,

@@ -29,7 +29,7 @@ pub async fn test(
 /// Why there was no test, as an answer.
 pub(super) fn refused(why: NotTested) -> ApiError {
     match why {
-        NotTested::Busy => ApiError::new(Code::TooManyRequests, format!("{why}.")),
+        NotTested::Busy | NotTested::Full => ApiError::new(Code::TooManyRequests, format!("{why}.")),
         NotTested::Refused(error) => error.into(),
     }
 }

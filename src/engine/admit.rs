@@ -153,6 +153,7 @@ pub(super) fn report(run: &ClaimedRun, trace: &Trace) -> Option<LaneReport> {
         outcome: trace.lane.unwrap_or(LaneOutcome::Nothing),
         counted: run.counted,
         unused: trace.permit.filter(|_| !trace.permit_used),
+        credentials_epoch: run.credentials_epoch,
         quota: trace.quota.clone(),
     })
 }

@@ -38,9 +38,10 @@ pub(super) async fn ask(
 ) -> Result<Fetched, Stop> {
     let mut credentials = Credentials::gather(engine, run, prepared, &request, trace).await?;
     admit::admit(engine, run, trace).await?;
+    let sent = engine.clock.now();
     let mut received = exchange(engine, run, prepared, &request, &credentials, trace).await?;
     if credentials.are_refused(&received) {
-        match Box::pin(renew(engine, run, &mut credentials, trace)).await {
+        match Box::pin(renew(engine, run, (&mut credentials, sent), trace)).await {
             Ok(()) => {
                 let again = exchange(engine, run, prepared, &request, &credentials, trace);
                 received = Box::pin(again).await?;
@@ -56,14 +57,14 @@ pub(super) async fn ask(
     Ok(Fetched { answer: Answer { text, ..received.answer }, at: engine.clock.now(), by: run.id })
 }
 
-/// Another token, and a permit for the call with it.
+/// Another token for one that was refused with what left at `sent`, and a permit for the call with it.
 async fn renew(
     engine: &Engine,
     run: &ClaimedRun,
-    credentials: &mut Credentials<'_>,
+    (credentials, sent): (&mut Credentials<'_>, Instant),
     trace: &mut Trace,
 ) -> Result<(), Stop> {
-    credentials.renew(engine, run, trace).await?;
+    credentials.renew(engine, run, sent, trace).await?;
     admit::in_time(engine, run, credentials.deadline(), trace).await
 }
 

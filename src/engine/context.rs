@@ -152,6 +152,8 @@ impl<E: Into<EngineError>> From<E> for Stop {
 /// What the history keeps of the exchange, redacted, as far as it came.
 #[derive(Default)]
 pub(super) struct Trace {
+    /// The attempts that the version grants which the run takes; none: that is settled.
+    pub(super) attempts_max: Option<u32>,
     /// Over which connection the run goes.
     pub(super) connection: Option<ConnectionPlan>,
     /// Names the provider in sentences: its connection, else its host.

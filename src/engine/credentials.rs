@@ -12,6 +12,7 @@ use super::render::Rendered;
 use super::send::Received;
 use super::tokens;
 use super::wanted::Wanted;
+use crate::domain::clock::Instant;
 use crate::domain::lane::LaneOutcome;
 use crate::store::ClaimedRun;
 
@@ -67,17 +68,18 @@ impl<'p> Credentials<'p> {
         answer.status == 401 || says_so()
     }
 
-    /// Another token in the place of one that is refused.
+    /// Another token in the place of one that is refused; `sent`: when the request with it left.
     pub(super) async fn renew(
         &mut self,
         engine: &Engine,
         run: &ClaimedRun,
+        sent: Instant,
         trace: &mut Trace,
     ) -> Result<(), Stop> {
         let Some(WithToken { wanted, token, deadline }) = &mut self.0 else { return Ok(()) };
         trace.lane = Some(LaneOutcome::Answered);
         trace.permit_used = true;
-        *token = tokens::another(engine, run, wanted, token, deadline, trace).await?;
+        *token = tokens::another(engine, run, wanted, (token, sent), deadline, trace).await?;
         Ok(())
     }
 }

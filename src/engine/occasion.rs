@@ -22,6 +22,8 @@ pub(super) struct Occasion<'r> {
     pub(super) overwrite: bool,
     pub(super) old: Option<&'r Arc<Value>>,
     pub(super) sealed_at: Instant,
+    /// Credentials must be at least as new as this change of them; none: as new as they are.
+    pub(super) credentials_epoch: Option<i64>,
     pub(super) case: &'r ClaimedCase,
 }
 
@@ -38,6 +40,7 @@ impl<'r> From<&'r ClaimedRun> for Occasion<'r> {
             overwrite: run.overwrite,
             old: run.old.as_ref(),
             sealed_at: run.sealed_at,
+            credentials_epoch: Some(run.credentials_epoch),
             case: &run.case,
         }
     }

@@ -206,7 +206,7 @@ async fn open(
             names.extend(connection.auth_secrets.iter().cloned());
         }
     }
-    engine.secrets.open(run.workspace, &names).await.map_err(|failed| match failed {
+    engine.secrets.open(run.workspace, &names, run.credentials_epoch).await.map_err(|failed| match failed {
         OpenFailed::Missing(name) => {
             let detail = format!("the secret `{name}` does not exist: set it with PUT /v1/secrets/{name}");
             Failure::new(FailureCode::SecretMissing, detail).into()

@@ -87,6 +87,7 @@ fn closing(run: ClaimedRun, at: Instant, attempt: Option<Attempt>, verdict: Verd
         run_id: run.id,
         seen: run.case,
         case_type_version: run.case_type_version,
+        attempts_max: run.attempts_max,
         field: run.field,
         depth: run.depth,
         on_create: run.on_create,

@@ -159,7 +159,7 @@ async fn changed(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Stop
 
 async fn successor(engine: &Engine, run: &ClaimedRun, prepared: &Prepared) -> Result<NewRun, Stop> {
     let now = engine.clock.now();
-    let plan = engine.plans.by_id_current(run.case_type_id).await?;
+    let plan = engine.plans.by_id_now(run.case_type_id).await?;
     let current = plan.as_ref().and_then(|plan| Some((plan, plan.case_type.field(run.field.as_str())?)));
     let (under, call) = match current.and_then(|(plan, field)| Some((plan.under(), field.api_call()?))) {
         Some(current) => current,

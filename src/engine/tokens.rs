@@ -17,6 +17,7 @@ use super::held_tokens::HeldToken;
 use super::wanted::Wanted;
 use super::{admit, token_fetch};
 use crate::domain::auth::{Lifetime, TokenAnswer};
+use crate::domain::clock::Instant;
 use crate::domain::failure::{Failure, FailureCode};
 use crate::domain::secret::SecretText;
 use crate::service::ProviderToken;
@@ -24,6 +25,9 @@ use crate::store::ClaimedRun;
 
 /// How often a row is looked at that another process holds.
 const POLL: TimeDelta = TimeDelta::milliseconds(250);
+/// How often a token is asked for in the place of a refused one: this process may hold an old one, too,
+/// and the clock of who fetched the next one may be behind ours.
+const TRIES: usize = 3;
 /// How often the hold of a row is made longer.
 const RENEW_HOLD: TimeDelta = TimeDelta::seconds(5);
 
@@ -66,20 +70,29 @@ pub(super) async fn token(
     }
 }
 
-/// The provider does not accept the token: another one.
+/// The provider does not accept the token with a request that left at `sent`: another one. One that
+/// was had before that is none, even if another process fetched it: it may have been taken back with
+/// the one that was sent.
 pub(super) async fn another(
     engine: &Engine,
     run: &ClaimedRun,
     wanted: &Wanted<'_>,
-    refused: &Arc<HeldToken>,
+    (refused, sent): (&Arc<HeldToken>, Instant),
     deadline: &Deadline,
     trace: &mut Trace,
 ) -> Result<Arc<HeldToken>, Stop> {
-    engine.tokens.forget(wanted.place, refused).await;
-    if !refused.once {
-        engine.provider_tokens.spoil(wanted.place, refused.token.version).await?;
+    let mut known = refused.clone();
+    for _ in 0..TRIES {
+        engine.tokens.forget(wanted.place, &known).await;
+        if !known.once {
+            engine.provider_tokens.spoil(wanted.place, known.token.version, sent).await?;
+        }
+        known = token(engine, run, wanted, deadline, trace).await?;
+        if known.token.fetched_at >= sent {
+            break;
+        }
     }
-    token(engine, run, wanted, deadline, trace).await
+    Ok(known)
 }
 
 /// Over when the time of the attempt is; never for the one that fetches, whose call ends by itself.

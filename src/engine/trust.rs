@@ -50,10 +50,8 @@ pub(super) async fn way_out(
 ) -> Result<Outbound, Failure> {
     let Some(policy) = policy else { return Ok(engine.outbound.clone()) };
     Box::pin(engine.outbound.under(policy)).await.map_err(|failed| {
-        let detail = format!(
-            "the `tls` of the connection cannot be used: {}; save the connection again to see what is wrong with it",
-            redactor.redact(&failed.detail)
-        );
+        let detail =
+            format!("the `tls` of the connection cannot be used: {}", redactor.redact(&failed.detail));
         Failure::new(FailureCode::TlsFailed, detail)
     })
 }

@@ -38,6 +38,9 @@ pub fn of_sending(error: reqwest::Error, host: &str) -> (ExchangeFailure, bool) 
         return (ExchangeFailure::BadUrl { detail }, false);
     } else if let Some(tls) = cause::<rustls::Error>(&error) {
         ExchangeFailure::Tls { detail: in_words(tls, host).unwrap_or(detail) }
+    } else if detail.contains("message head is too large") {
+        let detail = "the head of the answer is too large: it has too many or too long headers".to_owned();
+        ExchangeFailure::InvalidResponse { detail }
     } else if error.is_dns() {
         ExchangeFailure::Dns { host: host.to_owned(), detail }
     } else if connecting {
@@ -76,7 +79,21 @@ fn in_words(error: &rustls::Error, host: &str) -> Option<String> {
         }
         E::InvalidCertificate(C::UnknownIssuer) => format!(
             "the certificate of `{host}` was not issued by an authority that is trusted here: for one of your own, give \
-             its certificate in `tls.ca` of the connection"
+             its certificate in `tls.ca` of the connection; where it is given, its operator must have the server show the \
+             certificates between the two as well (the whole chain)"
+        ),
+        E::InvalidMessage(_) => format!(
+            "`{host}` does not answer in TLS on this port, most often because it speaks plain http there: see whether \
+             the address must begin with http:// or have another port ({error})"
+        ),
+        E::AlertReceived(A::ProtocolVersion) | E::PeerIncompatible(_) => format!(
+            "`{host}` speaks no version of TLS that is used here, 1.2 or 1.3: its operator must switch one of them on \
+             ({error})"
+        ),
+        E::InvalidCertificate(C::Other(why)) if format!("{why:?}").contains("CaUsedAsEndEntity") => format!(
+            "the certificate that `{host}` shows is that of an authority (CA:TRUE), as `openssl req -x509` makes them: no \
+             server can be verified by it, not even where it is given in `tls.ca`; its operator must make one for a \
+             server (with `-addext basicConstraints=critical,CA:FALSE`), and that can be given there"
         ),
         E::InvalidCertificate(C::Revoked) => format!("the certificate of `{host}` was revoked"),
         E::InvalidCertificate(why) => format!("the certificate of `{host}` cannot be trusted: {why}"),
@@ -108,6 +125,7 @@ pub fn of_body(error: reqwest::Error) -> ExchangeFailure {
     if cause::<hyper::Error>(&error).is_some() {
         ExchangeFailure::Cut { detail }
     } else {
+        let detail = format!("the body does not decompress: {detail}");
         ExchangeFailure::InvalidResponse { detail }
     }
 }

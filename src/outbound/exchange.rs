@@ -142,10 +142,10 @@ pub enum ExchangeFailure {
         /// Name of the header.
         name: String,
     },
-    /// The body does not decompress.
-    #[error("the body does not decompress: {detail}")]
+    /// The answer cannot be read: its body does not decompress, its head is too large.
+    #[error("{detail}")]
     InvalidResponse {
-        /// What the decoder said.
+        /// What is wrong with it.
         detail: String,
     },
 }

@@ -57,6 +57,10 @@ const CA: &str = "ca";
 const CERTIFICATE: &str = "client_certificate/certificate";
 const KEY: &str = "client_certificate/key";
 
+/// What is said of a key that was not there to be looked at when its connection was saved.
+const NO_KEY: &str = "the key in `tls.client_certificate` is no private key in PEM; where it is a secret, give that \
+                      secret the key as its value";
+
 impl TlsPolicy {
     /// Looks at everything that can be told before a call. `now`: what is over by then is refused;
     /// a key that is not known yet is not looked at.
@@ -165,7 +169,7 @@ pub(super) fn config(policy: Option<&TlsPolicy>) -> Result<ClientConfig, SetUpFa
         Some((certificate, key)) => {
             let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
             let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
-            let (chain, key) = (chain.map_err(|error| failed(&error))?, key.map_err(|error| failed(&error))?);
+            let (chain, key) = (chain.map_err(|error| failed(&error))?, key.map_err(|_| failed(&NO_KEY))?);
             builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))?
         }
     };
@@ -199,6 +203,9 @@ impl Outbound {
         }
         if let Some((certificate, key)) = &policy.client {
             let both = [key.expose().as_bytes(), b"\n", certificate.as_bytes()].concat();
+            if PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).is_err() {
+                return Err(SetUpFailed { detail: NO_KEY.to_owned() });
+            }
             client = client.identity(Identity::from_pem(&both).map_err(failed)?);
         }
         client.build().map_err(failed)

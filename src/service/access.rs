@@ -1,8 +1,9 @@
 //! Who may come in: API tokens, and workspaces as they are made.
 //!
-//! A token is shown once, when it is made. Who it belongs to is remembered for up to 5 s, so a
-//! token that was deleted elsewhere (another replica, the command line) is good for that long;
-//! one that was deleted here is refused at once, and one that expired by the clock, too.
+//! A token is shown once, when it is made. Who it belongs to is remembered for up to 5 s. One that was
+//! deleted here is refused at once, and one that expired by the clock, too. One that was deleted
+//! elsewhere (another replica, the command line) is refused as soon as this process hears of it: on
+//! PostgreSQL with the commit's notification, and after 5 s where none comes, as on SQLite.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub struct Access {
     pub(super) store: Store,
     pub(super) clock: SharedClock,
     pub(super) rng: SharedRng,
-    pub(super) known: Cache<TokenHash, TokenRow>,
+    pub(super) known: Cache<TokenHash, (u64, TokenRow)>,
     uses: Uses,
 }
 
@@ -51,11 +52,13 @@ impl Access {
     /// The bearer of a token; none when it is unknown or expired.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, ServiceError> {
         let hash = token::hash(token);
-        let row = match self.known.get(&hash).await {
-            Some(row) => row,
+        // Before the row is read: what is heard of meanwhile makes it out of date.
+        let heard = self.store.signals().tokens();
+        let row = match self.known.get(&hash).await.filter(|(then, _)| *then == heard) {
+            Some((_, row)) => row,
             None => match self.store.read().await?.find_token_by_hash(&hash).await? {
                 Some(row) => {
-                    self.known.insert(hash, row.clone()).await;
+                    self.known.insert(hash, (heard, row.clone())).await;
                     row
                 }
                 None => return Ok(None),

@@ -55,7 +55,7 @@ impl Audit {
         let tx = self.store.read().await?;
         let end = tx.chain_end(workspace).await?;
         let (last, broken) = walk(&tx, workspace).await?;
-        let broken = broken.or_else(|| wrong_end(last, end));
+        let broken = broken.or_else(|| wrong_end(last, end)).or_else(|| nothing_left(last));
         Ok(Verified { last, broken })
     }
 }
@@ -96,6 +96,11 @@ fn wrong_end(last: Link, end: Link) -> Option<String> {
             last.number, end.number
         )
     })
+}
+
+/// Making a workspace is its first entry, so a chain without any was emptied with its end.
+fn nothing_left(last: Link) -> Option<String> {
+    (last == Link::BEGINNING).then(|| "entry 1 is missing: every workspace begins with one".to_owned())
 }
 
 /// Dotted paths in which two definitions differ, sorted; fields of a case type by their keys

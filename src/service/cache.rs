@@ -52,7 +52,7 @@ impl CachedAnswers {
             return now.map(|now| PurgeScope::Connection(now.id)).ok_or(ServiceError::NotFound("connection"));
         }
         let Some(key) = purge.case_type else { return Ok(PurgeScope::Workspace) };
-        let plan = self.plans.current(actor.workspace, &key).await?;
+        let plan = self.plans.now(actor.workspace, &key).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case type"))?;
         let Some(field) = purge.field else { return Ok(PurgeScope::CaseType(plan.id)) };
         if plan.case_type.api_calls().all(|(known, _)| *known != field) {

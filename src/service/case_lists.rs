@@ -35,7 +35,8 @@ impl Cases {
         let next = page.cut(&mut found, |last| (order.clone(), value(last), last.row.case.id));
         let mut items = Vec::with_capacity(found.len());
         for snapshot in found {
-            if let Some(plan) = self.plans.by_id_current(snapshot.row.case.case_type_id).await? {
+            let (id, version) = (snapshot.row.case.case_type_id, snapshot.row.case_type_version);
+            if let Some(plan) = self.plans.version(id, version).await? {
                 items.push(CaseView::new(snapshot, &plan, self.clock.now()));
             }
         }

@@ -42,8 +42,7 @@ pub struct CaseQuery {
 impl CaseQuery {
     /// The cursor of the page that begins behind a case.
     pub fn after(&self, case: &Case) -> String {
-        let order =
-            CaseFilter { sort: self.sort, descending: self.descending, ..CaseFilter::default() };
+        let order = CaseFilter { sort: self.sort, descending: self.descending, ..CaseFilter::default() };
         page::cursor(&(order.order(), order.sort_value(case), case.id))
     }
 

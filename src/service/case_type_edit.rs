@@ -115,6 +115,7 @@ pub(super) async fn apply(
     for (field, call) in after.api_calls().filter(|(_, call)| edit.params || call.brings_credentials()) {
         tx.end_hold(before.workspace, &call.lane(&params, &before.key, field), now).await?;
     }
+    tx.raise_credentials_epoch(before.workspace).await?;
     let old = before.definition["params"].as_object().cloned().unwrap_or_default();
     let over = |params: &Map<String, Value>| {
         Value::Object(workspace.clone().into_iter().chain(params.clone()).collect())
@@ -142,6 +143,7 @@ pub(super) async fn other_params(
         }
         tx.end_hold(plan.workspace, &lane, now).await?;
     }
+    tx.raise_credentials_epoch(plan.workspace).await?;
     mark_params(tx, plan.id, &plan.case_type, (&old, &new)).await
 }
 

@@ -53,32 +53,41 @@ impl Cases {
             let message = "`case_type` is missing: name the type of the case";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::REQUIRED, message)]));
         };
-        // What is remembered of a case type may be older than its deletion by another process.
+        // What is remembered of a case type may be older than what another process made of it.
         let mut plan = self.plan_for(actor, &key).await?;
         loop {
-            match self.create_under(actor, &plan, body.clone(), once.clone()).await? {
-                Some(created) => return Ok(created),
-                None => self.plans.gone(&plan).await,
+            let new = match self.new_case(actor, &plan, body.clone()) {
+                Err(refused) if self.is_current(&plan).await? => return Err(refused),
+                new => new.ok(),
+            };
+            if let Some(new) = new
+                && let Some(created) = self.create_new(actor, new, once.clone()).await?
+            {
+                return Ok(created);
             }
+            self.plans.gone(&plan).await;
             plan = self.plan_for(actor, &key).await?;
         }
     }
 
-    /// None: the case type is gone.
-    async fn create_under(
+    async fn is_current(&self, plan: &Plan) -> Result<bool, ServiceError> {
+        let current = self.store.read().await?.current_version(plan.id).await?;
+        Ok(current == Some(plan.version))
+    }
+
+    /// None: the case type is another one by now.
+    async fn create_new(
         &self,
         actor: &Actor,
-        plan: &Plan,
-        body: CaseBody,
+        mut new: NewCase,
         once: Option<Once>,
     ) -> Result<Option<(CaseView, Vec<RunId>)>, ServiceError> {
-        let mut new = self.new_case(actor, plan, body)?;
         let (id, reference) = (new.case.id, new.case.reference.clone());
         let runs: Vec<RunId> = new.runs.iter().map(|run| run.id).collect();
         new.once = once.map(|once| (once, Kept::created(format!("/v1/cases/{id}")).with_runs(runs.clone())));
         match self.store.create_case(new).await? {
             CreateOutcome::Created => Ok(Some((self.get_after(actor, id).await?, runs))),
-            CreateOutcome::TypeGone => Ok(None),
+            CreateOutcome::TypeChanged => Ok(None),
             CreateOutcome::ReferenceTaken => Err(reference_taken(reference.as_deref())),
             CreateOutcome::Replayed(repeat) => Err(repeat.into()),
         }
@@ -122,7 +131,8 @@ impl Cases {
             updated_at: now,
         };
         let runs = self.first_runs(&case, plan, &by);
-        Ok(NewCase { case, data, outputs, provenance, runs, once: None })
+        let case_type_version = plan.version;
+        Ok(NewCase { case, case_type_version, data, outputs, provenance, runs, once: None })
     }
 
     /// One run for every field that fires on creation.
@@ -147,7 +157,8 @@ impl Cases {
         let tx = self.store.read().await?;
         let snapshot = tx.find_snapshot(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
         drop(tx);
-        let plan = self.plans.by_id_current(snapshot.row.case.case_type_id).await?;
+        let (id, version) = (snapshot.row.case.case_type_id, snapshot.row.case_type_version);
+        let plan = self.plans.version(id, version).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case"))?;
         Ok(CaseView::new(snapshot, &plan, self.clock.now()))
     }

@@ -78,26 +78,39 @@ impl Fields {
         request: RefreshRequest,
         kept: fn(Vec<RunId>) -> Kept,
     ) -> Result<Vec<Run>, ServiceError> {
+        loop {
+            if let Some(runs) = self.queue_now(actor, case, &request, kept).await? {
+                return Ok(runs);
+            }
+        }
+    }
+
+    /// None: the case type was changed at the same moment.
+    async fn queue_now(
+        &self,
+        actor: &Actor,
+        case: CaseId,
+        request: &RefreshRequest,
+        kept: fn(Vec<RunId>) -> Kept,
+    ) -> Result<Option<Vec<Run>>, ServiceError> {
         let view = self.cases.get(actor, case).await?;
-        let plan = self
-            .cases
-            .plans
-            .by_id_current(view.case.case_type_id)
-            .await?
-            .ok_or(ServiceError::NotFound("case"))?;
+        let version = view.case_type_version;
+        let plan = self.cases.plans.version(view.case.case_type_id, version).await?;
+        let plan = plan.ok_or(ServiceError::NotFound("case"))?;
         let firings = chosen(&plan, request.fields.as_deref())?
             .into_iter()
-            .map(|(key, call)| self.manual_run(actor, &view.case, &plan, key, call, &request))
+            .map(|(key, call)| self.manual_run(actor, &view.case, &plan, key, call, request))
             .collect::<Vec<_>>();
-        let (workspace, now, once) = (actor.workspace, self.cases.clock.now(), request.once);
+        let (workspace, now, once) = (actor.workspace, self.cases.clock.now(), request.once.clone());
         self.cases
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     tx.hold_cases([case]).await?;
                     once::first(tx, once.as_ref()).await?;
-                    if tx.find_case(workspace, case).await?.is_none() {
-                        return Err(ServiceError::NotFound("case"));
+                    let row = tx.find_case(workspace, case).await?.ok_or(ServiceError::NotFound("case"))?;
+                    if row.case_type_version != version {
+                        return Ok(None);
                     }
                     let mut runs = Vec::with_capacity(firings.len());
                     for followed in tx.fire(&firings).await? {
@@ -108,7 +121,7 @@ impl Fields {
                     }
                     let ids = runs.iter().map(|run: &Run| run.id).collect();
                     once::keep(tx, once.as_ref(), kept(ids)).await?;
-                    Ok::<_, ServiceError>(runs)
+                    Ok::<_, ServiceError>(Some(runs))
                 })
             })
             .await

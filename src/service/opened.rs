@@ -47,4 +47,6 @@ pub(super) struct OpenSecret {
     pub(super) hosts: Vec<HostRule>,
     pub(super) redact: bool,
     pub(super) version: i64,
+    /// It is no older than this change of the workspace's credentials.
+    pub(super) epoch: i64,
 }

@@ -2,7 +2,8 @@
 //!
 //! A version never changes, so its plan is kept until memory is wanted for others, or a connection
 //! whose endpoints it takes over has changed. Which version is the current one is remembered for
-//! up to 5 s, and known at once where it was saved. So are the params of workspaces, which change
+//! up to 5 s, and known at once where it was saved; so whoever writes by a remembered version names it,
+//! and the transaction refuses it when it is not the current one. So are the params of workspaces, which change
 //! without a version of the case type: a plan is then made anew around the same compiled definition.
 
 use std::sync::Arc;
@@ -63,6 +64,16 @@ impl Plans {
         let Some(row) = tx.find_case_type(workspace, key).await? else { return Ok(None) };
         self.saved(&row).await;
         self.of_row(&tx, row).await.map(Some)
+    }
+
+    /// As [`Plans::current`], as it is in the database now.
+    pub async fn now(
+        &self,
+        workspace: WorkspaceId,
+        key: &CaseTypeKey,
+    ) -> Result<Option<Arc<Plan>>, ServiceError> {
+        self.current.invalidate(&(workspace, key.clone())).await;
+        self.current(workspace, key).await
     }
 
     /// The current version of the case type with this id.

@@ -153,12 +153,13 @@ impl ProviderTokens {
         }
     }
 
-    /// The provider does not accept this token any more; a newer one stays.
-    pub async fn spoil(&self, place: TokenPlace, version: i64) -> Result<(), ServiceError> {
+    /// The provider did not accept this token with a request that left at `sent`; one that was fetched
+    /// later stays.
+    pub async fn spoil(&self, place: TokenPlace, version: i64, sent: Instant) -> Result<(), ServiceError> {
         let TokenPlace { workspace, id } = place;
-        let spoilt = self
-            .store
-            .write(move |tx| Box::pin(async move { tx.spoil_provider_token(workspace, id, version).await }));
+        let spoilt = self.store.write(move |tx| {
+            Box::pin(async move { tx.spoil_provider_token(workspace, id, version, sent).await })
+        });
         spoilt.await.map_err(ServiceError::Store)
     }
 }

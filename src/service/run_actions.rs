@@ -28,6 +28,21 @@ impl Runs {
         new_key: bool,
         repeat: Option<Once>,
     ) -> Result<Run, ServiceError> {
+        loop {
+            if let Some(run) = self.retry_now(actor, id, new_key, repeat.clone()).await? {
+                return Ok(run);
+            }
+        }
+    }
+
+    /// None: the case type was changed at the same moment.
+    async fn retry_now(
+        &self,
+        actor: &Actor,
+        id: RunId,
+        new_key: bool,
+        repeat: Option<Once>,
+    ) -> Result<Option<Run>, ServiceError> {
         let tx = self.cases.store.read().await?;
         let old = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
         if !old.status.is_ended() {
@@ -38,7 +53,7 @@ impl Runs {
         let case = tx.find_case(actor.workspace, old.case_id).await?.ok_or(ServiceError::NotFound("case"))?;
         let kept = tx.repeatable(id).await?;
         drop(tx);
-        let plan = self.cases.plans.by_id_current(case.case.case_type_id).await?;
+        let plan = self.cases.plans.version(case.case.case_type_id, case.case_type_version).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case"))?;
         let call = callable(&plan, &old)?;
         let kept = Repeatable { kept_key: kept.kept_key.filter(|_| !new_key), ..kept };
@@ -69,7 +84,12 @@ impl Runs {
         }
     }
 
-    async fn enqueue(&self, actor: &Actor, new: NewRun, repeat: Option<Once>) -> Result<Run, ServiceError> {
+    async fn enqueue(
+        &self,
+        actor: &Actor,
+        new: NewRun,
+        repeat: Option<Once>,
+    ) -> Result<Option<Run>, ServiceError> {
         let (workspace, case, now) = (actor.workspace, new.case_id, new.created_at);
         let run = self
             .cases
@@ -78,13 +98,15 @@ impl Runs {
                 Box::pin(async move {
                     tx.hold_cases([case]).await?;
                     once::first(tx, repeat.as_ref()).await?;
-                    if tx.find_case(workspace, case).await?.is_none() {
-                        return Err(ServiceError::NotFound("case"));
+                    let row = tx.find_case(workspace, case).await?.ok_or(ServiceError::NotFound("case"))?;
+                    if row.case_type_version != new.case_type_version {
+                        return Ok(None);
                     }
                     let followed = tx.fire(&[new]).await?.pop().ok_or(ServiceError::NotFound("run"))?;
                     tx.touch_case(case, now).await?;
                     once::keep(tx, repeat.as_ref(), Kept::accepted(followed.run())).await?;
-                    tx.find_run(workspace, followed.run()).await?.ok_or(ServiceError::NotFound("run"))
+                    let run = tx.find_run(workspace, followed.run()).await?;
+                    Ok::<_, ServiceError>(Some(run.ok_or(ServiceError::NotFound("run"))?))
                 })
             })
             .await?;

@@ -1,8 +1,9 @@
 //! Secrets: put in, used, never read again.
 //!
-//! An opened value is remembered for up to 5 s, so one that was changed elsewhere (another
-//! replica, the command line) is used for that long; one that was changed here is forgotten at
-//! once. Who uses a secret is read from the current versions of case types and connections.
+//! An opened value is remembered for up to 5 s, but used only as long as no credential of its
+//! workspace was changed: every change raises an epoch in the database, and who opens a secret names
+//! the epoch that he has seen. So what was changed elsewhere (another replica, the command line)
+//! counts at once, its `hosts` included. Who uses a secret is read from the current versions of case types and connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -232,11 +233,24 @@ impl Secrets {
         Ok(tx.add_audit(workspace, author, &change, self.clock.now()).await?)
     }
 
-    /// Opens secrets for a request.
-    pub async fn open(&self, workspace: WorkspaceId, names: &BTreeSet<String>) -> Result<Opened, OpenFailed> {
+    /// Opens secrets for a request, as they stood at this epoch of the workspace's credentials or
+    /// later; without one, as they are now.
+    pub async fn open(
+        &self,
+        workspace: WorkspaceId,
+        names: &BTreeSet<String>,
+        epoch: Option<i64>,
+    ) -> Result<Opened, OpenFailed> {
         let mut all = Opened::default();
+        if names.is_empty() {
+            return Ok(all);
+        }
+        let epoch = match epoch {
+            Some(epoch) => epoch,
+            None => self.store.read().await?.credentials_epoch(workspace).await?,
+        };
         for name in names {
-            let secret = self.open_one(workspace, name).await?;
+            let secret = self.open_one(workspace, name, epoch).await?;
             all.values.insert(name.clone(), secret.text.expose().into());
             all.versions.insert(name.clone(), secret.version);
             all.hosts.insert(name.clone(), secret.hosts.clone());
@@ -249,21 +263,30 @@ impl Secrets {
         Ok(all)
     }
 
-    async fn open_one(&self, workspace: WorkspaceId, name: &str) -> Result<Arc<OpenSecret>, OpenFailed> {
+    async fn open_one(
+        &self,
+        workspace: WorkspaceId,
+        name: &str,
+        epoch: i64,
+    ) -> Result<Arc<OpenSecret>, OpenFailed> {
         let missing = || OpenFailed::Missing(name.to_owned());
         let key = (workspace, name.parse::<SecretName>().map_err(|_| missing())?);
         self.uses.secret(workspace, key.1.clone(), self.clock.now());
-        if let Some(known) = self.opened.get(&key).await {
+        if let Some(known) = self.opened.get(&key).await.filter(|known| known.epoch >= epoch) {
             return Ok(known);
         }
-        let row = self.store.read().await?.find_secret(workspace, &key.1).await?.ok_or_else(missing)?;
+        let tx = self.store.read().await?;
+        // Before the row: so the row is never older than it says.
+        let epoch = tx.credentials_epoch(workspace).await?;
+        let row = tx.find_secret(workspace, &key.1).await?.ok_or_else(missing)?;
+        drop(tx);
         let place = place_of_secret(workspace, &key.1, row.info.version);
         let label = row.info.redact.then(|| Label::Secret(key.1.clone()));
         let text = self.vault.open(&place, &row.sealed, label).map_err(|error| {
             OpenFailed::Unreadable(format!("the secret `{name}` cannot be read: {error}"))
         })?;
         let SecretInfo { hosts, redact, version, .. } = row.info;
-        let secret = Arc::new(OpenSecret { text, hosts, redact, version });
+        let secret = Arc::new(OpenSecret { text, hosts, redact, version, epoch });
         self.opened.insert(key, secret.clone()).await;
         Ok(secret)
     }

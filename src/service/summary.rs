@@ -87,7 +87,7 @@ pub(super) struct Summaries(Cache<(CaseTypeId, i64), (Instant, Arc<Summary>)>);
 
 impl Default for Summaries {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_secs(60)).build())
+        Self(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_mins(1)).build())
     }
 }
 

@@ -35,6 +35,15 @@ pub struct CaseTypeRow {
     pub updated_at: Instant,
 }
 
+/// A case type while cases of it are made.
+#[derive(Debug, Clone)]
+pub(super) struct KeptCaseType {
+    /// Its current version.
+    pub(super) version: i64,
+    /// Its indexed fields.
+    pub(super) indexed: Vec<String>,
+}
+
 /// A version to be added.
 #[derive(Debug, Clone)]
 pub struct NewCaseTypeVersion {
@@ -173,19 +182,21 @@ impl Tx {
         self.all(statement).await?.iter().map(current).collect()
     }
 
-    /// Those of these case types that are there, each with its indexed fields; until the commit nobody
-    /// deletes them, or has other fields indexed.
+    /// Those of these case types that are there, as they are now; until the commit nobody deletes or
+    /// changes them.
     pub(super) async fn keep_case_types(
         &self,
         types: impl IntoIterator<Item = CaseTypeId>,
-    ) -> Result<BTreeMap<CaseTypeId, Vec<String>>, StoreError> {
+    ) -> Result<BTreeMap<CaseTypeId, KeptCaseType>, StoreError> {
         let types: BTreeSet<CaseTypeId> = types.into_iter().collect();
-        let (ids, lock) = (list(types.len(), 1), self.dialect().for_keys());
-        let statement = format!("SELECT id, indexed FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
+        let (ids, lock) = (list(types.len(), 1), self.dialect().for_share());
+        let statement =
+            format!("SELECT id, version, indexed FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
         let rows = self.all(sql(statement, types.into_iter().map(|id| uuid(id.0)).collect())).await?;
         let kept = |row: &QueryResult| {
             let id = CaseTypeId(row.try_get_by_index(0)?);
-            Ok((id, read_indexed(id, &row.try_get_by_index::<String>(1)?)?))
+            let indexed = read_indexed(id, &row.try_get_by_index::<String>(2)?)?;
+            Ok((id, KeptCaseType { version: row.try_get_by_index(1)?, indexed }))
         };
         rows.iter().map(kept).collect()
     }

@@ -23,6 +23,11 @@ pub(super) fn of(case: &Case) -> BTreeSet<String> {
     case_words(case.reference.as_deref(), case.title.as_deref())
 }
 
+/// Words in a line, each behind a space: one that begins with `ab` stands where ` ab` is found.
+pub(super) fn line(words: &BTreeSet<String>) -> String {
+    words.iter().flat_map(|word| [" ", word]).collect()
+}
+
 /// Adds words; those that are there stay.
 pub(super) async fn add(
     tx: &Tx,
@@ -55,7 +60,12 @@ pub(super) async fn remove(
 /// Makes the words of a case those that it has after a change.
 pub(super) async fn change(tx: &Tx, before: &Case, after: &Case) -> Result<(), StoreError> {
     let (old, new) = (of(before), of(after));
+    if old == new {
+        return Ok(());
+    }
     remove(tx, after.workspace, after.id, &(&old - &new)).await?;
+    let statement = "UPDATE cases SET words = $2 WHERE id = $1";
+    tx.execute(sql(statement, vec![uuid(after.id.0), text(line(&new))])).await?;
     add(tx, [(after.workspace, after.id, &new - &old)]).await
 }
 

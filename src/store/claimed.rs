@@ -88,6 +88,8 @@ pub struct ClaimedRun {
     pub permit: Option<Instant>,
     /// A failure of it has counted for its lane's circuit.
     pub counted: bool,
+    /// Which change of its workspace's credentials was the last one when it was claimed.
+    pub credentials_epoch: i64,
     /// Its case as it is now.
     pub case: ClaimedCase,
 }
@@ -137,12 +139,12 @@ pub(super) async fn claimed_runs(
 fn claimed_run(
     row: &QueryResult,
     claim: &Claim,
-    cases: &HashMap<Uuid, ClaimedCase>,
+    cases: &HashMap<Uuid, (ClaimedCase, i64)>,
     states: &HashMap<LanePlace, Arc<Lane>>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
     let mut columns = Columns::of("run", row)?;
     let workspace = WorkspaceId(columns.get()?);
-    let Some(case) = cases.get(&columns.get::<Uuid>()?) else { return Ok(None) };
+    let Some((case, credentials_epoch)) = cases.get(&columns.get::<Uuid>()?) else { return Ok(None) };
     let (case_type_id, case_type_version) = (CaseTypeId(columns.get()?), columns.get()?);
     let field = columns.word(|text| text.parse::<FieldKey>().ok())?;
     let trigger = columns.word(Trigger::parse)?;
@@ -177,19 +179,22 @@ fn claimed_run(
         counted: columns.get()?,
         by_hand: columns.get()?,
         endpoint: columns.get()?,
+        credentials_epoch: *credentials_epoch,
         case: case.clone(),
     };
     run.lane_state = states.get(&(workspace, run.lane.clone())).cloned();
     Ok(Some(run))
 }
 
-async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, ClaimedCase>, StoreError> {
+/// The cases, each with the epoch of its workspace's credentials.
+async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, (ClaimedCase, i64)>, StoreError> {
     let mut ids = runs.iter().map(|row| row.try_get_by_index(2)).collect::<Result<Vec<Uuid>, _>>()?;
     ids.sort_unstable();
     ids.dedup();
     let statement = format!(
         "SELECT cases.id, cases.workspace_id, case_type_id, key, reference, title, status, custom_status, assignee, \
-         cases.version, revision, cases.created_at, cases.updated_at, data, overrides FROM cases \
+         cases.version, revision, cases.created_at, cases.updated_at, data, overrides, \
+         (SELECT credentials_epoch FROM workspace WHERE workspace.id = cases.workspace_id) FROM cases \
          JOIN case_type ON case_type.id = case_type_id WHERE cases.id IN ({})",
         list(ids.len(), 1)
     );
@@ -199,7 +204,8 @@ async fn cases_of(tx: &Tx, runs: &[QueryResult]) -> Result<HashMap<Uuid, Claimed
             let mut columns = Columns::of("cases", row)?;
             let case = case(&mut columns)?;
             let data = Arc::new(Value::Object(columns.json()?));
-            Ok((columns.id(), ClaimedCase { case, data, overrides: columns.json()? }))
+            let claimed = ClaimedCase { case, data, overrides: columns.json()? };
+            Ok((columns.id(), (claimed, columns.get()?)))
         })
         .collect()
 }

@@ -181,7 +181,7 @@ impl Tx {
         if self.execute(sql(statement, values)).await? == 0 {
             return Err(StoreError::Unavailable("the connection was changed at the same moment".to_owned()));
         }
-        Ok(())
+        self.raise_credentials_epoch(row.workspace).await
     }
 
     /// Says how far a connection has come.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::case_types::KeptCaseType;
 use super::error::StoreError;
 use super::once;
 use super::run_inserts;
@@ -22,6 +23,8 @@ use crate::domain::run::NewRun;
 pub struct NewCase {
     /// The case.
     pub case: Case,
+    /// The version of its type that data and runs were made by.
+    pub case_type_version: i64,
     /// Its data, without output variables.
     pub data: Map<String, Value>,
     /// Output variables that were given at creation.
@@ -40,8 +43,8 @@ pub struct NewCase {
 pub enum CreateOutcome {
     /// It is there, and its runs wait.
     Created,
-    /// Its case type was deleted; nothing was written.
-    TypeGone,
+    /// Its case type was deleted, or has another version by now; nothing was written.
+    TypeChanged,
     /// Another case of the workspace has that reference; nothing was written.
     ReferenceTaken,
     /// A request with its key was there before; nothing was written.
@@ -52,9 +55,11 @@ pub enum CreateOutcome {
 /// taken, the next one has its turn.
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
     let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
-    let gone =
-        |new: &NewCase| (!types.contains_key(&new.case.case_type_id)).then_some(CreateOutcome::TypeGone);
-    let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| gone(new)).collect();
+    let changed = |new: &NewCase| {
+        let current = types.get(&new.case.case_type_id).map(|kept| kept.version);
+        (current != Some(new.case_type_version)).then_some(CreateOutcome::TypeChanged)
+    };
+    let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| changed(new)).collect();
     while outcomes.contains(&None) {
         let open: Vec<(usize, &NewCase)> = (0..).zip(cases).map(|(at, new)| (at, &**new)).collect();
         let open: Vec<_> = open.into_iter().filter(|(at, _)| outcomes[*at].is_none()).collect();
@@ -86,7 +91,7 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
 async fn create_first(
     tx: &Tx,
     cases: &[&NewCase],
-    types: &BTreeMap<CaseTypeId, Vec<String>>,
+    types: &BTreeMap<CaseTypeId, KeptCaseType>,
 ) -> Result<HashSet<Uuid>, StoreError> {
     let mut created = HashSet::with_capacity(cases.len());
     for chunk in cases.chunks(CHUNK) {
@@ -99,7 +104,7 @@ async fn create_first(
     let words = |new: &&NewCase| (new.case.workspace, new.case.id, case_words::of(&new.case));
     case_words::add(tx, accepted.iter().map(words)).await?;
     let keys = accepted.iter().filter_map(|new| {
-        let indexed = types.get(&new.case.case_type_id)?;
+        let indexed = &types.get(&new.case.case_type_id)?.indexed;
         Some((new.case.case_type_id, new.case.id, case_index::keys(indexed, &new.data)))
     });
     case_index::add(tx, keys).await?;
@@ -115,7 +120,7 @@ async fn create_first(
 }
 
 async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreError> {
-    let mut values = Vec::with_capacity(cases.len() * 14);
+    let mut values = Vec::with_capacity(cases.len() * 15);
     for new in cases {
         let case = &new.case;
         values.extend([
@@ -133,13 +138,14 @@ async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreErr
             int(case.revision),
             ms(case.created_at),
             ms(case.updated_at),
+            text(case_words::line(&case_words::of(case))),
         ]);
     }
     let statement = format!(
         "INSERT INTO cases (id, workspace_id, case_type_id, reference, title, status, custom_status, assignee, \
-         data, provenance, version, revision, created_at, updated_at) VALUES {} \
+         data, provenance, version, revision, created_at, updated_at, words) VALUES {} \
          ON CONFLICT DO NOTHING RETURNING id",
-        tuples(cases.len(), 14, 1)
+        tuples(cases.len(), 15, 1)
     );
     let rows = tx.all(sql(statement, values)).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()

@@ -65,22 +65,24 @@ impl Tx {
         let seen = self.next_cases(&filling).await?;
         if filling.field.is_empty() {
             let words = |seen: &Seen| words_of(seen.reference.as_deref(), seen.title.as_deref());
+            for seen in &seen {
+                let statement = "UPDATE cases SET words = $2 WHERE id = $1";
+                self.execute(sql(statement, vec![uuid(seen.id), text(case_words::line(&words(seen)))]))
+                    .await?;
+            }
             case_words::add(self, seen.iter().map(|seen| (seen.workspace, CaseId(seen.id), words(seen))))
                 .await?;
         } else {
             self.fill_field(&filling, &seen).await?;
         }
-        match seen.last().filter(|_| seen.len() == STEP) {
-            Some(last) => {
-                let statement = "UPDATE filling SET after_id = $3 WHERE case_type_id = $1 AND field = $2";
-                let values = vec![uuid(filling.case_type.0), text(&*filling.field), uuid(last.id)];
-                self.execute(sql(statement, values)).await?;
-            }
-            None => {
-                let statement = "DELETE FROM filling WHERE case_type_id = $1 AND field = $2";
-                let values = vec![uuid(filling.case_type.0), text(&*filling.field)];
-                self.execute(sql(statement, values)).await?;
-            }
+        if let Some(last) = seen.last().filter(|_| seen.len() == STEP) {
+            let statement = "UPDATE filling SET after_id = $3 WHERE case_type_id = $1 AND field = $2";
+            let values = vec![uuid(filling.case_type.0), text(&*filling.field), uuid(last.id)];
+            self.execute(sql(statement, values)).await?;
+        } else {
+            let statement = "DELETE FROM filling WHERE case_type_id = $1 AND field = $2";
+            let values = vec![uuid(filling.case_type.0), text(&*filling.field)];
+            self.execute(sql(statement, values)).await?;
         }
         Ok(true)
     }

@@ -2,7 +2,8 @@
 //!
 //! They only save waiting: the queue is looked at without them, too, so a lost one does no harm.
 //! Commits close to each other make one notification. Each names the process that it comes from,
-//! which does not listen to itself.
+//! which does not listen to itself. That tokens were withdrawn is told in the transaction that does it;
+//! who does not hear of it forgets what it knows of them after 5 s anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use super::signals::Signals;
 use super::statement::{sql, text};
 
 const CHANNEL: &str = "dossier";
+
+/// Where it is told that tokens were withdrawn.
+pub(super) const TOKENS: &str = "dossier_tokens";
 
 /// At least so much lies between two notifications.
 const APART: Duration = Duration::from_millis(20);
@@ -66,12 +70,15 @@ async fn listen(options: PgConnectOptions, signals: &Signals, origin: &str) {
 async fn hear(options: PgConnectOptions, signals: &Signals, origin: &str) -> Result<(), sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, TOKENS]).await?;
     // What was told before is lost.
+    signals.tokens_withdrawn();
     signals.wake();
     signals.changed_somewhere();
     while let Some(told) = listener.try_recv().await? {
-        if told.payload() != origin {
+        if told.channel() == TOKENS {
+            signals.tokens_withdrawn();
+        } else if told.payload() != origin {
             signals.wake();
             signals.changed_somewhere();
         }

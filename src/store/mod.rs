@@ -35,6 +35,7 @@ mod crowd;
 mod database;
 mod desk;
 mod dialect;
+mod epochs;
 mod error;
 mod events;
 mod field_inputs;

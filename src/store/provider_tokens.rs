@@ -122,16 +122,18 @@ impl Tx {
         self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0), uuid(holder.0)])).await.map(drop)
     }
 
-    /// Takes away a token that the provider does not accept any more; a newer one stays.
+    /// Takes away a token that the provider did not accept with a request that left at `sent`; one that
+    /// was fetched later stays.
     pub async fn spoil_provider_token(
         &self,
         workspace: WorkspaceId,
         id: ProviderTokenId,
         version: i64,
+        sent: Instant,
     ) -> Result<(), StoreError> {
         let statement = "UPDATE provider_token SET sealed = NULL, key_id = NULL, expires_at = NULL \
-             WHERE id = $1 AND workspace_id = $2 AND version = $3";
-        let values = vec![uuid(id.0), uuid(workspace.0), int(version)];
+             WHERE id = $1 AND workspace_id = $2 AND (version = $3 OR fetched_at < $4)";
+        let values = vec![uuid(id.0), uuid(workspace.0), int(version), ms(sent)];
         self.execute(sql(statement, values)).await.map(drop)
     }
 

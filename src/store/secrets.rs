@@ -112,7 +112,8 @@ impl Tx {
         rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 
-    /// Adds a secret, or replaces the one with this name; its id and `created_at` stay.
+    /// Adds a secret, or replaces the one with this name; its id and `created_at` stay. Every attempt
+    /// that is claimed after the commit uses it as it is now.
     pub async fn put_secret(&self, workspace: WorkspaceId, row: &SecretRow) -> Result<(), StoreError> {
         let info = &row.info;
         let values = vec![
@@ -137,7 +138,8 @@ impl Tx {
             ),
             values,
         );
-        self.execute(statement).await.map(drop)
+        self.execute(statement).await?;
+        self.raise_credentials_epoch(workspace).await
     }
 
     /// Removes a secret; `false`: there is none with this name here.
@@ -145,6 +147,7 @@ impl Tx {
         let values = vec![uuid(workspace.0), text(name.as_str())];
         let removed =
             self.execute(sql("DELETE FROM secret WHERE workspace_id = $1 AND name = $2", values)).await?;
+        self.raise_credentials_epoch(workspace).await?;
         Ok(removed > 0)
     }
 }

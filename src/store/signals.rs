@@ -2,6 +2,7 @@
 //! the truth.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
@@ -16,6 +17,7 @@ pub struct Signals {
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
     others: Notify,
     withdrawn: broadcast::Sender<CaseId>,
+    tokens: AtomicU64,
 }
 
 /// Cases with cancelled runs that a worker may not have looked at yet. When there are more, it looks
@@ -30,6 +32,7 @@ impl Default for Signals {
             cases: Mutex::default(),
             others: Notify::new(),
             withdrawn: broadcast::Sender::new(WITHDRAWN),
+            tokens: AtomicU64::new(0),
         }
     }
 }
@@ -65,6 +68,17 @@ impl Signals {
     /// Returns when there was a commit that other processes have not been told of; several are one.
     pub(super) async fn something_to_tell(&self) {
         self.others.notified().await;
+    }
+
+    /// How often this process has heard that tokens were withdrawn. What was read of a token when it
+    /// was another number may be out of date.
+    pub fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Acquire)
+    }
+
+    /// Says that tokens were withdrawn, or may have been.
+    pub(super) fn tokens_withdrawn(&self) {
+        self.tokens.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The cases of which runs were cancelled that may have begun, from now on.

@@ -97,7 +97,7 @@ impl Tx {
         // The bound on `field` holds for all; it leads to the index of live runs, past the history.
         let statement = format!(
             "SELECT id, case_id, field, status, begun, connection, {WAITING_FOR}, {DUE_AT}, attempt, attempts_max, error, \
-             (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
+             started_at, (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
              WHERE case_id IN ({}) AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id",
             list(cases.len(), 1)
         );
@@ -146,6 +146,7 @@ fn live_run(row: &QueryResult) -> Result<(Uuid, LiveRun), StoreError> {
         attempt: columns.count()?,
         attempts_max: columns.count()?,
         error: columns.maybe_json()?,
+        started_at: columns.maybe_at()?,
         last_attempt_at: columns.maybe_at()?,
     };
     Ok((case, run))

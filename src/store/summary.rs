@@ -33,6 +33,50 @@ pub struct StateCount {
 const SHOWN: &str = "(run.begun OR NOT EXISTS (SELECT 1 FROM run AS before WHERE before.case_id = run.case_id \
      AND before.field = run.field AND before.begun AND before.status IN ('queued', 'running')))";
 
+/// Counts of ranges of one index, which is what databases count fastest: $1 type, $2 field, $3 end of
+/// freshness.
+pub(super) fn states_statement() -> String {
+    let count = |more: &str| {
+        format!(
+            "(SELECT COUNT(*) FROM field_state WHERE case_type_id = $1 AND field = $2 AND status = shown.status{more})"
+        )
+    };
+    let stale = ["FALSE", "TRUE"].map(|cached| {
+        let changed = count(&format!(" AND cached = {cached} AND inputs_changed = TRUE"));
+        let old = count(&format!(" AND cached = {cached} AND inputs_changed = FALSE AND fetched_at <= $3"));
+        format!("{changed} + {old}")
+    });
+    let statuses =
+        ["succeeded", "failed", "skipped", "never_run"].map(|status| format!("SELECT '{status}' AS status"));
+    format!(
+        "SELECT $2, shown.status, {}, {}, {} FROM ({}) AS shown",
+        count(""),
+        count(" AND cached = TRUE"),
+        stale.join(" + "),
+        statuses.join(" UNION ALL ")
+    )
+}
+
+/// One part for each of the indexes that hold live runs only.
+pub(super) fn live_statement(workspace: WorkspaceId, case_type: CaseTypeId) -> (String, Vec<Value>) {
+    let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
+    let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
+    let parts: Vec<_> = parts
+        .map(|part| {
+            format!(
+                "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
+                 LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
+                 WHERE run.workspace_id = $1 AND run.case_type_id = $2 AND {part} AND {SHOWN}"
+            )
+        })
+        .collect();
+    let statement = format!(
+        "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
+        parts.join(" UNION ALL ")
+    );
+    (statement, vec![uuid(workspace.0), uuid(case_type.0)])
+}
+
 impl Tx {
     /// What ended runs left on a field of all cases of a type, by status; data given at `expired`
     /// or before is out of date.
@@ -42,9 +86,7 @@ impl Tx {
         field: &FieldKey,
         expired: Option<Instant>,
     ) -> Result<Vec<StateCount>, StoreError> {
-        let statement = "SELECT field, status, COUNT(*), COALESCE(SUM(CASE WHEN cached THEN 1 ELSE 0 END), 0), \
-             COALESCE(SUM(CASE WHEN inputs_changed OR fetched_at <= $3 THEN 1 ELSE 0 END), 0) FROM field_state \
-             WHERE case_type_id = $1 AND field = $2 GROUP BY field, status";
+        let statement = states_statement();
         let values = vec![uuid(case_type.0), text(field.as_str()), maybe_ms(expired)];
         self.all(sql(statement, values)).await?.iter().map(count).collect()
     }
@@ -56,37 +98,13 @@ impl Tx {
         workspace: WorkspaceId,
         case_type: CaseTypeId,
     ) -> Result<HashMap<(String, String, String), u64>, StoreError> {
-        let (statement, values) = self.live_statement(workspace, case_type);
+        let (statement, values) = live_statement(workspace, case_type);
         let rows = self.all(sql(statement, values)).await?;
         let live = |row: &QueryResult| {
             let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
             Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
         };
         rows.iter().map(live).collect()
-    }
-
-    /// One part for each of the indexes that hold live runs only.
-    pub(super) fn live_statement(
-        &self,
-        workspace: WorkspaceId,
-        case_type: CaseTypeId,
-    ) -> (String, Vec<Value>) {
-        let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
-        let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
-        let parts: Vec<_> = parts
-            .map(|part| {
-                format!(
-                    "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
-                     LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
-                     WHERE run.workspace_id = $1 AND run.case_type_id = $2 AND {part} AND {SHOWN}"
-                )
-            })
-            .collect();
-        let statement = format!(
-            "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
-            parts.join(" UNION ALL ")
-        );
-        (statement, vec![uuid(workspace.0), uuid(case_type.0)])
     }
 
     /// What the fields of these cases show, live runs laid over.

@@ -2,7 +2,9 @@
 
 use sea_orm::{QueryResult, Value};
 
+use super::dialect::Dialect;
 use super::error::StoreError;
+use super::listen::TOKENS;
 use super::rows::Columns;
 use super::statement::{int, maybe_ms, maybe_uuid, ms, sql, text, uuid};
 use super::tx::Tx;
@@ -127,11 +129,15 @@ impl Tx {
         self.execute(statement).await.map(drop)
     }
 
-    /// Removes a token; `false`: there is none with this id here.
+    /// Removes a token; `false`: there is none with this id here. Other processes on PostgreSQL are told
+    /// with the commit.
     pub async fn delete_token(&self, workspace: WorkspaceId, id: TokenId) -> Result<bool, StoreError> {
         let values = vec![uuid(workspace.0), uuid(id.0)];
         let removed =
             self.execute(sql("DELETE FROM token WHERE workspace_id = $1 AND id = $2", values)).await?;
+        if removed > 0 && self.dialect() == Dialect::Postgres {
+            self.all(sql("SELECT pg_notify($1, '') IS NULL", vec![text(TOKENS)])).await?;
+        }
         Ok(removed > 0)
     }
 }

@@ -1,10 +1,10 @@
 //! What buttons of a case's page do: refresh a field or several, clear an override, delete.
 
+use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::{Data, Path};
-use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value};
 
@@ -130,7 +130,11 @@ pub async fn ask_delete(
 }
 
 /// `POST /cases/{id}/delete`.
-pub async fn delete(services: Data<Services>, id: Path<CaseId>, posted: Posted) -> Result<HttpResponse, Refusal> {
+pub async fn delete(
+    services: Data<Services>,
+    id: Path<CaseId>,
+    posted: Posted,
+) -> Result<HttpResponse, Refusal> {
     posted.visitor.require(Role::Operator)?;
     services.cases.delete(&posted.visitor.actor, *id, Expected::Anything).await?;
     let list = Here::new(*id, &Asked::of_form(&posted.form)).list();

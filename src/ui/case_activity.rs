@@ -114,8 +114,8 @@ fn of_run(run: &Run, values: &Values<'_>) -> Entry {
     Entry {
         tone,
         icon,
-        who: values.field_name(run.field.as_str()),
-        did: w::run(run.status).to_owned(),
+        who: cut(&values.field_name(run.field.as_str()), 80),
+        did: did(run, values),
         what,
         more: 0,
         moment: Moment::age(at, values.now),
@@ -124,13 +124,22 @@ fn of_run(run: &Run, values: &Values<'_>) -> Entry {
     }
 }
 
+/// How a run stands or ended; one that lacks a value says which.
+fn did(run: &Run, values: &Values<'_>) -> String {
+    if run.status == RunStatus::Skipped && !run.missing.is_empty() {
+        let names: Vec<String> = run.missing.iter().map(|path| cut(&values.named(path), 60)).collect();
+        return w::lacked(&names);
+    }
+    w::run(run.status).to_owned()
+}
+
 fn of_edit(event: &Event, values: &Values<'_>) -> Entry {
     let created = event.kind == EventKind::CaseCreated;
     let (what, more) = if created { (Vec::new(), 0) } else { named(&event.paths, values) };
     Entry {
         tone: Tone::Quiet,
         icon: if created { "plus" } else { "person" },
-        who: w::who(event.by.as_deref()),
+        who: cut(&w::who(event.by.as_deref()), 80),
         did: if created { w::WAS_CREATED } else { w::CHANGED }.to_owned(),
         what,
         more,

@@ -197,10 +197,11 @@ impl Here {
     }
 }
 
-/// What a list was asked for, as far as it decides which cases stand beside which.
+/// What a list was asked for, as far as it decides which cases stand beside which; of an address
+/// that is no list's: all cases.
 pub fn list_query(view: Option<&str>) -> CaseQuery {
-    // What cannot be read is the list that nobody has narrowed.
-    case_query(&ListQuery::parse(view.unwrap_or_default()).unwrap_or_default())
+    let all = CaseQuery { descending: true, ..CaseQuery::default() };
+    view.and_then(|view| ListQuery::parse(view).ok()).map_or(all, |view| case_query(&view))
 }
 
 #[cfg(test)]
@@ -238,7 +239,9 @@ mod tests {
         assert_eq!(query.status, Some(CaseStatus::Draft));
         assert_eq!(query.fields, [("score".into(), "failed".into(), Some("timeout".into()))]);
         assert!(query.descending && query.sort == CaseSort::Title);
-        let plain = list_query(None);
-        assert!(plain.descending && plain.sort == CaseSort::CreatedAt);
+        for none in [None, Some("sort=nonsense"), Some("status=nonsense")] {
+            let plain = list_query(none);
+            assert!(plain.descending && plain.sort == CaseSort::CreatedAt && plain.status.is_none());
+        }
     }
 }

@@ -44,7 +44,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Bars {
     /// One a field.
-    pub bars: Vec<Bar>,
+    pub fields: Vec<Bar>,
     /// Why they may tell too little.
     pub partial: Option<String>,
     /// What has no bar.
@@ -120,7 +120,7 @@ impl Bars {
             Some(Bar::new(&field.name, counts, view))
         });
         Self {
-            bars: bars.collect(),
+            fields: bars.collect(),
             partial: counts.partial.then(|| w::partial(counts.total)),
             more: (more > 0).then(|| w::more_bars(more)),
         }
@@ -136,7 +136,9 @@ fn take(keys: &mut Vec<&str>, key: &str) -> bool {
 
 impl Bar {
     fn new(name: &str, counts: &FieldCounts, view: &ListQuery) -> Self {
-        let of = |status| counts.statuses.iter().find(|(known, _)| *known == status).map_or(0, |(_, count)| *count);
+        let of = |status| {
+            counts.statuses.iter().find(|(known, _)| *known == status).map_or(0, |(_, count)| *count)
+        };
         let stale = counts.stale.min(of(FieldStatus::Succeeded));
         let cached = counts.cached.min(of(FieldStatus::Succeeded) - stale);
         let mut pieces = Vec::new();
@@ -147,7 +149,10 @@ impl Bar {
             if status == FieldStatus::Succeeded {
                 pieces.extend([("succeeded", class, count - stale - cached), ("cached", "cached", cached)]);
                 pieces.push(("stale", "stale", stale));
-                parts.extend([("cached", "cached", "copy", counts.cached), ("stale", "stale", "warn", counts.stale)]);
+                parts.extend([
+                    ("cached", "cached", "copy", counts.cached),
+                    ("stale", "stale", "warn", counts.stale),
+                ]);
             } else {
                 pieces.push((word, class, count));
             }
@@ -157,7 +162,8 @@ impl Bar {
             let url = view.with_field(&counts.key, Some(word).filter(|_| !set)).url();
             Part { class, icon, word: spoken(word), count: w::number(count), url, set }
         };
-        let told = parts.into_iter().filter(|(word, .., count)| *count > 0 || is_set(view, &counts.key, word));
+        let told =
+            parts.into_iter().filter(|(word, .., count)| *count > 0 || is_set(view, &counts.key, word));
         Self { name: name.to_owned(), pieces: laid(&pieces, counts, view), parts: told.map(part).collect() }
     }
 }
@@ -229,8 +235,11 @@ mod tests {
         let counts = counts(&[(FieldStatus::Succeeded, 1_200), (FieldStatus::Failed, 10)], 1_250, 0);
         let view = ListQuery::parse("q=a&field.vat=queued").unwrap();
         let bar = Bar::new("VAT", &counts, &view);
-        let told: Vec<String> =
-            bar.parts.iter().map(|part| format!("{} {} {} {}", part.count, part.word, part.set, part.url)).collect();
+        let told: Vec<String> = bar
+            .parts
+            .iter()
+            .map(|part| format!("{} {} {} {}", part.count, part.word, part.set, part.url))
+            .collect();
         assert_eq!(
             told,
             [
@@ -244,16 +253,21 @@ mod tests {
 
     #[test]
     fn many_fields_leave_room_for_the_list() {
+        let call = |n| json!({"url": "https://a.example", "response_mapping": {(format!("v{n}")): "$.v"}});
         let fields: Vec<Value> = (0..20)
-            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": {"url": "https://a.example"}}))
+            .map(|n| json!({"key": format!("f{n}"), "type": "api_call", "api_config": call(n)}))
             .collect();
         let body = json!({"key": "kyb", "fields": fields});
         let case_type = CaseType::parse(&body, &Known::default()).unwrap().case_type;
         let columns = Columns::new(Some(&case_type), Some(&["field.f19".to_owned()]));
-        let field = |n| FieldCounts { key: format!("f{n}"), statuses: vec![(FieldStatus::NeverRun, 1)], ..FieldCounts::default() };
+        let field = |n| FieldCounts {
+            key: format!("f{n}"),
+            statuses: vec![(FieldStatus::NeverRun, 1)],
+            ..FieldCounts::default()
+        };
         let counts = Counts { total: 1, partial: true, fields: (0..20).map(field).collect() };
         let bars = Bars::new(&case_type, &columns, &counts, &ListQuery::default());
-        let names: Vec<&str> = bars.bars.iter().map(|bar| bar.name.as_str()).collect();
+        let names: Vec<&str> = bars.fields.iter().map(|bar| bar.name.as_str()).collect();
         assert_eq!((names.len(), names[0], names[11]), (12, "f0", "f19"));
         assert!(bars.partial.is_some() && bars.more.unwrap().starts_with("8 more"));
     }

@@ -1,54 +1,24 @@
 //! The card of an API Call field: what it fetched, how it stands, and what to do now.
 
 use super::case_address::{Asked, Here, Scope, card_anchor};
+use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
-use super::case_values::{Room, ValueView, Values, whole_url, written};
-use super::state::{First, StateView};
+use super::case_trouble::{Trouble, trouble};
+use super::case_values::{LEAST, Room, ValueView, Values, whole_url, written};
+use super::state::StateView;
 use super::value::cut;
 use super::words::case as w;
 use crate::domain::api_call::ApiCall;
-use crate::domain::failure::RunError;
 use crate::domain::field::{Field, Visibility};
 use crate::domain::mapping::is_empty;
-use crate::domain::run::{FieldState, FieldStatus, Reason, WaitingFor};
-use crate::ui::moment::Moment;
+use crate::domain::run::{FieldState, FieldStatus, Reason};
 
 /// Values on one card, unless it was asked for by name.
 const MOST_VALUES: usize = 40;
 const MOST_VALUES_OPEN: usize = 200;
 /// What a card costs beside its values, and what a short one does.
 const AROUND: usize = 4_200;
-const SHORT: usize = 800;
-
-/// What to do first.
-#[derive(Debug, Clone)]
-pub struct FirstAction {
-    /// Where it is sent or leads.
-    pub url: String,
-    /// What is read.
-    pub word: String,
-    /// Whether it is a form that is sent.
-    pub sends: bool,
-    /// The key that does it.
-    pub key: &'static str,
-}
-
-/// What went wrong.
-#[derive(Debug, Clone)]
-pub struct Trouble {
-    /// What happened and what to do; none: the line of the state says it already.
-    pub sentence: Option<String>,
-    /// What it means for the values shown.
-    pub meaning: Option<&'static str>,
-    /// How old they are.
-    pub since: Option<Moment>,
-    /// Attempts.
-    pub attempts: Option<String>,
-    /// For the builder: name, value.
-    pub facts: Vec<(&'static str, String)>,
-    /// How the answer began.
-    pub excerpt: Option<String>,
-}
+pub const SHORT: usize = 900;
 
 /// Someone's value over a mapped one.
 #[derive(Debug, Clone)]
@@ -122,8 +92,8 @@ pub struct Cards<'c> {
 }
 
 impl Cards<'_> {
-    /// The card of a field; `later` cards still want their place.
-    pub fn card(&self, field: &Field, call: &ApiCall, later: usize, room: &mut Room) -> Option<CardView> {
+    /// The card of a field; short when there is no room for it.
+    pub fn card(&self, field: &Field, call: &ApiCall, room: &mut Room) -> Option<CardView> {
         if field.visibility == Visibility::Hidden {
             return None;
         }
@@ -134,14 +104,14 @@ impl Cards<'_> {
             return Some(card);
         }
         let asked = self.asked.open.as_deref() == Some(field.key.as_str());
-        let cost = AROUND + self.cost(call);
-        let reserved = Room(room.0.saturating_sub(later * SHORT)).take(cost);
-        if !asked && !reserved {
-            room.take(SHORT);
+        if !room.has(AROUND + self.cost(call)) && !asked {
+            room.spend(SHORT);
             card.short = Some(self.here.page(&[("open", field.key.as_str())], &card.anchor));
+            card.name = cut(&card.name, 80);
+            card.says = card.name.clone();
             return Some(card);
         }
-        room.take(AROUND);
+        room.spend(AROUND);
         let most = if asked { MOST_VALUES_OPEN } else { MOST_VALUES };
         self.fill(&mut card, (field, call, state), most, room);
         Some(card)
@@ -162,7 +132,9 @@ impl Cards<'_> {
 
     fn bare(&self, field: &Field, call: &ApiCall, state: &FieldState) -> CardView {
         let key = field.key.to_string();
-        let view = StateView::new(state, self.values.now, |path| self.values.named(path));
+        let mut view = StateView::new(state, self.values.now, |path| self.values.named(path));
+        // What went wrong has a place of its own on the card.
+        view.after.clear();
         let moment = view.moment.map(|moment| format!(" {}", moment.text())).unwrap_or_default();
         CardView {
             anchor: card_anchor(&key),
@@ -202,27 +174,34 @@ impl Cards<'_> {
         room: &mut Room,
     ) {
         let targets = call.mapping.targets();
-        for target in targets.iter().take(most) {
-            let path = target.path.to_string();
-            let mut value = self.values.show(&path, room);
-            let quiet = self.values.entry(&path).is_some_and(|entry| {
-                entry.field.as_deref() == Some(&card.key) && entry.fetched_at == state.fetched_at
-            });
-            if let Some(mark) = &mut value.mark {
-                mark.quiet = quiet;
+        let show = |path: &str, room: &mut Room| {
+            let mut value = self.values.show(path, room);
+            if let (Some(mark), Some(entry)) = (&mut value.mark, self.values.entry(path)) {
+                // The line of the state says it for all values of the last answer.
+                mark.quiet = entry.field.as_deref() == Some(field.key.as_str())
+                    && entry.fetched_at == state.fetched_at;
             }
-            card.values.push(value);
+            value
+        };
+        for target in targets.iter().take(most) {
+            if room.has(LEAST) {
+                card.values.push(show(&target.path.to_string(), room));
+            }
         }
-        card.more = targets.len().saturating_sub(most);
+        card.more = targets.len().saturating_sub(card.values.len());
         card.answer = call.output_variable.as_deref().and_then(|name| {
             self.values.get(name)?;
-            Some(self.values.show(name, room))
+            Some(show(name, room))
         });
         let has_values = card.values.iter().any(|value| !value.nothing) || card.answer.is_some();
         card.bare = !has_values;
         card.kept = has_values && (state.status == FieldStatus::Failed || is_kept(state));
         card.trouble = state.error.as_ref().map(|error| trouble(error, state, has_values, self.values.now));
-        card.why = call.when.as_ref().filter(|_| state.reason == Some(Reason::Condition)).map(|when| cut(when.source(), 600));
+        card.why = call
+            .when
+            .as_ref()
+            .filter(|_| state.reason == Some(Reason::Condition))
+            .map(|when| cut(when.source(), 600));
         card.overrides = state.overridden.iter().map(|path| self.over(path)).collect();
         if self.works {
             let scope = Scope::Field(field.key.clone());
@@ -239,70 +218,11 @@ impl Cards<'_> {
         let url = self.here.below(&format!("/overrides/{}/clear", encoded.replace('+', "%20")));
         Override { word: w::clear_override(&self.values.named(path)), url }
     }
-
-    fn first(&self, field: &Field, state: &FieldState, first: First) -> Option<FirstAction> {
-        let link = |url: String, word: String| Some(FirstAction { url, word, sends: false, key: "" });
-        let sends = |url: String, word: &str, key| {
-            let action = FirstAction { url, word: word.to_owned(), sends: true, key };
-            Some(action).filter(|_| self.works)
-        };
-        match first {
-            First::Refresh(word) => {
-                sends(self.here.below(&format!("/fields/{}/refresh", field.key)), word, "r")
-            }
-            First::Cancel => sends(format!("/runs/{}/cancel", live(state)?), super::words::states::CANCEL, ""),
-            First::Details => match (state.waiting_for, &state.connection, state.run_id) {
-                (Some(WaitingFor::Circuit | WaitingFor::Connection | WaitingFor::Budget), Some(key), _) => {
-                    link(format!("/connections/{key}"), super::words::states::DETAILS.to_owned())
-                }
-                (_, _, Some(run)) => {
-                    link(format!("/runs/{run}"), super::words::states::DETAILS.to_owned())
-                }
-                _ => None,
-            },
-            First::Input => self.input_link(state.missing.first()?),
-            First::Nothing => None,
-        }
-    }
-
-    /// To where a missing value comes from: its input, or the field that fetches it.
-    fn input_link(&self, missing: &str) -> Option<FirstAction> {
-        let path = missing.strip_prefix("data.").unwrap_or(missing);
-        let case_type = self.values.case_type;
-        let link = |url: String, word: String| Some(FirstAction { url, word, sends: false, key: "" });
-        let name = self.values.named(missing);
-        if let Some(field) = case_type.field(path).filter(|field| field.plain().is_some()) {
-            let scope = Scope::Section(field.section.clone());
-            let url = self.here.page(&[("edit", &scope.word()), ("at", path)], &format!("in-data.{path}"));
-            return link(url, w::fill_in(&name)).filter(|_| self.works);
-        }
-        if missing.starts_with("case.") {
-            return link(self.here.edit(&Scope::Case), w::fill_in(&name)).filter(|_| self.works);
-        }
-        let writes = |call: &ApiCall| call.targets.iter().any(|target| lies_in(path, &target.to_string()));
-        if let Some((key, _)) = case_type.api_calls().find(|(_, call)| writes(call)) {
-            let name = self.values.field_name(key.as_str());
-            return link(format!("#{}", card_anchor(key.as_str())), w::go_to(&name));
-        }
-        let scope = Scope::Additional.word();
-        let url = self.here.page(&[("edit", &scope), ("at", path)], &format!("in-data.{path}"));
-        link(url, w::fill_in(&name)).filter(|_| self.works && case_type.additional_data)
-    }
 }
 
 /// Whether a run failed that left the state as it was: the provider was paused.
 fn is_kept(state: &FieldState) -> bool {
     state.status == FieldStatus::Succeeded && state.error.is_some()
-}
-
-fn live(state: &FieldState) -> Option<crate::domain::ids::RunId> {
-    state.run_id.filter(|_| matches!(state.status, FieldStatus::Queued | FieldStatus::Running))
-}
-
-fn lies_in(path: &str, target: &str) -> bool {
-    path == target
-        || path.strip_prefix(target).is_some_and(|rest| rest.starts_with('.'))
-        || target.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// About the bytes that a value takes on the page.
@@ -311,35 +231,6 @@ fn rough(value: &serde_json::Value) -> usize {
         serde_json::Value::String(text) => written(text).min(1_000),
         serde_json::Value::Array(_) | serde_json::Value::Object(_) => value.to_string().len().min(8_000),
         _ => 16,
-    }
-}
-
-fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: crate::domain::clock::Instant) -> Trouble {
-    let waits = matches!(state.status, FieldStatus::Queued | FieldStatus::Running);
-    let said = waits && state.waiting_for == Some(WaitingFor::Retry);
-    let provider = error.provider.as_ref();
-    let facts = [
-        (w::CODE, Some(error.code.as_str().to_owned())),
-        (w::HTTP_STATUS, error.http_status.map(|status| status.to_string())),
-        (w::PROVIDER_CODE, provider.and_then(|provider| provider.code.clone())),
-        (w::PROVIDER_SAYS, provider.and_then(|provider| provider.description.clone())),
-        (w::DETAIL, error.detail.clone()),
-        (w::CONNECTION, state.connection.clone()),
-    ];
-    let facts = facts.into_iter().filter_map(|(name, text)| Some((name, cut(&text?, 1_000)))).collect();
-    let since = state.fetched_at.or(state.last_success_at).filter(|_| has_values);
-    Trouble {
-        sentence: Some(error.message.clone()).filter(|_| !said),
-        meaning: match (has_values, since) {
-            (true, Some(_)) => Some(w::FROM_LAST_GOOD),
-            (true, None) => Some(w::SHOWN_STAYS),
-            (false, _) => Some(w::NO_ANSWER_YET),
-        },
-        since: since.map(|at| Moment::age(at, now)),
-        attempts: (state.attempts_max > 1 && error.attempt > 0)
-            .then(|| w::attempt(error.attempt, state.attempts_max)),
-        facts,
-        excerpt: error.body_excerpt.as_deref().filter(|text| !text.is_empty()).map(|text| cut(text, 2_048)),
     }
 }
 

@@ -105,7 +105,13 @@ impl askama::filters::HtmlSafe for Short {}
 
 impl Row {
     /// The row of a case under these columns. `view` is the list as it is filtered and sorted.
-    pub fn new(case: &CaseView, columns: &Columns<'_>, types: &Types<'_>, view: &ListQuery, now: Instant) -> Self {
+    pub fn new(
+        case: &CaseView,
+        columns: &Columns<'_>,
+        types: &Types<'_>,
+        view: &ListQuery,
+        now: Instant,
+    ) -> Self {
         let id = case.case.id.to_string();
         let name = case.case.reference.clone().or_else(|| case.case.title.clone());
         let name = name.unwrap_or_else(|| w::unnamed(&id[id.len().saturating_sub(8)..]));
@@ -194,7 +200,8 @@ fn states(case: &CaseView, now: Instant) -> Cell {
             None => found.push((icon, view.tone.class(), 1, word)),
         }
     }
-    let rank = |class: &str| ["failed", "running", "waiting", "good"].iter().position(|known| *known == class);
+    let rank =
+        |class: &str| ["failed", "running", "waiting", "good"].iter().position(|known| *known == class);
     found.sort_by_key(|(_, class, ..)| rank(class).unwrap_or(usize::MAX));
     if found.is_empty() { Cell::Nothing } else { Cell::States(found) }
 }
@@ -298,7 +305,9 @@ mod tests {
     #[test]
     fn an_input_that_lacks_has_its_name() {
         let case_type = case_type();
-        for (path, name) in [("data.vat_number", "VAT number"), ("vat.valid", "vat valid"), ("old_name", "old name")] {
+        for (path, name) in
+            [("data.vat_number", "VAT number"), ("vat.valid", "vat valid"), ("old_name", "old name")]
+        {
             assert_eq!(input_name(path, Some(&case_type)), name);
         }
     }

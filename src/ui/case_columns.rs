@@ -174,12 +174,15 @@ fn times<'a>() -> [Column<'a>; 2] {
 /// The ids of the columns that nobody has to choose.
 fn usual(columns: &[Column<'_>]) -> Vec<String> {
     let first = |group: Group, most: usize| {
-        columns.iter().filter(move |column| column.group() == group).take(most).map(|column| column.id.clone())
+        columns
+            .iter()
+            .filter(move |column| column.group() == group)
+            .take(most)
+            .map(|column| column.id.clone())
     };
     let case = ["title", "type", "status", "assignee", "fields", "updated_at"].map(str::to_owned);
     case.into_iter().chain(first(Group::Data, USUAL_PLAIN)).chain(first(Group::Fields, USUAL_CALLS)).collect()
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +222,10 @@ mod tests {
         let chosen = ["data.c", "field.score", "field.gone", "data.secret"].map(str::to_owned);
         assert_eq!(shown(&Columns::new(Some(&case_type), Some(&chosen))), ["data.c", "field.score"]);
         assert_eq!(shown(&Columns::new(Some(&case_type), Some(&[]))), [""; 0]);
-        assert_eq!(shown(&Columns::new(None, None)), ["title", "type", "status", "assignee", "fields", "updated_at"]);
+        assert_eq!(
+            shown(&Columns::new(None, None)),
+            ["title", "type", "status", "assignee", "fields", "updated_at"]
+        );
     }
 
     #[test]

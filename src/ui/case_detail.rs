@@ -9,7 +9,7 @@ use super::case_activity::{Activity, activity};
 use super::case_address::{Asked, Here, Scope, list_query};
 use super::case_cards::{Cards, InputForm};
 use super::case_form::FormView;
-use super::case_sections::SectionView;
+use super::case_sections::{SectionView, least};
 use super::case_values::{Room, Values};
 use super::frame::{Frame, Place, answer};
 use super::moment::Moment;
@@ -54,6 +54,8 @@ struct CasePage {
     head: Head,
     sections: Vec<SectionView>,
     activity: Activity,
+    /// A form is open: Escape leaves it, not the page.
+    editing: bool,
 }
 
 /// What was refused, to be shown in the page with what was typed.
@@ -88,12 +90,12 @@ pub async fn page(
     asked: &Asked,
     refused: Option<(StatusCode, Refused)>,
 ) -> Result<HttpResponse, Refusal> {
-    let plan = services.plans.by_id_current(view.case.case_type_id).await?;
+    let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let here = Here::new(view.case.id, asked);
     let values = Values::new(view, &plan.case_type, services.clock.now());
     let works = visitor.actor.role.allows(Role::Operator);
-    let mut room = Room(ROOM);
+    let mut room = Room::new(ROOM, least(&plan.case_type));
     let mut head = head(services, visitor, &values, &here).await?;
     if works && asked.edit == Some(Scope::Case) {
         head.form = FormView::fresh(&values, &Scope::Case, asked.at.as_deref(), &mut room);
@@ -105,9 +107,10 @@ pub async fn page(
         put(refused, &mut head, &mut sections);
     }
     let activity = activity(services, &visitor.actor, &values, &here).await?;
+    let editing = asked.edit.is_some() || asked.input.is_some();
     let done = asked.done.as_deref().and_then(w::done);
     let frame = visitor.frame(Place::Cases, head.title.clone()).saying(done).hearing(here.below("/events"));
-    Ok(answer(status, &CasePage { frame, here, head, sections, activity }))
+    Ok(answer(status, &CasePage { frame, here, head, sections, activity, editing }))
 }
 
 async fn head(
@@ -126,8 +129,11 @@ async fn head(
         found => found,
     };
     let (previous, next) = around?;
-    let count = |holds: fn(&FieldState) -> bool| values.view.fields.iter().filter(|(_, state)| holds(state)).count();
-    let text = |text: &Option<String>| text.as_deref().map(|text| cut(text, 200)).filter(|text| !text.trim().is_empty());
+    let count =
+        |holds: fn(&FieldState) -> bool| values.view.fields.iter().filter(|(_, state)| holds(state)).count();
+    let text = |text: &Option<String>| {
+        text.as_deref().map(|text| cut(text, 200)).filter(|text| !text.trim().is_empty())
+    };
     let title = case.title.as_deref().filter(|title| !title.trim().is_empty());
     Ok(Head {
         title: title.map_or_else(|| w::NO_TITLE.to_owned(), str::to_owned),

@@ -28,6 +28,8 @@ const DATA: &str = "data.";
 pub struct FormView {
     /// What it changes.
     pub scope: Scope,
+    /// What goes for all of its inputs.
+    pub hint: Option<&'static str>,
     /// Its inputs.
     pub inputs: Vec<Input>,
     /// What is said above them.
@@ -120,6 +122,10 @@ fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
     ]
 }
 
+fn hint(scope: &Scope) -> Option<&'static str> {
+    matches!(scope, Scope::Field(_) | Scope::Additional).then_some(w::FREE_HINT)
+}
+
 /// The members of the data that no field names or fills.
 pub fn additional(values: &Values<'_>) -> Vec<String> {
     let case_type = values.case_type;
@@ -144,14 +150,20 @@ impl FormView {
         let mut inputs: Vec<Input> = places(values, scope, &typed).iter().map(Place::input).collect();
         for input in &mut inputs {
             // What does not fit on the page any more is as if it were too large.
-            input.locked |= !room.take(written(&input.text) + 700);
+            input.locked |= !room.take(written(&input.text) + 480);
             if input.locked {
                 input.text.clear();
             }
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
-        let form =
-            Self { scope: scope.clone(), inputs, sentence: None, wrong: Vec::new(), refused: false };
+        let form = Self {
+            scope: scope.clone(),
+            hint: hint(scope),
+            inputs,
+            sentence: None,
+            wrong: Vec::new(),
+            refused: false,
+        };
         Some(form).filter(|form| !form.inputs.is_empty())
     }
 
@@ -168,14 +180,26 @@ impl FormView {
             inputs.push(input);
         }
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
-        let view = Self { scope: scope.clone(), inputs, sentence, wrong: Vec::new(), refused: true };
+        let view = Self {
+            scope: scope.clone(),
+            hint: hint(scope),
+            inputs,
+            sentence,
+            wrong: Vec::new(),
+            refused: true,
+        };
         (view, read)
     }
 
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem.pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+            let name = problem
+                .pointer
+                .trim_start_matches('/')
+                .replace('/', ".")
+                .replace("~1", "/")
+                .replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
                 None => self.wrong.push(format!("{name}: {}", problem.message)),
@@ -183,7 +207,7 @@ impl FormView {
         }
     }
 
-    /// The address that the form is sent to needs no more than this.
+    /// Its scope, as the form carries it.
     pub fn word(&self) -> String {
         self.scope.word()
     }

@@ -84,11 +84,7 @@ impl Input {
     pub fn new(name: String, label: String, kind: Kind<'_>, value: Option<&Value>) -> Self {
         let text = text_of(kind, value);
         let (look, choices) = look(kind, &text);
-        let required = match kind {
-            Kind::Plain(field) => field.required,
-            Kind::Word => true,
-            Kind::Text | Kind::Free => false,
-        };
+        let required = matches!(kind, Kind::Plain(field) if field.required);
         Self {
             name,
             label,
@@ -243,7 +239,9 @@ mod tests {
             let kind = Kind::Plain(&field);
             assert_eq!(value_of(kind, &text_of(kind, Some(&value))), Ok(value));
         }
-        for value in [json!("12"), json!("true"), json!("\"x\""), json!("a, b"), json!(12), json!([1]), json!(true)] {
+        for value in
+            [json!("12"), json!("true"), json!("\"x\""), json!("a, b"), json!(12), json!([1]), json!(true)]
+        {
             assert_eq!(value_of(Kind::Free, &text_of(Kind::Free, Some(&value))), Ok(value));
         }
     }

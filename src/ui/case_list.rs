@@ -114,11 +114,11 @@ pub async fn list(
     };
     let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
     let list = ListPage::read(&services, &visitor.actor, &view, known).await?;
-    let bars = case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
+    let bars =
+        case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
     let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
     let now = services.clock.now();
-    let rows: Vec<Row> =
-        list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
+    let rows: Vec<Row> = list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
     let frame = frame.titled(case_type.map_or(w::TITLE, |case_type| &case_type.name)).hearing(EVENTS);
     Ok(page(&CaseListPage {
         refreshes: frame.may_work() && rows.iter().any(|row| row.wants_refresh),
@@ -180,7 +180,8 @@ fn heads(columns: &Columns<'_>, view: &ListQuery) -> Vec<Head> {
 }
 
 fn statuses(view: &ListQuery) -> Vec<(&'static str, &'static str, bool)> {
-    let status = |status: &CaseStatus| (status.as_str(), words::status(*status), view.status == Some(*status));
+    let status =
+        |status: &CaseStatus| (status.as_str(), words::status(*status), view.status == Some(*status));
     CaseStatus::ALL.iter().map(status).collect()
 }
 
@@ -194,7 +195,8 @@ pub async fn refresh(services: Data<Services>, posted: Posted) -> Result<HttpRes
     let view = ListQuery::parse(posted.form.get("back").unwrap_or_default())?;
     let id: CaseId = posted.form.get("case").and_then(|id| id.parse().ok()).ok_or_else(Refusal::not_found)?;
     let case = services.cases.get(&posted.visitor.actor, id).await?;
-    let wanted = case.fields.iter().filter(|(_, state)| state.status == FieldStatus::Failed || is_stale(state));
+    let wanted =
+        case.fields.iter().filter(|(_, state)| state.status == FieldStatus::Failed || is_stale(state));
     let fields: Vec<_> = wanted.map(|(key, _)| key.clone()).collect();
     let done = if fields.is_empty() { "nothing" } else { "refreshed" };
     if !fields.is_empty() {

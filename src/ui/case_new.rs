@@ -124,7 +124,8 @@ pub async fn create(
         return Ok(shown(visitor, plan, form, &request, plans.len() > 1, status));
     };
     let key = posted.form.get("once").filter(|key| is_key(key));
-    let once = key.and_then(|key| once(&services, &visitor.actor, key, body_hash(body.to_string().as_bytes())));
+    let once =
+        key.and_then(|key| once(&services, &visitor.actor, key, body_hash(body.to_string().as_bytes())));
     match made(&services, &visitor.actor, &body, once).await {
         Ok(url) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()),
         Err(error) => {

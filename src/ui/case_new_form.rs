@@ -35,7 +35,8 @@ impl NewCaseForm {
             Input { hint: hint.map(str::to_owned), ..input }
         });
         let mut groups = vec![(w::ABOUT.to_owned(), of_all.collect::<Vec<_>>())];
-        let sections = case_type.sections.iter().map(|section| (Some(section.key.as_str()), section.name.as_str()));
+        let sections =
+            case_type.sections.iter().map(|section| (Some(section.key.as_str()), section.name.as_str()));
         for (key, name) in sections.chain([(None, w::DATA)]) {
             let inputs: Vec<Input> = asked(case_type)
                 .filter(|(field, _)| field.section.as_deref() == key)
@@ -145,7 +146,9 @@ fn input(case_type: &CaseType, field: &Field, plain: &PlainField) -> Input {
 /// The field that fetches this value.
 fn filled_by<'a>(case_type: &'a CaseType, key: &str) -> Option<&'a str> {
     let fills = |field: &&Field| {
-        field.api_call().is_some_and(|call| call.mapping.targets().iter().any(|target| target.path.first() == key))
+        field
+            .api_call()
+            .is_some_and(|call| call.mapping.targets().iter().any(|target| target.path.first() == key))
     };
     case_type.fields.iter().find(fills).map(|field| field.name.as_str())
 }
@@ -180,7 +183,9 @@ mod tests {
             .groups
             .iter()
             .map(|(name, inputs)| {
-                let inputs = inputs.iter().map(|input| format!("{}{}", input.name, if input.required { "!" } else { "" }));
+                let inputs = inputs
+                    .iter()
+                    .map(|input| format!("{}{}", input.name, if input.required { "!" } else { "" }));
                 format!("{name}: {}", inputs.collect::<Vec<_>>().join(" "))
             })
             .collect();
@@ -209,7 +214,9 @@ mod tests {
     fn what_cannot_be_read_stays_as_it_was_typed() {
         let (form, body) = read("title=T&data.amount=twelve&data.extra=%7B&data.name=n");
         assert!(body.is_none());
-        let input = |name: &str| form.groups.iter().flat_map(|(_, all)| all).find(|input| input.name == name).unwrap();
+        let input = |name: &str| {
+            form.groups.iter().flat_map(|(_, all)| all).find(|input| input.name == name).unwrap()
+        };
         assert!(input("data.amount").wrong.is_some() && input("data.amount").first);
         assert!(input("data.extra").wrong.is_some() && !input("data.extra").first);
         assert_eq!((input("data.amount").text.as_str(), input("title").text.as_str()), ("twelve", "T"));

@@ -24,7 +24,11 @@ use crate::service::{CaseView, ServiceError, Services};
 const TRIES: usize = 5;
 
 /// `POST /cases/{id}`.
-pub async fn save(services: Data<Services>, id: Path<CaseId>, posted: Posted) -> Result<HttpResponse, Refusal> {
+pub async fn save(
+    services: Data<Services>,
+    id: Path<CaseId>,
+    posted: Posted,
+) -> Result<HttpResponse, Refusal> {
     let visitor = &posted.visitor;
     visitor.require(Role::Operator)?;
     let scope = posted.form.get("scope").and_then(Scope::parse).ok_or_else(Refusal::not_found)?;
@@ -63,7 +67,7 @@ async fn read(
     scope: &Scope,
     posted: &Posted,
 ) -> Result<(FormView, super::case_form::Read), Refusal> {
-    let plan = services.plans.by_id_current(view.case.case_type_id).await?;
+    let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let values = Values::new(view, &plan.case_type, services.clock.now());
     Ok(FormView::read(&values, scope, &posted.form))

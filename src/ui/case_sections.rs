@@ -2,10 +2,11 @@
 //! fields and the cards of its API Call fields, and last what no field names.
 
 use super::case_address::Scope;
-use super::case_cards::{CardView, Cards};
+use super::case_cards::{CardView, Cards, SHORT};
 use super::case_form::{FormView, additional};
-use super::case_values::{Room, ValueView};
+use super::case_values::{LEAST, Room, ValueView};
 use super::words::case as w;
+use crate::domain::case_type::CaseType;
 use crate::domain::field::{Field, Visibility};
 use crate::domain::mapping::is_empty;
 
@@ -36,42 +37,42 @@ impl SectionView {
     }
 }
 
+/// What the fields of a case type take on a page at the least.
+pub fn least(case_type: &CaseType) -> usize {
+    let cards = case_type.api_calls().count();
+    cards * SHORT + (case_type.fields.len() - cards) * LEAST
+}
+
 impl Cards<'_> {
     /// All sections that have something to show.
     pub fn sections(&self, room: &mut Room) -> Vec<SectionView> {
         let case_type = self.values.case_type;
-        let named = case_type.sections.iter().map(|section| (Some(section.key.clone()), section.name.clone()));
+        let named =
+            case_type.sections.iter().map(|section| (Some(section.key.clone()), section.name.clone()));
         let other = if case_type.sections.is_empty() { w::DETAILS } else { w::OTHER };
         let all = named.chain([(None, other.to_owned())]);
-        let mut left = case_type.api_calls().count();
         let mut sections = Vec::new();
         for (key, name) in all {
             let fields: Vec<&Field> = case_type.fields.iter().filter(|field| field.section == key).collect();
             if !fields.is_empty() {
-                sections.push(self.section(Scope::Section(key), name, &fields, &mut left, room));
+                sections.push(self.section(Scope::Section(key), name, &fields, room));
             }
         }
         sections.extend(self.additional(room));
         sections
     }
 
-    fn section(
-        &self,
-        scope: Scope,
-        name: String,
-        fields: &[&Field],
-        left: &mut usize,
-        room: &mut Room,
-    ) -> SectionView {
-        let form = self.form(&scope, room);
+    fn section(&self, scope: Scope, name: String, fields: &[&Field], room: &mut Room) -> SectionView {
         let plain: Vec<&&Field> = fields.iter().filter(|field| field.plain().is_some()).collect();
+        room.free(plain.len() * LEAST);
+        let form = self.form(&scope, room);
         let shown = plain.iter().filter(|field| form.is_none() && self.is_shown(field, fields));
         let values = shown.map(|field| self.values.show(field.key.as_str(), room)).collect();
         let mut cards = Vec::new();
         for field in fields {
             if let Some(call) = field.api_call() {
-                *left = left.saturating_sub(1);
-                cards.extend(self.card(field, call, *left, room));
+                room.free(SHORT);
+                cards.extend(self.card(field, call, room));
             }
         }
         let editable = plain.iter().any(|field| field.visibility != Visibility::Hidden);
@@ -90,10 +91,13 @@ impl Cards<'_> {
     /// A plain field that a card of the same section shows is not shown twice.
     fn is_shown(&self, field: &Field, fields: &[&Field]) -> bool {
         let key = field.key.as_str();
-        let on_card = fields.iter().filter(|other| other.visibility == Visibility::AlwaysVisible).any(|other| {
-            let call = other.api_call();
-            call.is_some_and(|call| call.mapping.targets().iter().any(|target| target.path.to_string() == key))
-        });
+        let on_card =
+            fields.iter().filter(|other| other.visibility == Visibility::AlwaysVisible).any(|other| {
+                let call = other.api_call();
+                call.is_some_and(|call| {
+                    call.mapping.targets().iter().any(|target| target.path.to_string() == key)
+                })
+            });
         let wanted = match field.visibility {
             Visibility::AlwaysVisible => true,
             Visibility::HideWhenEmpty => !is_empty(self.values.get(key)),
@@ -114,13 +118,19 @@ impl Cards<'_> {
         if names.is_empty() && form.is_none() {
             return None;
         }
-        let shown = names.iter().take(if form.is_none() { MOST } else { 0 });
+        let most = if form.is_none() { MOST } else { 0 };
+        let mut values = Vec::new();
+        for name in names.iter().take(most) {
+            if room.has(LEAST) {
+                values.push(self.values.show(name, room));
+            }
+        }
         Some(SectionView {
             anchor: scope.anchor(),
             name: w::ADDITIONAL.to_owned(),
             hint: Some(w::ADDITIONAL_HINT),
-            values: shown.map(|name| self.values.show(name, room)).collect(),
-            more: if form.is_none() { names.len().saturating_sub(MOST) } else { 0 },
+            more: if form.is_none() { names.len() - values.len() } else { 0 },
+            values,
             edit: Some(self.here.edit(&scope)).filter(|_| self.works && form.is_none()),
             form,
             cards: Vec::new(),

@@ -21,19 +21,46 @@ use crate::service::CaseView;
 /// Characters of one value.
 const LONGEST: usize = 1_000;
 const LONGEST_BLOCK: usize = 6_000;
-/// What a value costs beside its text.
+/// Characters of a value that stands beside others.
+const LINE: usize = 200;
+/// What a value costs beside its text, and at the least.
 const AROUND: usize = 520;
+pub const LEAST: usize = AROUND + 120;
 
-/// What may still be written on a page, in bytes.
+/// What may still be written on a page, in bytes. Some of it is kept for what must come later,
+/// if ever so short.
 #[derive(Debug)]
-pub struct Room(pub usize);
+pub struct Room {
+    left: usize,
+    kept: usize,
+}
 
 impl Room {
+    /// So much, of which some is kept.
+    pub fn new(left: usize, kept: usize) -> Self {
+        Self { left, kept }
+    }
+
+    /// Whether there is so much beside what is kept.
+    pub fn has(&self, bytes: usize) -> bool {
+        self.left >= self.kept.saturating_add(bytes)
+    }
+
     /// Takes some, if there is enough.
     pub fn take(&mut self, bytes: usize) -> bool {
-        let enough = self.0 >= bytes;
-        self.0 -= if enough { bytes } else { 0 };
+        let enough = self.has(bytes);
+        self.left -= if enough { bytes } else { 0 };
         enough
+    }
+
+    /// Takes what has to be written in any case.
+    pub fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+    }
+
+    /// What was kept is wanted now.
+    pub fn free(&mut self, bytes: usize) {
+        self.kept = self.kept.saturating_sub(bytes);
     }
 }
 
@@ -74,6 +101,8 @@ pub struct ValueView {
     pub nothing: bool,
     /// A list or object as JSON; says how large it is.
     pub block: Option<String>,
+    /// It wants a whole line.
+    pub wide: bool,
     /// Whether it may be opened as an address.
     pub link: bool,
     /// Where the whole of it is, when it was cut.
@@ -111,7 +140,8 @@ impl<'v> Values<'v> {
             return field.name.clone();
         }
         let root = path.split('.').next().unwrap_or_default();
-        let fetched = self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
+        let fetched =
+            self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
         fetched.map_or_else(|| path.to_owned(), |(key, _)| self.field_name(key.as_str()))
     }
 
@@ -175,6 +205,7 @@ impl<'v> Values<'v> {
             name: field.map_or_else(|| end.to_owned(), |field| field.name.clone()),
             hint: field.and_then(|field| field.description.clone()).map(|hint| cut(&hint, 300)),
             nothing: shown.nothing,
+            wide: shown.block || text.chars().nth(LINE).is_some(),
             link: is_link(&text),
             more: None,
             mark: self.mark(path).filter(|_| !shown.nothing),
@@ -182,8 +213,9 @@ impl<'v> Values<'v> {
             block,
         };
         if !room.take(written(&view.text) + AROUND) {
-            view.text = cut(&text, 40);
+            view.text = cut(&text, 20);
             view.block = None;
+            room.spend(LEAST);
         }
         if view.text.len() < text.len() {
             view.more = Some(whole_url(self.view.case.id, path));
@@ -218,8 +250,10 @@ mod tests {
 
     #[test]
     fn room_is_given_until_there_is_none() {
-        let mut room = Room(10);
-        assert!(room.take(8) && !room.take(3) && room.take(2) && !room.take(1));
+        let mut room = Room::new(10, 2);
+        assert!(room.take(7) && !room.take(3) && room.take(1) && !room.take(1));
+        room.free(2);
+        assert!(room.take(2) && !room.has(1));
         assert_eq!(written("a<b>"), 12);
     }
 

@@ -28,18 +28,17 @@ pub fn chips(view: &ListQuery, case_type: Option<&CaseType>) -> Vec<Chip> {
     };
     let first = view.first();
     let q = view.q.as_deref().map(|q| chip(w::SEARCH, q, &ListQuery { q: None, ..first.clone() }));
-    let status = view.status.map(|status| {
-        chip(w::STATUS, words::status(status), &ListQuery { status: None, ..first.clone() })
-    });
+    let status = view
+        .status
+        .map(|status| chip(w::STATUS, words::status(status), &ListQuery { status: None, ..first.clone() }));
     let assignee = view.assignee.as_deref();
     let assignee =
         assignee.map(|name| chip(w::ASSIGNEE, name, &ListQuery { assignee: None, ..first.clone() }));
     let fields = view.fields.iter().map(|choice| {
         chip(&name(case_type, &choice.key), &said(choice), &view.with_field(&choice.key, None))
     });
-    let data = view.data.iter().map(|(path, value)| {
-        chip(&name(case_type, path), value, &view.without_data(path))
-    });
+    let data =
+        view.data.iter().map(|(path, value)| chip(&name(case_type, path), value, &view.without_data(path)));
     q.into_iter().chain(status).chain(assignee).chain(fields).chain(data).collect()
 }
 
@@ -60,10 +59,12 @@ mod tests {
 
     #[test]
     fn each_filter_can_be_taken_off_alone() {
-        let view =
-            ListQuery::parse("q=a&status=closed&field.vat=failed:timeout&data.a=<b>&cursor=c&from=51").unwrap();
-        let told: Vec<String> =
-            chips(&view, None).iter().map(|chip| format!("{}={} {}", chip.name, chip.value, chip.url)).collect();
+        let view = ListQuery::parse("q=a&status=closed&field.vat=failed:timeout&data.a=<b>&cursor=c&from=51")
+            .unwrap();
+        let told: Vec<String> = chips(&view, None)
+            .iter()
+            .map(|chip| format!("{}={} {}", chip.name, chip.value, chip.url))
+            .collect();
         assert_eq!(
             told,
             [

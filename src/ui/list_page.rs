@@ -96,7 +96,11 @@ pub async fn counts(
         cached: of.cached,
         stale: of.stale,
     };
-    Ok(Counts { total: summary.total, partial: summary.more, fields: summary.fields.iter().map(field).collect() })
+    Ok(Counts {
+        total: summary.total,
+        partial: summary.more,
+        fields: summary.fields.iter().map(field).collect(),
+    })
 }
 
 /// What the view asks the services for.
@@ -107,8 +111,12 @@ pub fn case_query(view: &ListQuery) -> CaseQuery {
         status: view.status,
         assignee: view.assignee.clone(),
         q: view.q.clone(),
-        data: data.filter_map(|(path, value)| Some((DataPath::parse_exact(path).ok()?, value.clone()))).collect(),
-        fields: fields.map(|choice| (choice.key.clone(), choice.word.clone(), choice.reason.clone())).collect(),
+        data: data
+            .filter_map(|(path, value)| Some((DataPath::parse_exact(path).ok()?, value.clone())))
+            .collect(),
+        fields: fields
+            .map(|choice| (choice.key.clone(), choice.word.clone(), choice.reason.clone()))
+            .collect(),
         sort: view.sort,
         descending: view.descending,
         ..CaseQuery::default()

@@ -116,7 +116,8 @@ impl ListQuery {
         let mut view = Self::default();
         let (mut after, mut before, mut from) = (None, None, None);
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let given = Some(value.trim().to_owned()).filter(|value| !value.is_empty() && !value.contains('\0'));
+            let given =
+                Some(value.trim().to_owned()).filter(|value| !value.is_empty() && !value.contains('\0'));
             match (&*name, given) {
                 // The form of columns sends an empty one first, so that none can be chosen, too.
                 ("cols", given) => {
@@ -315,7 +316,8 @@ mod tests {
 
     #[test]
     fn what_a_form_leaves_empty_is_not_filtered_by() {
-        let view = ListQuery::parse("q=++&status=&assignee=&cols=&cols=title&cols=field.a,field.b&other=1").unwrap();
+        let view =
+            ListQuery::parse("q=++&status=&assignee=&cols=&cols=title&cols=field.a,field.b&other=1").unwrap();
         assert!(!view.is_filtered());
         assert_eq!(view.url(), "/cases?cols=title%2Cfield.a%2Cfield.b");
         assert_eq!(ListQuery::parse("").unwrap().cols, None);
@@ -330,10 +332,14 @@ mod tests {
 
     #[test]
     fn another_view_begins_at_its_first_page() {
-        let view = ListQuery::parse("type=loan&q=a&field.vat=failed&data.x=1&cols=title&cursor=c&from=51").unwrap();
+        let view =
+            ListQuery::parse("type=loan&q=a&field.vat=failed&data.x=1&cols=title&cursor=c&from=51").unwrap();
         for (other, address) in [
             (view.with_field("vat", None), "/cases?type=loan&q=a&data.x=1&cols=title"),
-            (view.with_field("vat", Some("stale")), "/cases?type=loan&q=a&field.vat=stale&data.x=1&cols=title"),
+            (
+                view.with_field("vat", Some("stale")),
+                "/cases?type=loan&q=a&field.vat=stale&data.x=1&cols=title",
+            ),
             (view.without_data("x"), "/cases?type=loan&q=a&field.vat=failed&cols=title"),
             (view.unfiltered(), "/cases?type=loan&cols=title"),
             (view.of_type("kyb"), "/cases?type=kyb&q=a"),

@@ -64,10 +64,12 @@ mod case_activity;
 mod case_address;
 mod case_cards;
 mod case_detail;
+mod case_first;
 mod case_form;
 mod case_inputs;
 mod case_save;
 mod case_sections;
+mod case_trouble;
 mod case_values;
 
 /// How times, field states and values are shown.

@@ -52,11 +52,6 @@ impl Form {
         self.get(name).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// The values of all inputs of that name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
     /// What follows a prefix, with the values: `data.` gives the inputs of a case.
     pub fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_str())))
@@ -162,7 +157,6 @@ mod tests {
         let form = Form::parse(b"csrf=x&data.a=1&data.b=+two+&pick=p&pick=q&empty=");
         assert_eq!((form.text("data.b"), form.text("empty"), form.get("none")), (Some("two"), None, None));
         assert_eq!(form.below("data.").collect::<Vec<_>>(), [("a", "1"), ("b", " two ")]);
-        assert_eq!(form.all("pick").collect::<Vec<_>>(), ["p", "q"]);
         assert!(form.ticked("empty") && !form.ticked("none"));
     }
 }

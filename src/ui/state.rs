@@ -104,8 +104,8 @@ impl StateView {
 
 fn skipped(state: &FieldState, named: impl Fn(&str) -> String) -> StateView {
     if state.reason == Some(Reason::MissingInput) {
-        let names: Vec<String> = state.missing.iter().map(|path| named(path)).collect();
-        let words = format!("{} {}", w::WAITS_FOR, w::listed(&names));
+        let missing: Vec<String> = state.missing.iter().map(|path| named(path)).collect();
+        let words = format!("{} {}", w::WAITS_FOR, w::listed(&missing));
         return StateView::of(Tone::Quiet, "dash", words, First::Input);
     }
     StateView::of(Tone::Quiet, "dash", w::NOT_NEEDED, First::Details)
@@ -138,7 +138,7 @@ fn queued(state: &FieldState, now: Instant) -> StateView {
 }
 
 fn running(state: &FieldState, now: Instant) -> StateView {
-    match state.last_attempt_at {
+    match state.running_since {
         Some(at) => {
             StateView::of(Tone::Running, "ring", w::RUNNING_SINCE, First::Cancel).at(Moment::age(at, now))
         }

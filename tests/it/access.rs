@@ -102,6 +102,10 @@ async fn call(app: &TestApp, operation: &Operation, url: &str, token: Option<&st
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
+    if operation.path.ends_with("/events") {
+        // The list; a stream has no end.
+        request = request.header("accept", "application/json");
+    }
     let body = body(operation);
     if operation.reads_body || body != json!({}) {
         request = request.json(&body);

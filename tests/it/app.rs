@@ -179,6 +179,11 @@ impl TestApp {
         self.app = Some(app);
     }
 
+    /// Stops the process gracefully, for good.
+    pub async fn stop(mut self) {
+        self.app.take().unwrap().stop(Duration::ZERO).await;
+    }
+
     fn app(&self) -> &App {
         self.app.as_ref().unwrap()
     }

@@ -176,6 +176,16 @@ async fn a_touched_chain_is_broken_where_it_was_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_audit_that_was_emptied_with_its_end_is_not_whole() {
+    let app = TestApp::spawn().await;
+    for statement in ["DELETE FROM audit", "DELETE FROM audit_head"] {
+        tamper(&app, statement).await;
+    }
+    let verified = verify(&app).await;
+    assert!(verified.broken.unwrap_or_default().starts_with("entry 1 is missing"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_at_once_make_one_chain() {
     let first = TestApp::spawn().await;
     let second = if cluster().is_some() { Some(first.beside(&[]).await) } else { None };

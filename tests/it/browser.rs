@@ -250,6 +250,13 @@ impl Tab {
         self.loaded_more_than(before).await;
     }
 
+    /// Presses a key that leads to another page, and waits for that page.
+    pub async fn follow_key(&self, key: &str) {
+        let before = self.told("Page.loadEventFired").len();
+        self.press(key).await;
+        self.loaded_more_than(before).await;
+    }
+
     /// Types into what has the focus.
     pub async fn write(&self, text: &str) {
         self.send("Input.insertText", json!({"text": text})).await;

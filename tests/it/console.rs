@@ -396,13 +396,27 @@ async fn a_few_tests_run_at_once() {
     app.upstream.on("GET", "/check", ok(json!({"value": 1})).held());
     app.define_one("/check", json!({}), json!({})).await;
     let mut waiting = tokio::task::JoinSet::new();
-    for _ in 0..16 {
+    for _ in 0..4 {
         waiting.spawn(app.request("POST", PATH).json(&json!({"send": true})).send());
     }
-    app.upstream.wait_for_calls(16).await;
-    let refused = app.post(PATH, &json!({})).await;
+    app.upstream.wait_for_calls(4).await;
+    let refused = app.post(PATH, &json!({"send": true})).await;
     assert_eq!((refused.status, refused.code()), (429, "too_many_requests"));
     assert!(refused.header("retry-after").is_some());
+    // What sends nothing waits for nobody, …
+    assert_eq!(app.post(PATH, &json!({})).await.status, 200);
+    let recorded = json!({"response": {"status": 200, "body": {"value": 2}}});
+    assert_eq!(app.post(PATH, &recorded).await.status, 200);
+    // … and another workspace has places of its own.
+    let token = Box::pin(stranger(&app)).await;
+    let as_stranger = |method: &str, path: &str| {
+        client().request(method.parse().unwrap(), app.url(path)).bearer_auth(&token)
+    };
+    let case_type = json!({"key": "test", "fields": [app.field("/own", json!({}), json!({}))]});
+    app.send(as_stranger("PUT", "/v1/case-types/test").json(&case_type)).await.expect(201);
+    app.upstream.on("GET", "/own", ok(json!({"value": 3})));
+    let own = app.send(as_stranger("POST", PATH).json(&json!({"send": true}))).await.expect(200);
+    assert_eq!(own["response"]["status"], 200, "{own}");
     app.upstream.release();
     for answer in waiting.join_all().await {
         assert_eq!(answer.unwrap().status(), 200);

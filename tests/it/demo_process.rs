@@ -70,8 +70,17 @@ impl Demo {
 
     /// What the API answers to a POST, which it must take.
     pub async fn post(&self, path: &str, body: &Value) -> Value {
+        self.send(client().post(format!("{}{path}", self.exported("DOSSIER"))), path, body).await
+    }
+
+    /// What the API answers to a PATCH, which it must take.
+    pub async fn patch(&self, path: &str, body: &Value) -> Value {
+        self.send(client().patch(format!("{}{path}", self.exported("DOSSIER"))), path, body).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, path: &str, body: &Value) -> Value {
         let (name, value) = self.authorization();
-        let request = client().post(format!("{}{path}", self.exported("DOSSIER"))).header(name, value);
+        let request = request.header(name, value);
         let answer = request.json(body).send().await.unwrap();
         let (status, answer) = (answer.status().as_u16(), answer.json().await.unwrap());
         assert!((200..300).contains(&status), "{path}: {status} {answer}");

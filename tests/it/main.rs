@@ -69,6 +69,9 @@ mod enrich;
 mod events;
 
 #[cfg(test)]
+mod freshness;
+
+#[cfg(test)]
 mod guarded;
 
 #[cfg(test)]
@@ -115,6 +118,13 @@ mod metrics;
 
 #[cfg(test)]
 mod pages;
+mod pages_case;
+
+#[cfg(test)]
+mod pages_list;
+
+#[cfg(test)]
+mod pages_story;
 
 #[cfg(test)]
 mod planted;

@@ -200,6 +200,60 @@ async fn a_certificate_that_is_over_or_for_another_host_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_the_other_side_is_said_in_words() {
+    // The most common one of one's own: that of an authority, used by a server.
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2100, 1, 1));
+    let own = Pair { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() };
+    let provider = Provider::start(&own, None);
+    let app = app_for(&provider).await;
+    connect(&app, &provider, json!({"ca": own.certificate})).await.expect(201);
+    fails(&app, "is that of an authority (CA:TRUE)").await;
+    // One that is a server's own is trusted where it is given.
+    let own = self_signed("localhost");
+    let provider = Provider::start(&own, None);
+    let app = app_for(&provider).await;
+    connect(&app, &provider, json!({"ca": own.certificate})).await.expect(201);
+    assert_eq!(call(&app).await.1, Value::Null);
+    // http to a port that speaks TLS, and the other way round.
+    let plain = json!({"base_url": provider.url().replace("https", "http")});
+    app.put("/v1/connections/bank", &plain).await.expect(200);
+    let tested = app.post("/v1/connections/bank/test", &json!({})).await.expect(200).to_string();
+    assert!(tested.contains("must begin with https://"), "{tested}");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut speaks_http = JoinSet::new();
+    speaks_http.spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let read = socket.read(&mut [0; 4096]).await;
+            assert!(read.is_ok());
+            drop(socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await);
+        }
+    });
+    let app = TestApp::spawn_with(&[("NETWORK__ALLOW", &address)]).await;
+    let encrypted = json!({"base_url": format!("https://{address}")});
+    app.put("/v1/connections/bank", &encrypted).await.expect(201);
+    fails(&app, "must begin with http://").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_no_key_is_said_to_be_none() {
+    let ours = authority("Ours", 2100);
+    let provider = Provider::start(&issued(&ours, "localhost", 2100), Some(&ours));
+    let app = app_for(&provider).await;
+    let own = issued(&ours, "dossier", 2100);
+    app.put("/v1/secrets/bank_key", &json!({"value": own.key, "hosts": []})).await.expect(201);
+    let client = json!({"certificate": own.certificate, "key": "{secret.bank_key}"});
+    connect(&app, &provider, json!({"ca": ours.pem(), "client_certificate": client})).await.expect(201);
+    let value = "no key at all";
+    app.put("/v1/secrets/bank_key", &json!({"value": value, "hosts": []})).await.expect(200);
+    fails(&app, "is no private key in PEM").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_certificate_is_shown_to_who_asks_for_it() {
     let (ours, theirs) = (authority("Ours", 2100), authority("Theirs", 2100));
     let provider = Provider::start(&issued(&theirs, "localhost", 2100), Some(&ours));

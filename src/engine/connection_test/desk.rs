@@ -30,7 +30,7 @@ impl Console {
         body: &Value,
     ) -> Result<ConnectionTested, NotTested> {
         let wanted = Wanted::read(body)?;
-        let _place = self.place()?;
+        let _place = self.place(actor.workspace)?;
         let found = self.engine.connections.current(actor.workspace, key).await?;
         let (plan, status) = found.ok_or(ServiceError::NotFound("connection"))?;
         let subject = if plan.connection().base_url.is_some() || matches!(wanted.call, Called::Field(..)) {
@@ -112,7 +112,7 @@ async fn subject(
             (sample.plan, sample.field)
         }
         Called::Field(case_type, field) => {
-            let plan = engine.plans.current(workspace, case_type).await?;
+            let plan = engine.plans.now(workspace, case_type).await?;
             (plan.ok_or(ServiceError::NotFound("case type"))?, field.clone())
         }
     };

@@ -3,12 +3,17 @@
 use crate::domain::failure::{Failure, FailureCode};
 
 /// The hint for a failure.
-pub(super) const fn of(failure: &Failure) -> &'static str {
+pub(super) fn of(failure: &Failure) -> &'static str {
     use FailureCode as C;
     match (failure.code, failure.http_status) {
         (C::Timeout, _) => {
             "See that the provider is up and that no firewall stands between; where it is only slow, give the \
              connection a longer `timeout`."
+        }
+        // A connection stood.
+        (C::ConnectFailed, _) if failure.detail.starts_with("connection cut") => {
+            "The provider closed the connection before it had answered: see whether `base_url` must begin with https:// in \
+             place of http://, and whether the provider wants another client certificate than that in `tls`."
         }
         (C::ConnectFailed, _) => {
             "See that host and port of `base_url` are right, that the provider is up, and that a firewall lets us \

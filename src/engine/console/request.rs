@@ -50,6 +50,11 @@ impl Wanted {
                 confirm: reader.flag("confirm").unwrap_or(false),
                 response: response(&mut reader),
             };
+            if body.get("field").is_some_and(Value::is_null) {
+                let message =
+                    "is null: give the definition of a field, or leave it out to try the one that is saved";
+                reader.problem("field", code::WRONG_TYPE, message);
+            }
             if wanted.send && wanted.response.is_some() {
                 let message = "stands in place of the provider's answer: leave it out, or do not `send`";
                 reader.problem("response", code::INVALID, message);
@@ -111,6 +116,7 @@ mod tests {
             (json!([]), "", WRONG_TYPE),
             (json!({"sned": true}), "/sned", UNKNOWN_MEMBER),
             (json!({"field": "check"}), "/field", WRONG_TYPE),
+            (json!({"field": null}), "/field", WRONG_TYPE),
             (json!({"case_id": "x"}), "/case_id", INVALID),
             (json!({"case_id": 1}), "/case_id", WRONG_TYPE),
             (json!({"case_id": id, "data": {}}), "/data", INVALID),

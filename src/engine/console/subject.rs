@@ -42,7 +42,7 @@ impl Subject {
         let workspace = actor.workspace;
         let plan = match &wanted.field {
             Some(definition) => Some(engine.plans.with_field(workspace, case_type, field, definition).await?),
-            None => engine.plans.current(workspace, case_type).await?,
+            None => engine.plans.now(workspace, case_type).await?,
         };
         let plan = plan.ok_or(ServiceError::NotFound("case type"))?;
         Self::of_plan(engine, (plan, field), &wanted.sample, wanted.input.clone()).await
@@ -93,6 +93,7 @@ impl Subject {
             overwrite: false,
             old: None,
             sealed_at: self.at,
+            credentials_epoch: None,
             case: &self.case,
         }
     }

@@ -23,11 +23,11 @@ async fn a_secret_is_used_and_never_shown() {
     let (actor, other) = (house.actor("default").await, house.actor("other").await);
     let names = BTreeSet::from(["vies".to_owned()]);
     assert!(
-        matches!(secrets.open(actor.workspace, &names).await, Err(OpenFailed::Missing(name)) if name == "vies")
+        matches!(secrets.open(actor.workspace, &names, None).await, Err(OpenFailed::Missing(name)) if name == "vies")
     );
 
     assert_eq!(house.put_secret(&actor, "vies", "correct-horse").await, (1, true));
-    let opened = secrets.open(actor.workspace, &names).await.unwrap();
+    let opened = secrets.open(actor.workspace, &names, None).await.unwrap();
     assert_eq!(opened.values["vies"], "correct-horse");
     assert_eq!(opened.hosts["vies"].len(), 1);
     assert_eq!(
@@ -37,8 +37,8 @@ async fn a_secret_is_used_and_never_shown() {
     assert_eq!(*house.opened.lock().unwrap(), ["[secret vies]=correct-horse"]);
 
     assert_eq!(house.put_secret(&actor, "vies", "battery-staple").await, (2, false));
-    assert_eq!(secrets.open(actor.workspace, &names).await.unwrap().values["vies"], "battery-staple");
-    assert!(secrets.open(other.workspace, &names).await.is_err());
+    assert_eq!(secrets.open(actor.workspace, &names, None).await.unwrap().values["vies"], "battery-staple");
+    assert!(secrets.open(other.workspace, &names, None).await.is_err());
     let shown = format!("{:?}", secrets.list(&actor, PageRequest::default()).await.unwrap().items);
     assert!(shown.contains("vies") && !shown.contains("battery"), "{shown}");
 }

@@ -5,7 +5,6 @@ use sea_orm::Value;
 use super::filter::{CaseFilter, DataFilter, FieldFilter, FieldWord};
 use crate::domain::case::CaseStatus;
 use crate::domain::ids::{CaseTypeId, WorkspaceId};
-use crate::domain::search;
 use crate::store::shown::WAITING_FOR;
 use crate::store::statement::{ms, text, uuid};
 
@@ -115,13 +114,10 @@ impl Condition {
         self.parts.push(format!("{types} AND {part}"));
     }
 
-    fn word(&mut self, workspace: WorkspaceId, prefix: &str) {
-        let workspace = self.bind(uuid(workspace.0));
-        let (from, to) = (self.bind(text(prefix)), self.bind(text(search::behind(prefix))));
-        self.parts.push(format!(
-            "EXISTS (SELECT 1 FROM case_word WHERE case_word.workspace_id = {workspace} \
-             AND case_word.word >= {from} AND case_word.word < {to} AND case_word.case_id = cases.id)"
-        ));
+    /// Words are letters and digits, so the pattern has no other meaning.
+    fn word(&mut self, prefix: &str) {
+        let pattern = self.bind(text(format!("% {prefix}%")));
+        self.parts.push(format!("cases.words LIKE {pattern}"));
     }
 
     /// Cases of types without the index are left in: they must be looked at.
@@ -174,7 +170,7 @@ impl CaseFilter {
             condition.field(field);
         }
         for word in &self.words {
-            condition.word(workspace, word);
+            condition.word(word);
         }
         for data in indexed.iter().filter(|data| !data.ready.is_empty()) {
             condition.data(data);

@@ -14,8 +14,10 @@ use crate::store::error::StoreError;
 use crate::store::statement::{int, ms, sql, text, uuid};
 use crate::store::tx::Tx;
 
-/// As many cases are few.
+/// As many cases are few, where a walk along the order would find the others soon.
 const FEW: u64 = 1_000;
+/// … and where several conditions together may leave none, so that a walk would not end.
+const FEW_OF_SEVERAL: u64 = 20_000;
 
 const STATES: &str = "status IN ('succeeded', 'failed', 'skipped', 'never_run')";
 
@@ -138,16 +140,17 @@ fn of_field(workspace: WorkspaceId, filter: &FieldFilter) -> Option<Source> {
 impl Tx {
     /// The source with the fewest cases, if they are few.
     pub(super) async fn narrowest(&self, sources: Vec<Source>) -> Result<Option<Source>, StoreError> {
+        let few = if sources.len() > 1 { FEW_OF_SEVERAL } else { FEW };
         let mut best: Option<(u64, Source)> = None;
         for source in sources {
             let mut condition = Condition::default();
             let select = source(&mut condition);
-            let most = condition.bind(int(i64::try_from(FEW).unwrap_or(i64::MAX) + 1));
+            let most = condition.bind(int(i64::try_from(few).unwrap_or(i64::MAX) + 1));
             let statement =
                 format!("SELECT COUNT(*) FROM (SELECT 1 FROM ({select}) AS source LIMIT {most}) AS counted");
             let count = self.number(sql(statement, condition.values)).await?;
             let fewer = best.as_ref().is_none_or(|(least, _)| count < *least);
-            if count <= FEW && fewer {
+            if count <= few && fewer {
                 best = Some((count, source));
             }
         }

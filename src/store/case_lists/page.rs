@@ -39,13 +39,12 @@ impl Tx {
         after: Option<(Value, CaseId)>,
         limit: u64,
     ) -> Result<Vec<CaseSnapshot>, StoreError> {
-        let rows = match &selection.way {
-            Way::Given(places) => self.given_rows(selection, places, after, limit).await?,
-            _ => {
-                let statement = self.page(selection, after, limit);
-                let rows = self.all(sql(statement.0, statement.1)).await?;
-                rows.iter().map(case_row).collect::<Result<Vec<_>, _>>()?
-            }
+        let rows = if let Way::Given(places) = &selection.way {
+            self.given_rows(selection, places, after, limit).await?
+        } else {
+            let (statement, values) = self.page(selection, after, limit);
+            let rows = self.all(sql(statement, values)).await?;
+            rows.iter().map(case_row).collect::<Result<Vec<_>, _>>()?
         };
         self.snapshots(rows).await
     }

@@ -229,6 +229,7 @@ mod tests {
             run_id: run.id,
             seen: run.case.clone(),
             case_type_version: run.case_type_version,
+            attempts_max: run.attempts_max,
             field: run.field.clone(),
             depth: 0,
             on_create: false,
@@ -326,6 +327,7 @@ mod tests {
                         endpoint: None,
                         outcome: LaneOutcome::Failed,
                         counted: false,
+                        credentials_epoch: 0,
                         unused: None,
                         quota: None,
                     });

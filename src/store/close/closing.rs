@@ -56,6 +56,8 @@ pub struct Closing {
     pub seen: ClaimedCase,
     /// The version of the case type that it keeps.
     pub case_type_version: i64,
+    /// The attempts that this version grants, and those that used up none.
+    pub attempts_max: u32,
     /// Its field.
     pub field: FieldKey,
     /// How many mapped writes led to it.
@@ -93,6 +95,8 @@ pub struct LaneReport {
     pub counted: bool,
     /// The permit of this instant was not used.
     pub unused: Option<Instant>,
+    /// Which change of the workspace's credentials was the last one that the call knew of.
+    pub credentials_epoch: i64,
     /// What the provider says is left.
     pub quota: Option<Quota>,
 }

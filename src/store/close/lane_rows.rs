@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use uuid::Uuid;
+
 use super::batch::Held;
 use super::closing::{Closing, Ending, LaneReport, Verdict};
 use crate::domain::failure::RunError;
@@ -37,11 +39,17 @@ pub(super) async fn report(
     let mut counted = HashSet::new();
     let mut lanes =
         if changed.is_empty() { HashMap::default() } else { lanes::hold(tx, &changed, now).await? };
+    let epochs = tx.credentials_epochs(&refused(&reports)).await?;
     for place in &changed {
         let mut lane = lanes.remove(place).unwrap_or_default();
         for (_, closing, report) in reports.iter().filter(|(of, ..)| of == place) {
+            let refusals = (lane.refusals, lane.held);
             if apply(&mut lane, closing, report) {
                 counted.insert(closing.run_id);
+            }
+            let current = epochs.get(&place.0.0).copied().unwrap_or_default();
+            if is_refusal(report) && report.credentials_epoch < current {
+                (lane.refusals, lane.held) = refusals;
             }
         }
         lane.tidy(now);
@@ -54,6 +62,18 @@ pub(super) async fn report(
 const fn is_trouble(report: &LaneReport) -> bool {
     use LaneOutcome as L;
     matches!(report.outcome, L::Failed | L::Unauthorized | L::Limited { .. })
+}
+
+/// Whether the provider did not take our credentials.
+const fn is_refusal(report: &LaneReport) -> bool {
+    matches!(report.outcome, LaneOutcome::Unauthorized)
+}
+
+/// The workspaces whose credentials were refused. A refusal of credentials that are others by now
+/// does not count. Their epochs are read while the lanes are held: whoever changes credentials ends
+/// the hold of a lane in the same transaction, so he comes either before or after.
+fn refused(reports: &[Report<'_>]) -> BTreeSet<Uuid> {
+    reports.iter().filter(|(.., report)| is_refusal(report)).map(|(place, ..)| place.0.0).collect()
 }
 
 /// Whether it is worth a row to a lane that has none.

@@ -115,17 +115,17 @@ fn is_limited(error: &RunError) -> bool {
     error.code == FailureCode::RateLimited && error.http_status == Some(429)
 }
 
-const COLUMNS: usize = 22;
+const COLUMNS: usize = 23;
 
 /// What became of each run.
 pub(super) async fn update(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreError> {
     let values = chunk.iter().flat_map(run_values).collect();
     let statement = format!(
-        "WITH closed (id, at, over, status, reason, missing, waiting_for, due_at, not_before, uncount, free, limited, \
+        "WITH closed (id, at, over, status, reason, missing, waiting_for, due_at, not_before, uncount, free, attempts_max, limited, \
            written, kept_manual, error, keep_error, cached, cached_from, fingerprint, parked, unbegin, counted) AS (VALUES {}) \
          UPDATE run SET status = closed.status, reason = closed.reason, missing = closed.missing, \
            waiting_for = closed.waiting_for, due_at = closed.due_at, not_before = closed.not_before, \
-           attempt = attempt - closed.uncount, attempts_max = attempts_max + closed.free, \
+           attempt = attempt - closed.uncount, attempts_max = closed.attempts_max + closed.free, \
            limited = run.limited + closed.limited, written = closed.written, kept_manual = closed.kept_manual, \
            error = CASE WHEN closed.keep_error THEN run.error ELSE closed.error END, cached = closed.cached, \
            cached_from = closed.cached_from, fingerprint = COALESCE(run.fingerprint, closed.fingerprint), \
@@ -156,6 +156,7 @@ fn run_values(settled: &Settled<'_>) -> [Value; COLUMNS] {
         maybe_ms(change.not_before),
         int(i64::from(change.uncount)),
         int(i64::from(change.free)),
+        int(i64::from(settled.closing.attempts_max)),
         int(i64::from(change.limited)),
         json_list(&settled.written),
         json_list(&settled.kept_manual),

@@ -85,6 +85,14 @@ impl Dialect {
         }
     }
 
+    /// What a SELECT ends with whose rows nobody deletes or changes before the commit.
+    pub(crate) const fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
     /// Which index a list walks along. PostgreSQL knows from what it has counted.
     pub(crate) fn by_index(self, index: &str) -> String {
         match self {

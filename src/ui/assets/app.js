@@ -25,7 +25,9 @@ function closeMenus(event) {
     const escaped = event.key === "Escape";
     if (!escaped && menu.contains(event.target)) continue;
     menu.open = false;
-    if (escaped) menu.querySelector("summary").focus();
+    if (!escaped) continue;
+    menu.querySelector("summary").focus();
+    event.preventDefault(); // this Escape has done what it was for
   }
 }
 

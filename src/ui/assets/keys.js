@@ -17,7 +17,8 @@ function go(step) {
   before?.classList.remove("at");
   next.classList.add("at");
   next.scrollIntoView({ block: "nearest" });
-  (next.querySelector("a, button") ?? next).focus({ preventScroll: true });
+  // A row that may be focused itself has no link that opens it.
+  (next.tabIndex === -1 && next.hasAttribute("tabindex") ? next : (next.querySelector("a, button") ?? next)).focus({ preventScroll: true });
 }
 
 function press(key) {
@@ -29,7 +30,7 @@ function press(key) {
 }
 
 function on(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   const typing = event.target.closest?.(TYPING);
   if (event.key === "Escape" && typing && !event.target.closest("dialog")) return event.target.blur();
   if (typing) return;

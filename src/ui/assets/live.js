@@ -29,10 +29,12 @@ function print(part) {
   for (const time of copy.querySelectorAll("time")) time.replaceWith(time.dateTime);
   for (const marked of copy.querySelectorAll(".at, .fresh")) marked.classList.remove("at", "fresh");
   copy.removeAttribute("data-print");
-  return copy.innerHTML;
+  return (part.hidden ? "hidden " : "") + copy.innerHTML;
 }
 
 const prints = new Map();
+// What would have replaced parts that somebody works in.
+const held = new Map();
 const parts = (root) => [...root.querySelectorAll("[data-live]")].filter((part) => !part.parentElement.closest("[data-live]"));
 
 function replace(old, fresh) {
@@ -76,20 +78,37 @@ function lay(page, announce) {
     const next = fresh.get(name);
     if (!next) continue;
     const now = print(next);
+    // A form that was refused shows what was typed; what is newer begins with the first load.
+    if (!prints.has(name)) prints.set(name, now);
     if (prints.get(name) === now) continue;
     if (isWorkedIn(old)) {
+      held.set(name, next);
       old.classList.add("outdated");
       old.querySelector("[data-outdated]")?.removeAttribute("hidden");
       continue;
     }
+    held.delete(name);
     prints.set(name, now);
     replace(old, document.adoptNode(next));
     announce(next.dataset.says);
   }
 }
 
+// Somebody gives up what they typed for what is newer.
+function showHeld(event) {
+  const old = event.target.closest("[data-reload]")?.closest("[data-live]");
+  const next = old && held.get(old.dataset.live);
+  if (!next) return;
+  event.preventDefault();
+  held.delete(old.dataset.live);
+  prints.set(old.dataset.live, print(next));
+  replace(old, document.adoptNode(next));
+}
+
 async function load(announce) {
-  const answer = await fetch(location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
+  // The page that answered a form has no address of its own: it names one with the same form open.
+  const address = document.querySelector("[data-keeps]")?.dataset.keeps || location.href;
+  const answer = await fetch(address, { headers: { "X-Live": "1" }, credentials: "same-origin" });
   if (answer.redirected || !answer.ok) return;
   lay(new DOMParser().parseFromString(await answer.text(), "text/html"), announce);
 }
@@ -97,7 +116,10 @@ async function load(announce) {
 export function goLive(announce) {
   const address = document.body.dataset.events;
   if (!address) return;
-  for (const part of parts(document)) prints.set(part.dataset.live, print(part));
+  for (const part of parts(document)) {
+    if (!part.querySelector("[data-keeps]")) prints.set(part.dataset.live, print(part));
+  }
+  document.addEventListener("click", showHeld);
 
   let due = false;
   let loading = false;

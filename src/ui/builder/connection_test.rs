@@ -93,7 +93,9 @@ pub async fn test(
 /// What kept a test from being made.
 fn refused(not: NotTested) -> Refusal {
     match not {
-        NotTested::Busy => Refusal::new(StatusCode::TOO_MANY_REQUESTS, refusals::CONFLICT_TITLE, w::BUSY),
+        NotTested::Busy | NotTested::Full => {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, refusals::CONFLICT_TITLE, w::BUSY)
+        }
         NotTested::Refused(ServiceError::Invalid(problems)) => ServiceError::Invalid(problems).into(),
         NotTested::Refused(error) => error.into(),
     }

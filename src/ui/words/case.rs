@@ -76,10 +76,9 @@ pub const NEWER: &str = "Newer values exist.";
 pub const NEWER_KEPT: &str = "What you have typed stays until you save or leave.";
 pub const SHOW_NEWER: &str = "Show them";
 pub const REFUSED: &str = "Nothing was saved yet. Mend what is marked, and save again.";
-pub const CONFLICT: &str =
-    "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each, and save again.";
+pub const CONFLICT: &str = "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each, and save again.";
 pub const KEEP_THEIRS: &str = "Keep this";
-pub const TAKE_YOURS: &str = "Save yours";
+pub const TAKE_YOURS: &str = "Save what you typed";
 pub const GONE: &str = "nothing";
 pub const UNLUCKY: &str = "The case changes too quickly just now. Nothing was saved; save again.";
 
@@ -227,6 +226,11 @@ pub const fn run(status: RunStatus) -> &'static str {
         RunStatus::Skipped => "was not needed",
         RunStatus::Cancelled => "was cancelled",
     }
+}
+
+/// How a run ended that lacked values.
+pub fn lacked(names: &[String]) -> String {
+    format!("lacked {}", super::states::listed(names))
 }
 
 /// Why a run was fired.

@@ -56,13 +56,12 @@ pub const END_TITLE: &str = "Nothing more";
 pub const END: &str = "The list ends here: what stood on this page is gone.";
 
 pub const NO_TYPES_TITLE: &str = "No case type yet";
-pub const NO_TYPES_BUILDER: &str =
-    "A case type says which data a case has and which providers fill it in. Save one through the API: the guide shows how, in five calls.";
+pub const NO_TYPES_BUILDER: &str = "A case type says which data a case has and which providers fill it in. Save one through the API: the guide shows how, in five calls.";
 pub const NO_TYPES_GUIDE: &str = "Read the API";
-pub const NO_TYPES_OTHERS: &str =
-    "A case type says which data a case has and which providers fill it in. Ask a builder of your workspace to make the first one.";
+pub const NO_TYPES_OTHERS: &str = "A case type says which data a case has and which providers fill it in. Ask a builder of your workspace to make the first one.";
 pub const NO_CASES_TITLE: &str = "No case yet";
-pub const NO_CASES: &str = "Make the first one here, or send it through the API; its fields fill themselves in.";
+pub const NO_CASES: &str =
+    "Make the first one here, or send it through the API; its fields fill themselves in.";
 pub const NO_CASES_VIEWER: &str = "As soon as somebody makes one, it appears here by itself.";
 pub const NO_MATCH_TITLE: &str = "No case matches";
 pub const NO_MATCH: &str = "Take a filter off, or look for something else.";

@@ -28,7 +28,6 @@ pub const UNREAD: &str =
 pub const TOO_MANY_TITLE: &str = "Too many attempts";
 pub const NUMBER: &str = "Number for whoever looks after this installation:";
 pub const BACK: &str = "Back to the cases";
-pub const TRY_AGAIN: &str = "Load the page again";
 
 /// A role that is missing: `builder`.
 pub fn needs_role(role: &str) -> String {
