@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::case_types::KeptCaseType;
 use super::error::StoreError;
+use super::kept_case_types::KeptCaseType;
 use super::once;
 use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};

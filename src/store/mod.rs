@@ -43,6 +43,7 @@ mod field_inputs;
 /// What older cases still lack in words and indexes.
 mod fillings;
 mod firings;
+mod kept_case_types;
 mod lanes;
 
 /// Circuits of endpoints.

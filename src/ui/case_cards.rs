@@ -4,7 +4,7 @@ use super::case_address::{Asked, Here, Scope, card_anchor};
 use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
 use super::case_trouble::{Trouble, trouble};
-use super::case_values::{LEAST, Room, ValueView, Values, whole_url, written};
+use super::case_values::{LEAST, Room, ValueView, Values, written};
 use super::state::StateView;
 use super::value::cut;
 use super::words::case as w;
@@ -42,6 +42,7 @@ pub struct InputForm {
 
 /// A card.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says on its own whether a part of the card is shown")]
 pub struct CardView {
     /// Its id on the page.
     pub anchor: String,
@@ -238,10 +239,5 @@ impl CardView {
     /// The refresh of the menu has the key unless the first button is one.
     pub fn key_of_refresh(&self) -> &'static str {
         if self.first.as_ref().is_some_and(|first| first.key == "r") { "" } else { "r" }
-    }
-
-    /// Where all of its values are read.
-    pub fn all_values(&self, here: &Here) -> String {
-        whole_url(here.id, "")
     }
 }

@@ -260,12 +260,12 @@ impl Place<'_> {
     }
 
     fn add(&self, value: Value, values: &Values<'_>, patch: &mut Map<String, Value>) {
-        let Some(path) = self.name.strip_prefix(DATA) else {
+        let Some(target) = self.name.strip_prefix(DATA) else {
             patch.insert(self.name.clone(), value);
             return;
         };
-        let value = replacing(values.get(path), value);
-        let segments: Vec<&str> = path.split('.').collect();
+        let value = replacing(values.get(target), value);
+        let segments: Vec<&str> = target.split('.').collect();
         let nested = segments.into_iter().rev().fold(value, |inner, segment| json!({segment: inner}));
         merge(patch.entry("data").or_insert_with(|| json!({})), nested);
     }

@@ -55,21 +55,21 @@ impl Cards<'_> {
         for (key, name) in all {
             let fields: Vec<&Field> = case_type.fields.iter().filter(|field| field.section == key).collect();
             if !fields.is_empty() {
-                sections.push(self.section(Scope::Section(key), name, &fields, room));
+                sections.push(self.section(&Scope::Section(key), name, &fields, room));
             }
         }
         sections.extend(self.additional(room));
         sections
     }
 
-    fn section(&self, scope: Scope, name: String, fields: &[&Field], room: &mut Room) -> SectionView {
+    fn section(&self, scope: &Scope, name: String, fields: &[&Field], room: &mut Room) -> SectionView {
         let plain: Vec<&&Field> = fields.iter().filter(|field| field.plain().is_some()).collect();
         let mut values = Vec::new();
-        let editing = self.works && self.asked.edit.as_ref() == Some(&scope);
+        let editing = self.works && self.asked.edit.as_ref() == Some(scope);
         if editing {
             room.free(plain.len() * LEAST);
         }
-        let form = self.form(&scope, room);
+        let form = self.form(scope, room);
         for field in plain.iter().filter(|_| !editing) {
             room.free(LEAST);
             if self.is_shown(field, fields) {
@@ -90,7 +90,7 @@ impl Cards<'_> {
             hint: None,
             values,
             more: 0,
-            edit: Some(self.here.edit(&scope)).filter(|_| self.works && editable && form.is_none()),
+            edit: Some(self.here.edit(scope)).filter(|_| self.works && editable && form.is_none()),
             form,
             cards,
         }

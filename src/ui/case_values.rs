@@ -154,8 +154,8 @@ impl<'v> Values<'v> {
     /// newest of those below it.
     pub fn entry(&self, path: &str) -> Option<&'v ProvenanceEntry> {
         let ways = path.match_indices('.').map(|(at, _)| &path[..at]).collect::<Vec<_>>();
-        let above = std::iter::once(path).chain(ways.into_iter().rev());
-        let found = above.filter_map(|path| self.provenance.get(path)).next().copied();
+        let mut above = std::iter::once(path).chain(ways.into_iter().rev());
+        let found = above.find_map(|path| self.provenance.get(path)).copied();
         found.or_else(|| {
             let below = format!("{path}.");
             let inner = self.provenance.range(&*below..).take_while(|(known, _)| known.starts_with(&below));

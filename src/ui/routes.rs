@@ -112,8 +112,9 @@ async fn home() -> Result<&'static str, Refusal> {
 /// What comes behind everything else, the API's addresses too: a browser that asks for a page at an
 /// address that nobody has reads so.
 pub fn configure_rest(cfg: &mut ServiceConfig) {
-    let anything = web::resource("/{address:.*}").guard(guard::fn_guard(asks_for_page));
-    cfg.service(open(anything.route(web::to(nothing_here))));
+    // A scope has no pattern of its own, so metrics count no route of this.
+    let rest = web::scope("").guard(guard::fn_guard(asks_for_page)).default_service(web::to(nothing_here));
+    cfg.service(rest.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing()));
 }
 
 fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {

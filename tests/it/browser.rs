@@ -1,4 +1,4 @@
-//! Debian's Chromium, driven over its debugging pipe (the DevTools protocol, NUL-terminated JSON on
+//! Debian's Chromium, driven over its debugging pipe (the `DevTools` protocol, NUL-terminated JSON on
 //! two file descriptors), so that no driver and no port is needed.
 //!
 //! A [`Tab`] has cookies of its own, remembers every address that it asked for, every dialog that a
@@ -182,9 +182,7 @@ impl Tab {
     async fn try_eval(&self, expression: &str) -> Result<Value, String> {
         let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let mut answer = self.try_send("Runtime.evaluate", params).await?;
-        if !answer["exceptionDetails"].is_null() {
-            panic!("{expression}: {}", answer["exceptionDetails"]);
-        }
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
         Ok(answer["result"]["value"].take())
     }
 

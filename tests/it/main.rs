@@ -118,6 +118,7 @@ mod metrics;
 
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
 mod pages_case;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl<'a> Visitor<'a> {
         let form = body(&[("email", &email), ("password", PASSWORD)]);
         let answer = this.http.post(app.url("/sign-in")).body(form).send().await.unwrap();
         let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
-        let kept = cookies.filter(|cookie| !cookie.contains("Max-Age=0")).last().unwrap();
+        let kept = cookies.filter(|cookie| !cookie.contains("Max-Age=0")).next_back().unwrap();
         this.cookie = kept.split(';').next().unwrap().to_owned();
         let account = this.get("/account").await.html;
         let (_, rest) = account.split_once(r#"name="csrf" value=""#).unwrap();

@@ -110,7 +110,7 @@ impl CaseTypePage {
         frame: Frame,
         name: String,
         view: &CaseTypeView,
-        (plan, schedules, versions): (Option<Arc<Plan>>, Vec<ScheduleView>, Vec<VersionRow>),
+        (current, schedules, versions): (Option<Arc<Plan>>, Vec<ScheduleView>, Vec<VersionRow>),
         now: Instant,
     ) -> Self {
         let definition = &view.definition;
@@ -120,7 +120,7 @@ impl CaseTypePage {
             listed.iter().partition(|field| field["type"] == "api_call");
         let view_of = |field: &Value| {
             let key = field["key"].as_str().unwrap_or_default();
-            let compiled = plan.as_ref().and_then(|plan| plan.case_type.field(key)?.api_call());
+            let compiled = current.as_ref().and_then(|current| current.case_type.field(key)?.api_call());
             let schedule = schedules.iter().find(|schedule| schedule.row.field.as_str() == key);
             CallView::new(field, compiled, schedule, now)
         };

@@ -12,7 +12,7 @@ OWN = os.environ["OWN_TOKEN_ID"]
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.operation.path.endswith("/events"):
-        case.headers["Accept"] = "application/json"
+        kwargs["headers"] = {**(kwargs.get("headers") or {}), "Accept": "application/json"}
         return
     if case.operation.label != "DELETE /v1/tokens/{id}" or not case.path_parameters:
         return
