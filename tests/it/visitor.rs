@@ -52,8 +52,8 @@ impl<'a> Visitor<'a> {
         let mut this = Self { app, http: client_that_stays(), cookie: String::new(), csrf: String::new() };
         let form = body(&[("email", &email), ("password", PASSWORD)]);
         let answer = this.http.post(app.url("/sign-in")).body(form).send().await.unwrap();
-        let cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
-        let kept = cookies.filter(|cookie| !cookie.contains("Max-Age=0")).next_back().unwrap();
+        let mut cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+        let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();
         this.cookie = kept.split(';').next().unwrap().to_owned();
         let account = this.get("/account").await.html;
         let (_, rest) = account.split_once(r#"name="csrf" value=""#).unwrap();
