@@ -135,8 +135,17 @@ impl Sessions {
         SessionId(self.rng.uuid(self.clock.now()))
     }
 
-    /// Whose session this is; none: nobody's, or it has ended.
+    /// Whose session this is, for something that they do; none: nobody's, or it has ended.
     pub async fn resume(&self, token: &str) -> Result<Option<SignedIn>, ServiceError> {
+        let who = self.peek(token).await?;
+        if let Some(who) = &who {
+            self.uses.session(who.session.id, self.clock.now());
+        }
+        Ok(who)
+    }
+
+    /// The same for what a page does by itself: a session rests while nobody does anything.
+    pub async fn peek(&self, token: &str) -> Result<Option<SignedIn>, ServiceError> {
         if !token.starts_with(session::PREFIX) {
             return Ok(None);
         }
@@ -156,7 +165,6 @@ impl Sessions {
         if !person.active || !session::is_good(row.created_at, row.last_seen_at, now) {
             return Ok(None);
         }
-        self.uses.session(row.id, now);
         Ok(Some(SignedIn::new(row, person, token)))
     }
 

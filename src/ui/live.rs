@@ -116,7 +116,7 @@ impl Open {
 
     /// Whether whoever listens still may. Trouble of ours ends no stream.
     async fn is_welcome(&self) -> bool {
-        let known = match self.services.sessions.resume(&self.session).await {
+        let known = match self.services.sessions.peek(&self.session).await {
             Ok(who) => who.is_some_and(|who| who.actor.workspace == self.workspace),
             Err(_) => true,
         };

@@ -11,7 +11,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{ACCEPT, LOCATION};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
@@ -26,6 +26,9 @@ use crate::service::{Begun, Services, SignedIn};
 
 /// The cookie over http, as on the machine itself.
 pub const COOKIE: &str = "dossier_session";
+
+/// What `live.js` sends with what it asks for by itself.
+const LIVE: &str = "x-live";
 
 /// The cookie over https: browsers take it from this very host only.
 pub const SECURE_COOKIE: &str = "__Host-dossier_session";
@@ -54,9 +57,17 @@ pub async fn found(request: &HttpRequest) -> Result<Option<SignedIn>, Refusal> {
         request.app_data::<Data<Services>>().ok_or_else(|| Refusal::trouble("there are no services"))?;
     // Over https only the cookie counts that nobody can plant who listens to http.
     match request.cookie(name(request)) {
+        Some(cookie) if by_itself(request) => Ok(services.sessions.peek(cookie.value()).await?),
         Some(cookie) => Ok(services.sessions.resume(cookie.value()).await?),
         None => Ok(None),
     }
+}
+
+/// Whether a page that lies open asks, to show what has changed: nobody needs to be there for that,
+/// and a session that nobody uses ends.
+fn by_itself(request: &HttpRequest) -> bool {
+    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    request.headers().contains_key(LIVE) || accepts.is_some_and(|accept| accept == "text/event-stream")
 }
 
 /// The session in which a page is asked for.

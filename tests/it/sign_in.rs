@@ -414,3 +414,22 @@ async fn the_command_prints_a_link_that_signs_in() {
     assert_eq!((answer.status().as_u16(), answer.headers()[LOCATION].to_str().unwrap()), (303, "/"));
     assert!(answer.headers()[SET_COOKIE].to_str().unwrap().starts_with("dossier_session=dss_"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_nobody_touches_keeps_no_session_going() {
+    let app = TestApp::spawn().await;
+    add(&app, "Ada", "viewer").await;
+    let mut browser = signed_in(&app, "Ada").await;
+    for (name, value) in [("x-live", "1"), ("accept", "text/event-stream")] {
+        browser.headers.push((name, value.to_owned()));
+        app.move_clock(secs(7 * 3600));
+        let answer = browser.get("/account").await;
+        browser.headers.pop();
+        // Twelve hours of rest are not over at the first; the first was no use of the session.
+        if name == "x-live" {
+            answer.says(200, "Ada");
+        } else {
+            answer.goes_to("/sign-in?next=%2Faccount");
+        }
+    }
+}
