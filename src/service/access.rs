@@ -53,7 +53,7 @@ impl Access {
     pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, ServiceError> {
         let hash = token::hash(token);
         // Before the row is read: what is heard of meanwhile makes it out of date.
-        let heard = self.store.signals().tokens();
+        let heard = self.store.signals().access();
         let row = match self.known.get(&hash).await.filter(|(then, _)| *then == heard) {
             Some((_, row)) => row,
             None => match self.store.read().await?.find_token_by_hash(&hash).await? {
@@ -209,6 +209,7 @@ impl Access {
             .await;
         // Tokens are remembered by hash, which is not known here. Deleting is rare: forget all.
         self.known.invalidate_all();
+        self.store.signals().access_changed();
         if deleted? { Ok(()) } else { Err(ServiceError::NotFound("token")) }
     }
 }

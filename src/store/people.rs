@@ -189,7 +189,8 @@ impl Tx {
             maybe_text(password),
             ms(row.updated_at),
         ];
-        self.execute(sql(statement, values)).await.map(drop)
+        self.execute(sql(statement, values)).await?;
+        self.tell_of_access().await
     }
 
     /// Removes a person with all sessions and links; `false`: there is none with this id here.

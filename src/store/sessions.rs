@@ -107,13 +107,17 @@ impl Tx {
     pub async fn end_session(&self, person: PersonId, id: SessionId) -> Result<bool, StoreError> {
         let values = vec![uuid(person.0), uuid(id.0)];
         let ended = self.execute(sql("DELETE FROM session WHERE person_id = $1 AND id = $2", values)).await?;
+        self.tell_of_access().await?;
         Ok(ended > 0)
     }
 
     /// Ends the sessions of a person, all but `but`; answers how many.
     pub async fn end_sessions(&self, person: PersonId, but: Option<SessionId>) -> Result<u64, StoreError> {
         let statement = "DELETE FROM session WHERE person_id = $1 AND ($2 IS NULL OR id <> $2)";
-        self.execute(sql(statement, vec![uuid(person.0), maybe_uuid(but.map(|id| id.0))])).await
+        let ended =
+            self.execute(sql(statement, vec![uuid(person.0), maybe_uuid(but.map(|id| id.0))])).await?;
+        self.tell_of_access().await?;
+        Ok(ended)
     }
 
     /// Removes sessions that have rested for `idle` or lasted for `longest` at `now`; at most `limit`.

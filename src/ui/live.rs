@@ -63,8 +63,8 @@ fn answer(
 ) -> HttpResponse {
     let cookie = [SECURE_COOKIE, COOKIE].into_iter().find_map(|name| request.cookie(name));
     let session = cookie.as_ref().map_or("", Cookie::value).to_owned();
-    let beat_at = services.clock.now() + BEAT;
-    let open = Open { watch, services, session, workspace, case, beat_at };
+    let (beat_at, heard) = (services.clock.now() + BEAT, services.store.signals().access());
+    let open = Open { watch, services, session, workspace, case, beat_at, heard };
     let greeting = stream::iter([Ok(Bytes::from_static(GREETING.as_bytes()))]);
     let events =
         stream::unfold(open, |mut open| async move { Some((Ok::<_, Infallible>(open.next().await?), open)) });
@@ -99,19 +99,34 @@ struct Open {
     workspace: WorkspaceId,
     case: Option<CaseId>,
     beat_at: Instant,
+    /// Changes of access that were heard of when it was last looked.
+    heard: u64,
 }
 
 impl Open {
     /// What is sent next; none: the stream ends.
     async fn next(&mut self) -> Option<Bytes> {
         tokio::select! {
-            event = self.watch.next() => event.map(|event| Bytes::from(sent(&event))),
+            event = self.watch.next() => {
+                let event = event?;
+                self.may_hear().await.then(|| Bytes::from(sent(&event)))
+            }
             () = self.services.live.closed() => None,
             () = self.services.clock.sleep_until(self.beat_at) => {
                 self.beat_at = self.services.clock.now() + BEAT;
                 self.is_welcome().await.then(|| Bytes::from_static(b":\n\n"))
             }
         }
+    }
+
+    /// Looks again before anything is told after somebody's access was changed.
+    async fn may_hear(&mut self) -> bool {
+        let heard = self.services.store.signals().access();
+        if heard == self.heard {
+            return true;
+        }
+        self.heard = heard;
+        self.is_welcome().await
     }
 
     /// Whether whoever listens still may. Trouble of ours ends no stream.
