@@ -27,11 +27,23 @@ pub fn name_problem(name: &str) -> Option<Problem> {
         let why = format!("must have 1 to {LONGEST_NAME} characters");
         return Some(Problem::new("/name", code::OUT_OF_RANGE, why));
     }
-    let control = name.chars().any(char::is_control);
-    control.then(|| {
-        let why = "holds a line break or another control character: remove it";
+    let unclear = name.chars().any(|c| c.is_control() || turns(c) || "<>".contains(c));
+    unclear.then(|| {
+        let why = "holds `<`, `>`, a line break or another control character: remove it";
         Problem::new("/name", code::INVALID, why)
     })
+}
+
+/// Whether a character turns the direction of those behind it (UAX #9, section 2), so that a name reads
+/// as another one.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How histories call a person: anybody may take any name, but an e-mail only an admin gives, so it
+/// goes along. Names hold no `<`, so nobody's name can look like somebody else's e-mail.
+pub fn known_as(name: &str, email: Option<&str>) -> String {
+    email.map_or_else(|| name.to_owned(), |email| format!("{name} <{email}>"))
 }
 
 /// What is wrong with an e-mail.
@@ -91,7 +103,7 @@ mod tests {
     #[test]
     fn a_name_is_something_to_read() {
         for (name, good) in
-            [("Ada", true), ("", false), ("  ", false), ("a\nb", false), (&"x".repeat(201), false)]
+            [("Ada", true), ("", false), ("  ", false), ("a\nb", false), (&"x".repeat(201), false), ("Ada <eve@example.com>", false), ("a\u{202E}b", false)]
         {
             assert_eq!(name_problem(name).is_none(), good, "{name}");
         }

@@ -35,7 +35,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// As histories name it: `token:ops`, `person:Ada`.
+    /// As histories name it: `token:ops`, `person:Ada <ada@example.com>`.
     pub fn by(&self) -> String {
         let kind = match self.who {
             Who::Token(_) => "token",

@@ -39,7 +39,7 @@ impl SignedIn {
         let actor = Actor {
             workspace: person.workspace,
             who: Who::Person(person.id),
-            name: person.name.clone(),
+            name: person.known_as(),
             role: person.role,
             overrides: true,
             request_id: None,

@@ -8,7 +8,7 @@ use super::statement::{int, maybe_text, maybe_uuid, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{PersonId, WorkspaceId};
-use crate::domain::person::folded;
+use crate::domain::person::{self, folded};
 use crate::domain::token::Role;
 
 /// A row of `person`, without what is kept of the password.
@@ -32,6 +32,13 @@ pub struct PersonRow {
     pub created_at: Instant,
     /// When they were changed last.
     pub updated_at: Instant,
+}
+
+impl PersonRow {
+    /// How histories call them.
+    pub fn known_as(&self) -> String {
+        person::known_as(&self.name, self.email.as_deref())
+    }
 }
 
 /// Columns of a person, for statements that join them.

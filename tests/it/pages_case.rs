@@ -299,7 +299,7 @@ async fn a_section_is_edited_without_script() {
     assert_eq!(got.place, format!("/cases/{id}?done=saved&view=status%3Ddraft#section-of-who"));
     let case = app.case(&id).await;
     assert_eq!(case["data"], json!({"number": "BE0123456789", "amount": 9_007_199_254_740_993_i64}));
-    assert_eq!(case["provenance"]["number"]["by"], "person:Ada");
+    assert_eq!(case["provenance"]["number"]["by"], "person:Ada <ada@example.com>");
     let page = read(&ada.page(&got.place.replace("#section-of-who", "")).await);
     assert!(
         page.contains("Saved.")

@@ -174,7 +174,7 @@ async fn who_knows_the_password_signs_in_and_acts_as_themselves() {
     let id = add(&app, "Ada", "operator").await;
     let begun = sign_in(&app, "Ada").await;
     let who = app.services().sessions.resume(begun.token.expose()).await.unwrap().unwrap();
-    assert_eq!(who.actor.by(), "person:Ada");
+    assert_eq!(who.actor.by(), "person:Ada <ada@example.com>");
     assert_eq!(
         (who.person.id.to_string(), who.session.user_agent.as_str()),
         (id, "Mozilla/5.0 (X11; Linux)")
@@ -191,7 +191,7 @@ async fn who_knows_the_password_signs_in_and_acts_as_themselves() {
     );
     Box::pin(patched).await.unwrap();
     let entry = app.case(&case).await["provenance"]["colour"].clone();
-    assert_eq!((&entry["source"], &entry["by"]), (&json!("person"), &json!("person:Ada")));
+    assert_eq!((&entry["source"], &entry["by"]), (&json!("person"), &json!("person:Ada <ada@example.com>")));
 
     for (email, password) in [
         ("ada@example.com", "not the password"),
@@ -304,7 +304,7 @@ async fn who_is_switched_off_is_out_and_another_role_counts_at_once() {
     let (one, two) = (sign_in(&app, "Ada").await, sign_in(&app, "Ada").await);
     app.patch(&url, &json!({"role": "viewer", "name": "Ada L."})).await.expect(200);
     let who = app.services().sessions.resume(one.token.expose()).await.unwrap().unwrap();
-    assert_eq!((who.actor.role.as_str(), who.actor.by().as_str()), ("viewer", "person:Ada L."));
+    assert_eq!((who.actor.role.as_str(), who.actor.by().as_str()), ("viewer", "person:Ada L. <ada@example.com>"));
     app.patch(&url, &json!({"active": false})).await.expect(200);
     assert!(!is_good(&app, &one).await && !is_good(&app, &two).await);
     assert!(try_from(&app, "192.0.2.1", "ada@example.com", PASSWORD).await.unwrap().is_none());

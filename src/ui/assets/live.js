@@ -34,7 +34,6 @@ function print(part) {
 
 const prints = new Map();
 // What would have replaced parts that somebody works in.
-const held = new Map();
 const parts = (root) => [...root.querySelectorAll("[data-live]")].filter((part) => !part.parentElement.closest("[data-live]"));
 
 function replace(old, fresh) {
@@ -82,27 +81,14 @@ function lay(page, announce) {
     if (!prints.has(name)) prints.set(name, now);
     if (prints.get(name) === now) continue;
     if (isWorkedIn(old)) {
-      held.set(name, next);
       old.classList.add("outdated");
       old.querySelector("[data-outdated]")?.removeAttribute("hidden");
       continue;
     }
-    held.delete(name);
     prints.set(name, now);
     replace(old, document.adoptNode(next));
     announce(next.dataset.says);
   }
-}
-
-// Somebody gives up what they typed for what is newer.
-function showHeld(event) {
-  const old = event.target.closest("[data-reload]")?.closest("[data-live]");
-  const next = old && held.get(old.dataset.live);
-  if (!next) return;
-  event.preventDefault();
-  held.delete(old.dataset.live);
-  prints.set(old.dataset.live, print(next));
-  replace(old, document.adoptNode(next));
 }
 
 async function load(announce) {
@@ -119,7 +105,6 @@ export function goLive(announce) {
   for (const part of parts(document)) {
     if (!part.querySelector("[data-keeps]")) prints.set(part.dataset.live, print(part));
   }
-  document.addEventListener("click", showHeld);
 
   let due = false;
   let loading = false;

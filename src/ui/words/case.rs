@@ -72,9 +72,8 @@ pub const NOT_A_NUMBER: &str = "This is no number. Write it with digits and a po
 pub const DATETIME_HINT: &str = "With its offset, like 2026-11-21T09:30:00Z";
 pub const FREE_HINT: &str = "Numbers, true, false and JSON are kept as such, anything else as text.";
 pub const TOO_LONG_TO_EDIT: &str = "This value is too large to be edited here; change it through the API.";
-pub const NEWER: &str = "Newer values exist.";
-pub const NEWER_KEPT: &str = "What you have typed stays until you save or leave.";
-pub const SHOW_NEWER: &str = "Show them";
+pub const NEWER: &str = "Something here was changed meanwhile.";
+pub const NEWER_KEPT: &str = "What you type stays. When you save, you see both and choose.";
 pub const REFUSED: &str = "Nothing was saved yet. Mend what is marked, and save again.";
 pub const CONFLICT: &str = "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each, and save again.";
 pub const KEEP_THEIRS: &str = "Keep this";
@@ -207,7 +206,8 @@ pub const DEFAULT: &str = "default";
 /// Who did something, as people read it.
 pub fn who(by: Option<&str>) -> String {
     match by.map(|by| by.split_once(':').unwrap_or(("", by))) {
-        Some(("person", name)) => name.to_owned(),
+        // Histories name the e-mail behind the name: whoever wants to know for sure reads it there.
+        Some(("person", name)) => name.split(" <").next().unwrap_or(name).to_owned(),
         Some(("token", name)) => format!("{name} (API)"),
         Some(("run", _)) => "a field".to_owned(),
         Some((_, "schedule")) => "the schedule".to_owned(),
