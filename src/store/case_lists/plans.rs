@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::filter::{CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord};
+use super::page::Along;
 use super::select::{Selection, Way};
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
@@ -93,7 +94,7 @@ async fn every_order_is_walked_along_its_index() {
             let place =
                 if matches!(sort, CaseSort::CreatedAt | CaseSort::UpdatedAt) { 1.into() } else { "R".into() };
             let after = after.then_some((place, CaseId(Uuid::nil())));
-            let (statement, values) = tx.page(&select(&tx, filter).await, after.clone(), 50);
+            let (statement, values) = tx.page(&select(&tx, filter).await, after.clone(), 50, Along::Order(None));
             let plan = plan(&tx, statement, values).await;
             let used = format!("SEARCH cases USING INDEX {} (workspace_id=?", sort.index());
             assert!(plan.contains(&used), "{sort:?} {descending}: {plan}");
@@ -129,7 +130,8 @@ async fn what_is_rare_is_taken_first_and_what_is_not_is_walked() {
         assert_eq!(tx.count_cases(&selection, 10_000).await.unwrap(), count, "{name}");
         let found = tx.list_cases(&selection, None, 5).await.unwrap();
         assert_eq!(found.len() as u64, count.min(5), "{name}");
-        let (statement, values) = tx.page(&selection, None, 50);
+        let along = if few { Along::Source } else { Along::Order(None) };
+        let (statement, values) = tx.page(&selection, None, 50, along);
         let plan = plan(&tx, statement, values).await;
         assert!(plan.contains(index), "{name}: {plan}");
         assert!(!plan.contains("SCAN cases") && !plan.contains("SCAN run"), "{name}: {plan}");
