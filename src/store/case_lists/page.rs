@@ -47,8 +47,8 @@ impl Selection {
 /// Where a page is looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Along {
-    /// Along the order, up to this sort value if there is one.
-    Order(Option<Value>),
+    /// Along the order, up to this place if there is one.
+    Order(Option<Place>),
     /// Among the cases of the source.
     Source,
 }
@@ -92,11 +92,18 @@ impl Tx {
         }
     }
 
-    /// The sort value where a walk has gone far enough; none: the order ends before.
-    async fn edge(&self, selection: &Selection, after: Option<Place>) -> Result<Option<Value>, StoreError> {
+    /// The place where a walk has gone far enough; none: the order ends before.
+    pub(super) async fn edge(
+        &self,
+        selection: &Selection,
+        after: Option<Place>,
+    ) -> Result<Option<Place>, StoreError> {
         let sort = selection.filter.sort;
         let mut condition = CaseFilter::default().condition(selection.workspace, &[]);
-        let direction = behind(&selection.filter, after, &mut condition);
+        let (operator, direction) = ways(&selection.filter);
+        if let Some(after) = after {
+            beyond(&selection.filter, operator, &after, &mut condition);
+        }
         let column = sort.column();
         let statement = format!(
             "SELECT cases.id, {column} FROM cases{} WHERE {} ORDER BY {column} {direction}, cases.id {direction} \
@@ -105,7 +112,7 @@ impl Tx {
             condition.all()
         );
         let row = self.one(sql(statement, condition.values)).await?;
-        Ok(row.map(|row| place(&row, sort)).transpose()?.map(|(value, _)| value))
+        row.map(|row| place(&row, sort)).transpose()
     }
 
     /// The statement of a page.
@@ -119,12 +126,13 @@ impl Tx {
         let filter = &selection.filter;
         let mut condition = selection.condition();
         let column = filter.sort.column();
-        let direction = behind(filter, after, &mut condition);
+        let (operator, direction) = ways(filter);
+        if let Some(after) = after {
+            beyond(filter, operator, &after, &mut condition);
+        }
         let source = if along == Along::Source { selection.source() } else { None };
         if let Along::Order(Some(edge)) = along {
-            let edge = condition.bind(bound(&edge));
-            let operator = if filter.descending { ">=" } else { "<=" };
-            condition.parts.push(format!("{column} {operator} {edge}"));
+            beyond(filter, if filter.descending { ">" } else { "<" }, &edge, &mut condition);
         }
         let from = from(source, &mut condition, &self.dialect().by_index(filter.sort.index()));
         let limit = condition.bind(int(i64::try_from(limit).unwrap_or(i64::MAX)));
@@ -193,21 +201,18 @@ impl Tx {
     }
 }
 
-/// Leaves what stands behind a place; answers the direction.
-fn behind(filter: &CaseFilter, after: Option<Place>, condition: &mut Condition) -> &'static str {
-    let column = filter.sort.column();
-    let (operator, direction) = if filter.descending { ("<", "DESC") } else { (">", "ASC") };
-    if let Some((value, id)) = after {
-        let (value, id) = (condition.bind(bound(&value)), condition.bind(uuid(id.0)));
-        // The first half is what an index can begin with.
-        condition.parts.push(format!(
-            "{column} {operator}= {value} AND ({column} {operator} {value} OR cases.id {operator} {id})"
-        ));
-    }
-    direction
+/// How an order compares, and its direction.
+fn ways(filter: &CaseFilter) -> (&'static str, &'static str) {
+    if filter.descending { ("<", "DESC") } else { (">", "ASC") }
 }
 
-/// A sort value as it is bound.
-fn bound(value: &Value) -> sea_orm::Value {
-    value.as_i64().map_or_else(|| text(value.as_str().unwrap_or_default()), int)
+/// Leaves what stands on this side of a place.
+fn beyond(filter: &CaseFilter, operator: &str, (value, id): &Place, condition: &mut Condition) {
+    let column = filter.sort.column();
+    let value = value.as_i64().map_or_else(|| text(value.as_str().unwrap_or_default()), int);
+    let (value, id) = (condition.bind(value), condition.bind(uuid(id.0)));
+    // The first half is what an index can begin with.
+    condition.parts.push(format!(
+        "{column} {operator}= {value} AND ({column} {operator} {value} OR cases.id {operator} {id})"
+    ));
 }

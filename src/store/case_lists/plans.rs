@@ -140,6 +140,59 @@ async fn what_is_rare_is_taken_first_and_what_is_not_is_walked() {
 }
 
 #[tokio::test]
+async fn a_walk_ends_soon_and_turns_to_what_all_conditions_have_in_common() {
+    let (_folder, store) = furnished(6_000).await;
+    let untouched = FieldFilter { word: FieldWord::NeverRun, ..failed() };
+    let succeeded = FieldFilter { word: FieldWord::Ended("succeeded", None), ..failed() };
+    let common = BTreeSet::from(["tit".to_owned()]);
+    let cases = [
+        (vec![untouched.clone()], BTreeSet::new(), 0, "SEARCH field_state USING COVERING INDEX field_state_shown"),
+        (vec![succeeded.clone()], BTreeSet::new(), 5_994, "SEARCH field_state USING COVERING INDEX field_state_shown"),
+        (Vec::new(), common.clone(), 6_000, "SEARCH case_word USING PRIMARY KEY (workspace_id=? AND word>? AND word<?)"),
+    ];
+    let tx = store.read().await.unwrap();
+    for (fields, words, count, index) in cases {
+        let selection = select(&tx, CaseFilter { fields, words, ..CaseFilter::default() }).await;
+        let name = format!("{:?}", selection.filter);
+        assert!(matches!(selection.way, Way::Walk(_, Some(_))), "{name}");
+        // Along the order only so far,
+        let edge = tx.edge(&selection, None).await.unwrap();
+        assert_eq!(edge.as_ref().map(|(value, _)| value), Some(&5_001.into()), "{name}");
+        let (statement, values) = tx.page(&selection, None, 50, Along::Order(edge.clone()));
+        let near = plan(&tx, statement, values).await;
+        assert!(near.contains("cases_created (workspace_id=? AND created_at<?)"), "{name}: {near}");
+        assert!(!near.contains("TEMP B-TREE"), "{name}: {near}");
+        // … and from indexes then.
+        let (statement, values) = tx.page(&selection, None, 50, Along::Source);
+        let far = plan(&tx, statement, values).await;
+        assert!(far.contains(index) && !far.contains("SCAN cases"), "{name}: {far}");
+        assert_eq!(tx.count_cases(&selection, 10_000).await.unwrap(), count, "{name}");
+        // Behind the edge the order ends before another walk does.
+        assert_eq!(tx.edge(&selection, edge).await.unwrap(), None, "{name}");
+    }
+    drop(tx);
+    // What stands far off is found, by a page after the edge and by one that begins before it.
+    let far = "DELETE FROM field_state WHERE case_id IN (SELECT id FROM cases WHERE created_at > 5998)";
+    let gone: Result<u64, StoreError> =
+        store.write(move |tx| Box::pin(async move { tx.execute(sql(far, Vec::new())).await })).await;
+    assert_eq!(gone.unwrap(), 2);
+    let tx = store.read().await.unwrap();
+    let asked = CaseFilter { fields: vec![untouched], words: common, ..CaseFilter::default() };
+    for descending in [false, true] {
+        let selection = select(&tx, CaseFilter { descending, ..asked.clone() }).await;
+        let found = tx.list_cases(&selection, None, 50).await.unwrap();
+        let mut at: Vec<_> = found.iter().map(|one| one.row.case.created_at.timestamp_millis()).collect();
+        if descending {
+            at.reverse();
+        }
+        assert_eq!(at, [5_999, 6_000]);
+        let after = Some((at[0].into(), found[usize::from(descending)].row.case.id));
+        let next = tx.list_cases(&selection, after, 50).await.unwrap();
+        assert_eq!(next.len(), usize::from(!descending));
+    }
+}
+
+#[tokio::test]
 async fn at_most_ten_thousand_cases_are_looked_into() {
     let (_folder, store) = furnished(10_001).await;
     let tx = store.read().await.unwrap();
