@@ -2,7 +2,7 @@
 //!
 //! Counted over an index each time, so there is no counter that could drift and none that
 //! replicas would queue for. A case type with many cases is counted at most every two seconds by
-//! each process. With filters the cases that they leave are counted, up to 10,000 of them.
+//! each process, and by one of those who ask at once. With filters the cases that they leave are counted, up to 10,000 of them.
 
 use std::sync::Arc;
 use std::time::Duration;
