@@ -2,23 +2,25 @@
 //!
 //! Counted over an index each time, so there is no counter that could drift and none that
 //! replicas would queue for. A case type with many cases is counted at most every two seconds by
-//! each process. With filters the cases that they leave are counted, up to 10,000 of them.
+//! each process, and by one of those who ask at once. With filters the cases that they leave are counted, up to 10,000 of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use moka::future::Cache;
+use tokio::sync::Mutex;
 
 use super::actor::Actor;
 use super::case_query::CaseQuery;
 use super::cases::Cases;
 use super::error::ServiceError;
 use super::plan::Plan;
+use crate::domain::api_call::ApiCall;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, FieldKey};
 use crate::domain::run::FieldStatus;
-use crate::store::{MOST_CANDIDATES, StateCount, Tx};
+use crate::store::{LiveCounts, MOST_CANDIDATES, StateCount, Tx};
 
 /// With more cases than this a summary is kept for a while.
 const MANY: u64 = 5_000;
@@ -81,9 +83,12 @@ impl FieldSummary {
     }
 }
 
-/// Summaries of large case types, with when they were made.
+/// The last summary of a large case type, with when it was made; held while one is made.
+type Place = Arc<Mutex<Option<(Instant, Arc<Summary>)>>>;
+
+/// Summaries of large case types.
 #[derive(Clone)]
-pub(super) struct Summaries(Cache<(CaseTypeId, i64), (Instant, Arc<Summary>)>);
+pub(super) struct Summaries(Cache<(CaseTypeId, i64), Place>);
 
 impl Default for Summaries {
     fn default() -> Self {
@@ -105,18 +110,19 @@ impl Cases {
         if !query.is_everything() {
             return self.summary_of_part(actor, &plan, query).await.map(Arc::new);
         }
-        let (place, now) = ((plan.id, plan.version), self.clock.now());
+        let place = self.summaries.0.get_with((plan.id, plan.version), async { Place::default() }).await;
+        // Whoever asks while it is counted waits for that count: many pages make one.
+        let mut kept = place.lock().await;
+        let now = self.clock.now();
         let age = |at: Instant| now.signed_duration_since(at);
-        if let Some((at, kept)) = self.summaries.0.get(&place).await
-            && age(at) < TimeDelta::milliseconds(KEPT_MS)
-            && age(at) >= TimeDelta::zero()
+        if let Some((at, summary)) = kept.as_ref()
+            && age(*at) < TimeDelta::milliseconds(KEPT_MS)
+            && age(*at) >= TimeDelta::zero()
         {
-            return Ok(kept);
+            return Ok(summary.clone());
         }
         let summary = Arc::new(self.summary_of_all(actor, &plan, now).await?);
-        if summary.total > MANY {
-            self.summaries.0.insert(place, (now, summary.clone())).await;
-        }
+        *kept = (summary.total > MANY).then(|| (now, summary.clone()));
         Ok(summary)
     }
 
@@ -137,13 +143,7 @@ impl Cases {
             }
             let expired = call.fresh_for().map(|fresh| now - fresh);
             let mut counts = tx.count_states(plan.id, field, expired).await?;
-            for ((of, status, below), number) in live.iter().filter(|((of, ..), _)| of == field.as_str()) {
-                if let Some(hidden) = counts.iter_mut().find(|count| count.status == *below) {
-                    hidden.count = hidden.count.saturating_sub(*number);
-                }
-                let (field, status, count) = (of.clone(), status.clone(), *number);
-                counts.push(StateCount { field, status, count, ..StateCount::default() });
-            }
+            lay_over(&mut counts, &live, field);
             fields.push((field.clone(), FieldSummary::new(total, &counts)));
         }
         Ok(Summary { total, more: false, partial: false, fields })
@@ -175,16 +175,33 @@ impl Cases {
         now: Instant,
     ) -> Result<Vec<(FieldKey, FieldSummary)>, ServiceError> {
         let total = cases.len() as u64;
-        let mut fields = Vec::new();
-        for (field, call) in plan.case_type.api_calls() {
-            let summary = if call.enabled {
-                let expired = call.fresh_for().map(|fresh| now - fresh);
-                FieldSummary::new(total, &tx.count_states_of(cases, field, expired).await?)
-            } else {
-                FieldSummary::disabled(total)
-            };
-            fields.push((field.clone(), summary));
+        let expired = |(field, call): (&FieldKey, &ApiCall)| Some((field.clone(), now - call.fresh_for()?));
+        let expired: Vec<_> = plan.case_type.api_calls().filter_map(expired).collect();
+        let states = tx.count_states_of(cases, &expired).await?;
+        let live = tx.count_live_of(cases).await?;
+        let summary = |(field, call): (&FieldKey, &ApiCall)| {
+            if !call.enabled {
+                return (field.clone(), FieldSummary::disabled(total));
+            }
+            let of_field = states.iter().filter(|count| count.field == field.as_str());
+            let mut counts: Vec<_> = of_field.cloned().collect();
+            lay_over(&mut counts, &live, field);
+            (field.clone(), FieldSummary::new(total, &counts))
+        };
+        Ok(plan.case_type.api_calls().map(summary).collect())
+    }
+}
+
+/// Lays the live runs of a field over what its ended runs left. A status may have several counts:
+/// only their sum says something.
+fn lay_over(counts: &mut Vec<StateCount>, live: &LiveCounts, field: &FieldKey) {
+    for ((_, status, below), number) in live.iter().filter(|((of, ..), _)| of == field.as_str()) {
+        let mut hidden = *number;
+        for count in counts.iter_mut().filter(|count| count.status == *below) {
+            let taken = hidden.min(count.count);
+            (count.count, hidden) = (count.count - taken, hidden - taken);
         }
-        Ok(fields)
+        let status = status.clone();
+        counts.push(StateCount { field: field.to_string(), status, count: *number, ..StateCount::default() });
     }
 }

@@ -122,7 +122,7 @@ pub use secrets::{SecretInfo, SecretRow};
 pub use sessions::{NewSession, SessionRow};
 pub use sign_in_links::{LinkRow, NewLink};
 pub use signals::Signals;
-pub use summary::StateCount;
+pub use summary::{LiveCounts, StateCount};
 pub use ticks::{Due, HeldTick, TickPage};
 pub use tokens::{NewToken, TokenRow};
 pub use tx::Tx;

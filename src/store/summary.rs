@@ -9,10 +9,16 @@ use std::collections::HashMap;
 use sea_orm::{QueryResult, Value};
 
 use super::error::StoreError;
-use super::statement::{CHUNK, list, maybe_ms, sql, text, uuid};
+use super::statement::{list, maybe_ms, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseId, CaseTypeId, FieldKey, WorkspaceId};
+
+/// Cases in one statement that counts: a summary of many takes few.
+const WIDE: usize = 2_048;
+
+/// Field, status of its live run and the status that this one is laid over, with how many there are.
+pub type LiveCounts = HashMap<(String, String, String), u64>;
 
 /// Fields that stand alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,24 +63,26 @@ pub(super) fn states_statement() -> String {
     )
 }
 
+/// Live runs of a condition that their fields show, and over which status they are laid.
+fn live_part(condition: &str) -> String {
+    format!(
+        "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
+         LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
+         WHERE {condition} AND {SHOWN}"
+    )
+}
+
+fn live_over(parts: &str) -> String {
+    format!("SELECT field, status, below, COUNT(*) FROM ({parts}) AS live GROUP BY field, status, below")
+}
+
 /// One part for each of the indexes that hold live runs only.
 pub(super) fn live_statement(workspace: WorkspaceId, case_type: CaseTypeId) -> (String, Vec<Value>) {
     let parts = ["run.status = 'queued' AND NOT parked", "run.status = 'queued' AND parked"];
     let parts = parts.into_iter().chain(["run.status = 'running' AND lease_until > 0"]);
-    let parts: Vec<_> = parts
-        .map(|part| {
-            format!(
-                "SELECT run.field, run.status, COALESCE(state.status, 'never_run') AS below FROM run \
-                 LEFT JOIN field_state AS state ON state.case_id = run.case_id AND state.field = run.field \
-                 WHERE run.workspace_id = $1 AND run.case_type_id = $2 AND {part} AND {SHOWN}"
-            )
-        })
-        .collect();
-    let statement = format!(
-        "SELECT field, status, below, COUNT(*) FROM ({}) AS live GROUP BY field, status, below",
-        parts.join(" UNION ALL ")
-    );
-    (statement, vec![uuid(workspace.0), uuid(case_type.0)])
+    let part = |part| live_part(&format!("run.workspace_id = $1 AND run.case_type_id = $2 AND {part}"));
+    let parts: Vec<_> = parts.map(part).collect();
+    (live_over(&parts.join(" UNION ALL ")), vec![uuid(workspace.0), uuid(case_type.0)])
 }
 
 impl Tx {
@@ -97,51 +105,72 @@ impl Tx {
         &self,
         workspace: WorkspaceId,
         case_type: CaseTypeId,
-    ) -> Result<HashMap<(String, String, String), u64>, StoreError> {
+    ) -> Result<LiveCounts, StoreError> {
         let (statement, values) = live_statement(workspace, case_type);
         let rows = self.all(sql(statement, values)).await?;
-        let live = |row: &QueryResult| {
-            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-            Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
-        };
-        rows.iter().map(live).collect()
+        rows.iter().map(live_row).collect()
     }
 
-    /// What the fields of these cases show, live runs laid over.
+    /// What ended runs left on all fields of these cases, by field and status; data of a field given
+    /// at its time in `expired` or before is out of date.
     pub async fn count_states_of(
         &self,
         cases: &[CaseId],
-        field: &FieldKey,
-        expired: Option<Instant>,
+        expired: &[(FieldKey, Instant)],
     ) -> Result<Vec<StateCount>, StoreError> {
-        let mut counts: HashMap<String, StateCount> = HashMap::new();
-        for chunk in cases.chunks(CHUNK * 8) {
+        let mut counts = Vec::new();
+        for chunk in cases.chunks(WIDE) {
+            let mut values = alike(chunk);
+            let cases = list(values.len(), 1);
+            let old = |(field, at): &(FieldKey, Instant)| {
+                values.extend([text(field.as_str()), ms(*at)]);
+                let last = values.len();
+                format!(" OR state.field = ${} AND state.fetched_at <= ${last}", last - 1)
+            };
+            let old: String = expired.iter().map(old).collect();
             let statement = format!(
-                "SELECT shown.field, shown.status, COUNT(*), COALESCE(SUM(CASE WHEN shown.cached THEN 1 ELSE 0 END), 0), \
-                   COALESCE(SUM(CASE WHEN shown.inputs_changed OR shown.fetched_at <= $2 THEN 1 ELSE 0 END), 0) FROM \
-                 (SELECT $1 AS field, COALESCE((SELECT run.status FROM run WHERE run.case_id = cases.id AND run.field = $1 \
-                     AND run.status IN ('queued', 'running') ORDER BY begun DESC LIMIT 1), state.status, 'never_run') AS status, \
-                   state.cached, state.inputs_changed, state.fetched_at \
-                  FROM cases LEFT JOIN field_state AS state ON state.case_id = cases.id AND state.field = $1 \
-                  WHERE cases.id IN ({})) AS shown GROUP BY shown.field, shown.status",
-                list(chunk.len(), 3)
+                "SELECT state.field, state.status, COUNT(*), SUM(CASE WHEN state.cached THEN 1 ELSE 0 END), \
+                   SUM(CASE WHEN state.inputs_changed{old} THEN 1 ELSE 0 END) \
+                 FROM field_state AS state WHERE state.case_id IN ({cases}) GROUP BY state.field, state.status"
             );
-            let values = [text(field.as_str()), maybe_ms(expired)];
-            let values = values.into_iter().chain(chunk.iter().map(|id| uuid(id.0))).collect();
             for row in self.all(sql(statement, values)).await? {
-                let found = count(&row)?;
-                match counts.get_mut(&found.status) {
-                    Some(sum) => {
-                        sum.count += found.count;
-                        sum.cached += found.cached;
-                        sum.stale += found.stale;
-                    }
-                    None => drop(counts.insert(found.status.clone(), found)),
-                }
+                counts.push(count(&row)?);
             }
         }
-        Ok(counts.into_values().collect())
+        Ok(counts)
     }
+
+    /// Live runs of these cases that their fields show, as [`Tx::count_live`] tells them.
+    pub async fn count_live_of(&self, cases: &[CaseId]) -> Result<LiveCounts, StoreError> {
+        let mut live = LiveCounts::new();
+        for chunk in cases.chunks(WIDE) {
+            let values = alike(chunk);
+            // The bound on `field` holds for all; it leads to the index of live runs, past the history.
+            let part = format!(
+                "run.case_id IN ({}) AND run.field >= '' AND run.status IN ('queued', 'running')",
+                list(values.len(), 1)
+            );
+            let statement = live_over(&live_part(&part));
+            for row in self.all(sql(statement, values)).await? {
+                let (key, number) = live_row(&row)?;
+                *live.entry(key).or_default() += number;
+            }
+        }
+        Ok(live)
+    }
+}
+
+/// The ids, the last one as often as it takes for a power of two of them: few sizes mean few
+/// prepared statements.
+fn alike(cases: &[CaseId]) -> Vec<Value> {
+    let more = cases.len().next_power_of_two() - cases.len();
+    let last = cases.last().into_iter().cycle().take(more);
+    cases.iter().chain(last).map(|id| uuid(id.0)).collect()
+}
+
+fn live_row(row: &QueryResult) -> Result<((String, String, String), u64), StoreError> {
+    let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+    Ok((key, row.try_get_by_index::<i64>(3)?.unsigned_abs()))
 }
 
 fn count(row: &QueryResult) -> Result<StateCount, StoreError> {

@@ -67,7 +67,7 @@ impl Condition {
         };
         let part = match filter.word {
             FieldWord::NeverRun => {
-                format!("NOT {} AND NOT {}", live(""), state(" AND state.status <> 'never_run'"))
+                format!("NOT {} AND NOT {}", state(" AND state.status <> 'never_run'"), live(""))
             }
             FieldWord::Running => live(" AND run.status = 'running'"),
             FieldWord::Queued(None) => {
@@ -98,7 +98,8 @@ impl Condition {
                         "{more} AND (state.reason = {reason} OR json_extract(state.error, '$.code') = {reason})"
                     );
                 }
-                format!("NOT {} AND {}", live(""), state(&more))
+                // In this order: few cases have the state that is looked for.
+                format!("{} AND NOT {}", state(&more), live(""))
             }
             FieldWord::Cached => state(" AND state.cached"),
             FieldWord::Stale => {

@@ -3,7 +3,10 @@
 //! The planners cannot know: SQLite counts nothing beforehand, and neither knows what a text in a
 //! filter leaves. So each condition that has an index of its own is counted up to a small number.
 //! Where one has no more, its cases are taken and put in order; where none has, the list walks
-//! along the index of its order, and what it looks for is not rare.
+//! along the index of its order, and what it looks for is not rare. It may stand far off all the
+//! same, or conditions that each leave many leave nothing together. So a walk that tests words or
+//! fields goes a short way only; what it does not find is taken from what all sources have in common,
+//! which is read from indexes alone.
 
 use super::condition::{Condition, Indexed};
 use super::filter::{CaseFilter, FieldFilter, FieldWord};
@@ -50,6 +53,48 @@ pub(super) fn sources(workspace: WorkspaceId, filter: &CaseFilter, indexed: &[In
     sources.extend(filter.fields.iter().filter_map(|field| of_field(workspace, field)));
     sources.extend(columns(workspace, filter));
     sources
+}
+
+/// What the sources of words, values and states have in common, and that of columns which leave
+/// little; none if only columns are asked for: a walk tests those quickly.
+pub(super) fn common(workspace: WorkspaceId, filter: &CaseFilter, indexed: &[Indexed<'_>]) -> Option<Source> {
+    let of_columns = CaseFilter {
+        assignee: filter.assignee.clone(),
+        custom_status: filter.custom_status.clone(),
+        status: filter.status,
+        ..CaseFilter::default()
+    };
+    let asked = CaseFilter {
+        words: filter.words.clone(),
+        fields: filter.fields.clone(),
+        ..CaseFilter::default()
+    };
+    let mut all = sources(workspace, &asked, indexed);
+    all.extend(filter.fields.iter().filter_map(never_run));
+    if all.is_empty() {
+        return None;
+    }
+    all.extend(columns(workspace, &of_columns));
+    Some(Box::new(move |condition| {
+        let each = all.iter().map(|source| format!("SELECT case_id FROM ({}) AS source", source(condition)));
+        each.collect::<Vec<_>>().join(" INTERSECT ")
+    }))
+}
+
+/// Cases where no ended run has touched a field: too many to count, but soon set apart.
+fn never_run(filter: &FieldFilter) -> Option<Source> {
+    if filter.word != FieldWord::NeverRun {
+        return None;
+    }
+    let (field, types) = (filter.field.clone(), filter.enabled_in.clone());
+    Some(Box::new(move |condition| {
+        let types = condition.bind_all(types.iter().map(|id| uuid(id.0)));
+        let field = condition.bind(text(&*field));
+        format!(
+            "SELECT id AS case_id FROM cases WHERE case_type_id IN ({types}) EXCEPT SELECT case_id FROM field_state \
+             WHERE case_type_id IN ({types}) AND field = {field} AND status IN ('succeeded', 'failed', 'skipped')"
+        )
+    }))
 }
 
 /// Of the columns of cases that have indexes.

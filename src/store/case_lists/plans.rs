@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::filter::{CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord};
+use super::page::Along;
 use super::select::{Selection, Way};
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
@@ -93,7 +94,7 @@ async fn every_order_is_walked_along_its_index() {
             let place =
                 if matches!(sort, CaseSort::CreatedAt | CaseSort::UpdatedAt) { 1.into() } else { "R".into() };
             let after = after.then_some((place, CaseId(Uuid::nil())));
-            let (statement, values) = tx.page(&select(&tx, filter).await, after.clone(), 50);
+            let (statement, values) = tx.page(&select(&tx, filter).await, after.clone(), 50, Along::Order(None));
             let plan = plan(&tx, statement, values).await;
             let used = format!("SEARCH cases USING INDEX {} (workspace_id=?", sort.index());
             assert!(plan.contains(&used), "{sort:?} {descending}: {plan}");
@@ -129,11 +130,65 @@ async fn what_is_rare_is_taken_first_and_what_is_not_is_walked() {
         assert_eq!(tx.count_cases(&selection, 10_000).await.unwrap(), count, "{name}");
         let found = tx.list_cases(&selection, None, 5).await.unwrap();
         assert_eq!(found.len() as u64, count.min(5), "{name}");
-        let (statement, values) = tx.page(&selection, None, 50);
+        let along = if few { Along::Source } else { Along::Order(None) };
+        let (statement, values) = tx.page(&selection, None, 50, along);
         let plan = plan(&tx, statement, values).await;
         assert!(plan.contains(index), "{name}: {plan}");
         assert!(!plan.contains("SCAN cases") && !plan.contains("SCAN run"), "{name}: {plan}");
         assert_eq!(plan.contains("TEMP B-TREE FOR ORDER BY"), few, "{name}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_ends_soon_and_turns_to_what_all_conditions_have_in_common() {
+    let (_folder, store) = furnished(6_000).await;
+    let untouched = FieldFilter { word: FieldWord::NeverRun, ..failed() };
+    let succeeded = FieldFilter { word: FieldWord::Ended("succeeded", None), ..failed() };
+    let common = BTreeSet::from(["tit".to_owned()]);
+    let cases = [
+        (vec![untouched.clone()], BTreeSet::new(), 0, "SEARCH field_state USING COVERING INDEX field_state_shown"),
+        (vec![succeeded.clone()], BTreeSet::new(), 5_994, "SEARCH field_state USING COVERING INDEX field_state_shown"),
+        (Vec::new(), common.clone(), 6_000, "SEARCH case_word USING PRIMARY KEY (workspace_id=? AND word>? AND word<?)"),
+    ];
+    let tx = store.read().await.unwrap();
+    for (fields, words, count, index) in cases {
+        let selection = select(&tx, CaseFilter { fields, words, ..CaseFilter::default() }).await;
+        let name = format!("{:?}", selection.filter);
+        assert!(matches!(selection.way, Way::Walk(_, Some(_))), "{name}");
+        // Along the order only so far,
+        let edge = tx.edge(&selection, None).await.unwrap();
+        assert_eq!(edge.as_ref().map(|(value, _)| value), Some(&5_001.into()), "{name}");
+        let (statement, values) = tx.page(&selection, None, 50, Along::Order(edge.clone()));
+        let near = plan(&tx, statement, values).await;
+        assert!(near.contains("cases_created (workspace_id=? AND created_at<?)"), "{name}: {near}");
+        assert!(!near.contains("TEMP B-TREE"), "{name}: {near}");
+        // … and from indexes then.
+        let (statement, values) = tx.page(&selection, None, 50, Along::Source);
+        let far = plan(&tx, statement, values).await;
+        assert!(far.contains(index) && !far.contains("SCAN cases"), "{name}: {far}");
+        assert_eq!(tx.count_cases(&selection, 10_000).await.unwrap(), count, "{name}");
+        // Behind the edge the order ends before another walk does.
+        assert_eq!(tx.edge(&selection, edge).await.unwrap(), None, "{name}");
+    }
+    drop(tx);
+    // What stands far off is found, by a page after the edge and by one that begins before it.
+    let far = "DELETE FROM field_state WHERE case_id IN (SELECT id FROM cases WHERE created_at > 5998)";
+    let gone: Result<u64, StoreError> =
+        store.write(move |tx| Box::pin(async move { tx.execute(sql(far, Vec::new())).await })).await;
+    assert_eq!(gone.unwrap(), 2);
+    let tx = store.read().await.unwrap();
+    let asked = CaseFilter { fields: vec![untouched], words: common, ..CaseFilter::default() };
+    for descending in [false, true] {
+        let selection = select(&tx, CaseFilter { descending, ..asked.clone() }).await;
+        let found = tx.list_cases(&selection, None, 50).await.unwrap();
+        let mut at: Vec<_> = found.iter().map(|one| one.row.case.created_at.timestamp_millis()).collect();
+        if descending {
+            at.reverse();
+        }
+        assert_eq!(at, [5_999, 6_000]);
+        let after = Some((at[0].into(), found[usize::from(descending)].row.case.id));
+        let next = tx.list_cases(&selection, after, 50).await.unwrap();
+        assert_eq!(next.len(), usize::from(!descending));
     }
 }
 

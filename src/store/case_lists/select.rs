@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::condition::{Condition, Indexed};
 use super::filter::{CaseFilter, CaseSort, DataFilter, TooWide};
-use super::narrow::{Source, sources};
+use super::narrow::{Source, common, sources};
 use crate::domain::data;
 use crate::domain::ids::{CaseId, CaseTypeId, WorkspaceId};
 use crate::domain::search::value_key;
@@ -36,8 +36,8 @@ pub struct Selection {
 
 /// The way to the cases.
 pub(super) enum Way {
-    /// Along the index of the order.
-    Walk(Vec<(DataFilter, Vec<CaseTypeId>)>),
+    /// Along the index of the order; a short way only if there is a source to turn to.
+    Walk(Vec<(DataFilter, Vec<CaseTypeId>)>, Option<Source>),
     /// From the few cases of a source.
     Few(Vec<(DataFilter, Vec<CaseTypeId>)>, Source),
     /// These, in order.
@@ -86,7 +86,7 @@ impl Tx {
             let owned = owned(&indexed);
             let way = match source {
                 Some(source) => Way::Few(owned, source),
-                None => Way::Walk(owned),
+                None => Way::Walk(owned, common(workspace, &filter, &indexed)),
             };
             return Ok(Ok(Selection { filter, workspace, way }));
         };
@@ -191,7 +191,7 @@ fn holds(filters: &[DataFilter], data: Map<String, Value>) -> bool {
     })
 }
 
-fn place(row: &QueryResult, sort: CaseSort) -> Result<Place, StoreError> {
+pub(super) fn place(row: &QueryResult, sort: CaseSort) -> Result<Place, StoreError> {
     let mut columns = Columns::of("cases", row)?;
     let value = match sort {
         CaseSort::CreatedAt | CaseSort::UpdatedAt => Value::from(columns.get::<i64>()?),
