@@ -102,9 +102,15 @@ mod tests {
 
     #[test]
     fn a_name_is_something_to_read() {
-        for (name, good) in
-            [("Ada", true), ("", false), ("  ", false), ("a\nb", false), (&"x".repeat(201), false), ("Ada <eve@example.com>", false), ("a\u{202E}b", false)]
-        {
+        for (name, good) in [
+            ("Ada", true),
+            ("", false),
+            ("  ", false),
+            ("a\nb", false),
+            (&"x".repeat(201), false),
+            ("Ada <eve@example.com>", false),
+            ("a\u{202E}b", false),
+        ] {
             assert_eq!(name_problem(name).is_none(), good, "{name}");
         }
     }

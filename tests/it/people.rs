@@ -304,7 +304,10 @@ async fn who_is_switched_off_is_out_and_another_role_counts_at_once() {
     let (one, two) = (sign_in(&app, "Ada").await, sign_in(&app, "Ada").await);
     app.patch(&url, &json!({"role": "viewer", "name": "Ada L."})).await.expect(200);
     let who = app.services().sessions.resume(one.token.expose()).await.unwrap().unwrap();
-    assert_eq!((who.actor.role.as_str(), who.actor.by().as_str()), ("viewer", "person:Ada L. <ada@example.com>"));
+    assert_eq!(
+        (who.actor.role.as_str(), who.actor.by().as_str()),
+        ("viewer", "person:Ada L. <ada@example.com>")
+    );
     app.patch(&url, &json!({"active": false})).await.expect(200);
     assert!(!is_good(&app, &one).await && !is_good(&app, &two).await);
     assert!(try_from(&app, "192.0.2.1", "ada@example.com", PASSWORD).await.unwrap().is_none());
