@@ -64,11 +64,8 @@ pub(super) fn common(workspace: WorkspaceId, filter: &CaseFilter, indexed: &[Ind
         status: filter.status,
         ..CaseFilter::default()
     };
-    let asked = CaseFilter {
-        words: filter.words.clone(),
-        fields: filter.fields.clone(),
-        ..CaseFilter::default()
-    };
+    let asked =
+        CaseFilter { words: filter.words.clone(), fields: filter.fields.clone(), ..CaseFilter::default() };
     let mut all = sources(workspace, &asked, indexed);
     all.extend(filter.fields.iter().filter_map(never_run));
     if all.is_empty() {

@@ -94,7 +94,8 @@ async fn every_order_is_walked_along_its_index() {
             let place =
                 if matches!(sort, CaseSort::CreatedAt | CaseSort::UpdatedAt) { 1.into() } else { "R".into() };
             let after = after.then_some((place, CaseId(Uuid::nil())));
-            let (statement, values) = tx.page(&select(&tx, filter).await, after.clone(), 50, Along::Order(None));
+            let (statement, values) =
+                tx.page(&select(&tx, filter).await, after.clone(), 50, Along::Order(None));
             let plan = plan(&tx, statement, values).await;
             let used = format!("SEARCH cases USING INDEX {} (workspace_id=?", sort.index());
             assert!(plan.contains(&used), "{sort:?} {descending}: {plan}");
@@ -146,9 +147,24 @@ async fn a_walk_ends_soon_and_turns_to_what_all_conditions_have_in_common() {
     let succeeded = FieldFilter { word: FieldWord::Ended("succeeded", None), ..failed() };
     let common = BTreeSet::from(["tit".to_owned()]);
     let cases = [
-        (vec![untouched.clone()], BTreeSet::new(), 0, "SEARCH field_state USING COVERING INDEX field_state_shown"),
-        (vec![succeeded.clone()], BTreeSet::new(), 5_994, "SEARCH field_state USING COVERING INDEX field_state_shown"),
-        (Vec::new(), common.clone(), 6_000, "SEARCH case_word USING PRIMARY KEY (workspace_id=? AND word>? AND word<?)"),
+        (
+            vec![untouched.clone()],
+            BTreeSet::new(),
+            0,
+            "SEARCH field_state USING COVERING INDEX field_state_shown",
+        ),
+        (
+            vec![succeeded.clone()],
+            BTreeSet::new(),
+            5_994,
+            "SEARCH field_state USING COVERING INDEX field_state_shown",
+        ),
+        (
+            Vec::new(),
+            common.clone(),
+            6_000,
+            "SEARCH case_word USING PRIMARY KEY (workspace_id=? AND word>? AND word<?)",
+        ),
     ];
     let tx = store.read().await.unwrap();
     for (fields, words, count, index) in cases {
