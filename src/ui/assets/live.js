@@ -33,7 +33,6 @@ function print(part) {
 }
 
 const prints = new Map();
-// What would have replaced parts that somebody works in.
 const parts = (root) => [...root.querySelectorAll("[data-live]")].filter((part) => !part.parentElement.closest("[data-live]"));
 
 function replace(old, fresh) {

@@ -207,7 +207,7 @@ pub const DEFAULT: &str = "default";
 pub fn who(by: Option<&str>) -> String {
     match by.map(|by| by.split_once(':').unwrap_or(("", by))) {
         // Histories name the e-mail behind the name: whoever wants to know for sure reads it there.
-        Some(("person", name)) => name.split(" <").next().unwrap_or(name).to_owned(),
+        Some(("person", name)) => name.rsplit_once(" <").map_or(name, |(name, _)| name).to_owned(),
         Some(("token", name)) => format!("{name} (API)"),
         Some(("run", _)) => "a field".to_owned(),
         Some((_, "schedule")) => "the schedule".to_owned(),

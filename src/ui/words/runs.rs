@@ -212,7 +212,7 @@ pub fn attempt(number: u32) -> String {
 pub fn by(by: &str) -> String {
     match by.split_once(':') {
         Some(("token", name)) => format!("the token {name}"),
-        Some(("person", name)) => name.split(" <").next().unwrap_or(name).to_owned(),
+        Some(("person", name)) => name.rsplit_once(" <").map_or(name, |(name, _)| name).to_owned(),
         Some(("run", _)) => PARENT_RUN.to_owned(),
         _ if by == "schedule" => "its schedule".to_owned(),
         _ => by.to_owned(),
