@@ -14,6 +14,9 @@ pub mod app;
 /// Door 1: JSON.
 pub mod api;
 
+/// Door 2: pages.
+pub mod ui;
+
 /// Door 3: the clock.
 pub mod schedule;
 

@@ -49,6 +49,15 @@ enum Command {
     /// API tokens
     #[command(subcommand)]
     Token(TokenAction),
+    /// Print a link that signs somebody in once, within an hour
+    SignInLink {
+        /// Key of the workspace; `default` when not given
+        #[arg(long, value_name = "KEY")]
+        workspace: Option<WorkspaceKey>,
+        /// E-mail of whom it is for; the workspace's first admin when not given
+        #[arg(long, value_name = "EMAIL")]
+        person: Option<String>,
+    },
     /// Secrets
     #[command(subcommand)]
     Secrets(SecretsAction),
@@ -194,6 +203,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 let expires = expires.or(expires_in.map(Expiry::Days));
                 let command = TokenCommand { role, name, workspace, expires };
                 Box::pin(app::create_token(&settings, &log, command)).await
+            }
+            Command::SignInLink { workspace, person } => {
+                Box::pin(app::print_sign_in_link(&settings, &log, workspace.as_ref(), person.as_deref()))
+                    .await
             }
             Command::Secrets(SecretsAction::Set(secret)) => {
                 let SecretArguments { name, from_env, hosts, workspace, no_redact } = secret;

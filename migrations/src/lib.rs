@@ -15,6 +15,8 @@ mod m0005_provider_tokens;
 mod m0006_access;
 mod m0007_circuits;
 mod m0008_withdrawn;
+mod m0009_lists;
+mod m0010_people;
 mod m0011_epochs;
 
 /// All migrations, oldest first.
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_access::Migration),
             Box::new(m0007_circuits::Migration),
             Box::new(m0008_withdrawn::Migration),
+            Box::new(m0009_lists::Migration),
+            Box::new(m0010_people::Migration),
             Box::new(m0011_epochs::Migration),
         ]
     }

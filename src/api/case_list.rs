@@ -3,6 +3,7 @@
 use super::present::case::Includes;
 use super::query::{Parameters, Query, one_of};
 use crate::domain::case::CaseStatus;
+use crate::domain::data::DataPath;
 use crate::domain::failure::FailureCode;
 use crate::domain::ids::is_key;
 use crate::domain::run::{FieldStatus, Reason, WaitingFor};
@@ -11,8 +12,11 @@ use crate::store::CaseSort;
 
 /// A field's answer came from the cache: no status, but filtered like one.
 const CACHED: &str = "cached";
-/// The same for data that is out of date; a later version tells.
+/// The same for data that is out of date.
 const STALE: &str = "stale";
+
+/// Characters of a search.
+const LONGEST_SEARCH: usize = 200;
 
 const INCLUDES: [&str; 2] = ["outputs", "provenance"];
 
@@ -35,38 +39,60 @@ pub struct CaseList {
 
 impl Parameters for CaseList {
     fn read(query: &mut Query) -> Self {
-        let fields = query.prefixed("field.", "field.<key>");
-        let fields = fields.into_iter().filter_map(|(key, value)| field(query, key, &value)).collect();
+        let case_type = query.key("case_type");
+        let filters = filters(query);
         let (sort, descending) = sort(query);
         let include = include(query);
         let includes = |name: &str| include.iter().any(|included| included == name);
-        let list = Self {
-            query: CaseQuery {
-                case_type: query.key("case_type"),
-                status: query.word("status", CaseStatus::ALL, CaseStatus::as_str),
-                custom_status: query.text("custom_status"),
-                assignee: query.text("assignee"),
-                reference: query.text("reference"),
-                updated_since: query.instant("updated_since"),
-                fields,
-                sort,
-                descending,
-            },
+        Self {
+            query: CaseQuery { case_type, sort, descending, ..filters },
             includes: Includes { outputs: includes("outputs"), provenance: includes("provenance") },
             page: PageRequest::read(query),
-        };
-        refuse_later(query);
-        list
+        }
     }
 }
 
-fn refuse_later(query: &mut Query) {
-    if !query.prefixed("data.", "data.<path>").is_empty() {
-        query.later("data.<path>");
+/// Which cases of a case type are summed up.
+pub struct SummaryFilters(pub CaseQuery);
+
+impl Parameters for SummaryFilters {
+    fn read(query: &mut Query) -> Self {
+        Self(filters(query))
     }
-    if query.text("q").is_some() {
-        query.later("q");
+}
+
+/// The filters that lists and summaries have in common.
+fn filters(query: &mut Query) -> CaseQuery {
+    let fields = query.prefixed("field.", "field.<key>");
+    let fields = fields.into_iter().filter_map(|(key, value)| field(query, key, &value)).collect();
+    let values = query.prefixed("data.", "data.<path>");
+    let data = values.into_iter().filter_map(|(path, value)| data(query, &path, value)).collect();
+    let allowed = format!("at most {LONGEST_SEARCH} characters");
+    CaseQuery {
+        status: query.word("status", CaseStatus::ALL, CaseStatus::as_str),
+        custom_status: query.text("custom_status"),
+        assignee: query.text("assignee"),
+        reference: query.text("reference"),
+        updated_since: query.instant("updated_since"),
+        q: query
+            .parsed("q", &allowed, |text| (text.chars().count() <= LONGEST_SEARCH).then(|| text.to_owned())),
+        fields,
+        data,
+        ..CaseQuery::default()
     }
+}
+
+/// A path in the data, and the value that must be there.
+fn data(query: &mut Query, path: &str, value: String) -> Option<(DataPath, String)> {
+    let parsed = DataPath::parse_exact(path).ok();
+    if parsed.is_none() {
+        query.refuse(&format!("data.{path}"), "`data.` and a dotted path in the data of cases");
+    }
+    if value.contains('\0') {
+        query.refuse(&format!("data.{path}"), "a text without NUL");
+        return None;
+    }
+    Some((parsed?, value))
 }
 
 /// Newest first unless asked.
@@ -160,12 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn what_later_versions_filter_by_is_told_apart_from_what_is_wrong() {
-        for later in ["q=acme", "data.city=Gent"] {
-            let error = read(later).map(|_| ()).unwrap_err();
-            assert!(error.starts_with("422 not_supported_yet: "), "{later}: {error}");
-        }
+    fn words_and_values_are_read() {
+        let query = read("q=acme+1042&data.address.city=Gent&data.amount=5").unwrap().query;
+        assert_eq!(query.q.as_deref(), Some("acme 1042"));
+        let data: Vec<_> = query.data.iter().map(|(path, value)| format!("{path}={value}")).collect();
+        assert_eq!(data, ["address.city=Gent", "amount=5"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused() {
+        let long = format!("q={}", "x".repeat(201));
         for wrong in [
+            long.as_str(),
+            "data.=1",
+            "data.a..b=1",
+            "data.a=%00",
+            "data.a=1&data.a=2",
             "status=open",
             "sort=age",
             "sort=--title",

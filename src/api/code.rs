@@ -106,8 +106,10 @@ pub fn code_of(error: &ServiceError) -> Code {
         ServiceError::TooLarge(_) => Code::TooLarge,
         ServiceError::Forbidden { .. } => Code::Forbidden,
         ServiceError::BadCursor | ServiceError::BadQuery(_) => Code::MalformedRequest,
+        ServiceError::FilterTooWide(_) => Code::FilterTooWide,
         ServiceError::Store(error) if error.is_unavailable() => Code::Unavailable,
-        ServiceError::Store(_) | ServiceError::Sealing(_) => Code::Internal,
+        ServiceError::TooManyRequests { .. } => Code::TooManyRequests,
+        ServiceError::Store(_) | ServiceError::Sealing(_) | ServiceError::Password(_) => Code::Internal,
     }
 }
 

@@ -39,6 +39,8 @@ enum More {
     Users(Vec<String>),
     /// What has changed since.
     Changed(Vec<String>),
+    /// In how many seconds to come back.
+    RetryAfter(u64),
     /// The methods that the URL takes.
     Allow(Box<str>),
     /// That an earlier request was refused like this.
@@ -179,6 +181,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::InProgress(detail)
             | ServiceError::RunEnded(detail)
             | ServiceError::TooLarge(detail)
+            | ServiceError::FilterTooWide(detail)
             | ServiceError::BadQuery(detail) => Self::new(code, detail),
             ServiceError::Forbidden { needed } => Self::forbidden(needed),
             ServiceError::BadCursor => Self::new(
@@ -199,7 +202,12 @@ impl From<ServiceError> for ApiError {
                 Self { detail: UNREAD.into(), ..Self::unavailable(cause) }
             }
             ServiceError::Store(error) if code == Code::Unavailable => Self::unavailable(error.to_string()),
-            ServiceError::Store(_) | ServiceError::Sealing(_) => Self::internal(error.to_string()),
+            ServiceError::TooManyRequests { detail, retry_after } => {
+                Self { more: More::RetryAfter(retry_after.as_secs().max(1)), ..Self::new(code, detail) }
+            }
+            ServiceError::Store(_) | ServiceError::Sealing(_) | ServiceError::Password(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }
@@ -252,7 +260,9 @@ impl ResponseError for ApiError {
                 answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             Code::TooManyRequests | Code::Unavailable => {
-                answer.insert_header((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)));
+                let usual = u64::from(RETRY_AFTER_SECONDS);
+                let seconds = if let More::RetryAfter(seconds) = self.more { seconds } else { usual };
+                answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
             }
             _ => {}
         }
@@ -279,6 +289,8 @@ impl ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix_web::body::MessageBody as _;
     use serde_json::{Value, json};
 
@@ -310,8 +322,14 @@ mod tests {
             (ServiceError::KeyReused, 422, "idempotency_mismatch"),
             (ServiceError::Repeated(Box::new(Kept::created("/x".into()))), 409, "already_exists"),
             (ServiceError::Forbidden { needed: Role::Builder }, 403, "forbidden"),
+            (
+                ServiceError::TooManyRequests { detail: "x".into(), retry_after: Duration::from_secs(9) },
+                429,
+                "too_many_requests",
+            ),
             (ServiceError::BadCursor, 400, "malformed_request"),
             (ServiceError::BadQuery("x".into()), 400, "malformed_request"),
+            (ServiceError::FilterTooWide("x".into()), 422, "filter_too_wide"),
             (store(StoreError::Stopped), 503, "unavailable"),
             (store(StoreError::Unavailable("busy".into())), 503, "unavailable"),
             (store(StoreError::Full("no room".into())), 503, "unavailable"),
@@ -364,6 +382,10 @@ mod tests {
     fn who_is_sent_away_is_told_when_to_come_back() {
         let answer = ApiError::unavailable("x").error_response();
         assert_eq!(answer.headers().get(header::RETRY_AFTER).unwrap(), "2");
+        let often =
+            ServiceError::TooManyRequests { detail: "x".into(), retry_after: Duration::from_secs(90) };
+        let answer = ApiError::from(often).error_response();
+        assert_eq!(answer.headers().get(header::RETRY_AFTER).unwrap(), "90");
         let answer = ApiError::new(Code::Unauthorized, "x").error_response();
         assert_eq!(answer.headers().get(header::WWW_AUTHENTICATE).unwrap(), "Bearer");
     }

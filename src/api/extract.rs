@@ -55,7 +55,12 @@ async fn admitted(request: &ServiceRequest) -> Result<Actor, ApiError> {
 
 /// The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, 11.1).
 fn bearer(request: &ServiceRequest) -> Option<&str> {
-    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    token_of(request.headers())
+}
+
+/// The token among the headers of a request.
+pub fn token_of(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

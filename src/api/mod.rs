@@ -29,6 +29,7 @@ mod query;
 mod action;
 mod body;
 mod intake;
+mod intake_people;
 
 /// What lists have in common.
 mod list;
@@ -41,10 +42,13 @@ mod cases;
 mod connection_test;
 mod connections;
 mod console;
+mod events;
 mod fields;
+mod people;
 mod runs;
 mod schedules;
 mod secrets;
+mod summary;
 mod tokens;
 mod workspace;
 

@@ -79,13 +79,14 @@ impl Asked {
         let Some(key) = key(request.headers())? else { return Ok(None) };
         let actor = request.extensions().get::<Rc<Actor>>().cloned();
         let actor = actor.ok_or_else(|| ApiError::internal("a key outside of authentication"))?;
+        let token = actor.token().ok_or_else(|| ApiError::internal("a key without a token"))?;
         let services = request.app_data::<Data<Services>>().cloned();
         let services = services.ok_or_else(|| ApiError::internal("no services"))?;
         let payload = request.take_payload();
         let bytes = body::whole(request.request(), payload).await?;
         let once = Once {
             workspace: actor.workspace,
-            token: actor.token,
+            token,
             path: format!("POST {}", request.path()),
             key,
             body_hash: body_hash(&bytes),

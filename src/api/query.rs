@@ -1,7 +1,7 @@
 //! Query strings, read strictly: what is unknown, repeated or out of range is refused by name.
 //!
 //! A typo in a filter must not answer everything. All problems are collected first, so that one
-//! answer names them all. What the contract promises for a later version is told apart (422).
+//! answer names them all.
 
 use std::future::{Ready, ready};
 
@@ -61,14 +61,13 @@ pub struct Query {
     left: Vec<(String, String)>,
     known: Vec<&'static str>,
     wrong: Vec<String>,
-    later: Option<String>,
 }
 
 impl Query {
     /// Reads a whole query string.
     pub fn parse<P: Parameters>(text: &str) -> Result<P, ApiError> {
         let left = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-        let mut query = Self { left, known: Vec::new(), wrong: Vec::new(), later: None };
+        let mut query = Self { left, known: Vec::new(), wrong: Vec::new() };
         let parameters = P::read(&mut query);
         query.finish().map(|()| parameters)
     }
@@ -165,11 +164,6 @@ impl Query {
         self.wrong.push(format!("`{name}` must be {allowed}."));
     }
 
-    /// Notes that something is of a later version.
-    pub fn later(&mut self, name: &str) {
-        self.later.get_or_insert_with(|| name.to_owned());
-    }
-
     fn finish(mut self) -> Result<(), ApiError> {
         let allowed = match self.known.as_slice() {
             [] => "this call takes none".to_owned(),
@@ -178,11 +172,10 @@ impl Query {
         for (name, _) in &self.left {
             self.wrong.push(format!("`{name}` is no parameter here; {allowed}."));
         }
-        match (self.wrong.is_empty(), self.later) {
-            (false, _) => Err(ApiError::new(Code::MalformedRequest, self.wrong.join(" "))),
-            (true, Some(name)) => Err(ApiError::not_supported_yet(&format!("The parameter `{name}` is"))),
-            (true, None) => Ok(()),
+        if self.wrong.is_empty() {
+            return Ok(());
         }
+        Err(ApiError::new(Code::MalformedRequest, self.wrong.join(" ")))
     }
 }
 

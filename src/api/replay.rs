@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::error::{ApiError, Code, IDEMPOTENT_REPLAYED};
 use super::extract::Wait;
+use super::present::person::PersonView;
 use super::present::run::RunView;
 use super::present::schedule::ScheduleAnswer;
 use super::{case_types, cases, connections};
-use crate::domain::ids::{CaseId, CaseTypeKey, ConnectionKey, RunId, ScheduleId};
+use crate::domain::ids::{CaseId, CaseTypeKey, ConnectionKey, PersonId, RunId, ScheduleId};
 use crate::domain::once::Kept;
 use crate::domain::run::Run;
 use crate::service::{Actor, Services};
@@ -63,6 +64,10 @@ async fn thing(
         "connections" => {
             let key = name.parse::<ConnectionKey>().map_err(|_| unknown())?;
             Ok(connections::present(answer, services.connections.get(actor, &key).await?))
+        }
+        "people" => {
+            let id = name.parse::<PersonId>().map_err(|_| unknown())?;
+            Ok(answer.json(PersonView::from(&services.people.get(actor, id).await?)))
         }
         "runs" => {
             let id = name.parse::<RunId>().map_err(|_| unknown())?;

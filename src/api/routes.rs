@@ -15,8 +15,8 @@ use super::error::{ApiError, Code};
 use super::extract::authenticate;
 use super::once::once;
 use super::{
-    audit, cache, case_types, cases, connection_test, connections, console, docs, fields, health, metrics,
-    openapi, runs, schedules, secrets, tokens, workspace,
+    audit, cache, case_types, cases, connection_test, connections, console, docs, events, fields, health,
+    metrics, openapi, people, runs, schedules, secrets, summary, tokens, workspace,
 };
 
 /// The map. What the API needs as app data: `Data<Services>` and, unless the defaults will do, `Data<ApiSettings>`.
@@ -30,6 +30,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/case-types/{key}/fields/{field}/test").post(console::test))
         .service(at("/cases").get(cases::list).post(cases::create))
         .service(at("/cases/{id}").get(cases::get).patch(cases::patch).delete(cases::delete))
+        .service(at("/case-types/{key}/summary").get(summary::get))
+        .service(at("/cases/{id}/events").get(events::of_case))
+        .service(at("/events").get(events::of_workspace))
         .service(at("/cases/{id}/overrides/{path}").delete(cases::clear_override))
         .service(at("/cases/{id}/refresh").post(fields::refresh_all))
         .service(at("/cases/{id}/fields/{key}/refresh").post(fields::refresh))
@@ -44,6 +47,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/connections/{key}/breaker/close").post(connections::close_breaker))
         .service(at("/connections/{key}/test").post(connection_test::test))
         .service(at("/connections/{key}/health").get(connections::health))
+        .service(at("/people").get(people::list).post(people::create))
+        .service(at("/people/{id}").get(people::get).patch(people::patch).delete(people::delete))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use super::demo_guide::{Made, Places, Sample, guide};
 use super::parts::{App, AppOptions, default_workspace};
 use super::serve::told_to_stop;
+use super::sign_in::demo_link;
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::domain::allow::AllowRule;
@@ -101,9 +102,11 @@ impl Running {
 
         let options = AppOptions { serves: true, ticks: true };
         let app = App::start(&settings, options, clock, rng, log).await?;
-        let base = format!("http://{}", app.address.context("the demo serves")?);
+        let address = app.address.context("the demo serves")?;
+        let base = format!("http://{address}");
         let sample = fill(&app.services, token.expose(), Demo::at(sandbox)?).await?;
-        let places = Places { api: base, provider: format!("http://{sandbox}"), taken: in_use };
+        let sign_in = demo_link(&app.services, address).await?;
+        let places = Places { api: base, sign_in, provider: format!("http://{sandbox}"), taken: in_use };
         Ok(Self { app, provider, guide: guide(&places, token.expose(), &sample) })
     }
 }

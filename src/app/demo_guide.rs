@@ -19,6 +19,8 @@ pub(super) struct Made {
 pub(super) struct Places {
     /// `http://ADDRESS` of the API.
     pub(super) api: String,
+    /// Where a browser signs in, once.
+    pub(super) sign_in: String,
     /// `http://ADDRESS` of the sandbox.
     pub(super) provider: String,
     /// The address that the API should have had, but that somebody else uses.
@@ -46,6 +48,7 @@ pub(super) fn guide(places: &Places, token: &str, sample: &Sample) -> String {
     });
     let text = include_str!("../../config/demo/guide.txt")
         .replace("{api}", &places.api)
+        .replace("{sign_in}", &places.sign_in)
         .replace("{provider}", &places.provider)
         .replace("{moved}", &moved)
         .replace("{token}", token)
@@ -68,6 +71,7 @@ mod tests {
         let cases: Vec<Made> = NAMED.iter().chain(&["KYB-1099"]).map(made).collect();
         let places = Places {
             api: "http://127.0.0.1:1".to_owned(),
+            sign_in: "http://127.0.0.1:1/sign-in/once".to_owned(),
             provider: "http://127.0.0.1:2".to_owned(),
             taken: taken.map(|taken| taken.parse().unwrap()),
         };
@@ -80,6 +84,7 @@ mod tests {
         for held in [
             "dsr_token",
             "http://127.0.0.1:1/v1",
+            "http://127.0.0.1:1/sign-in/once\n",
             "7 cases",
             "/cases/id-of-KYB-1001\n",
             "/id-of-schedule/run",
@@ -89,7 +94,8 @@ mod tests {
         for name in NAMED {
             assert!(text.contains(&format!("what {name} shows")), "{name}");
         }
-        let names = ["{api}", "{provider}", "{token}", "{schedule}", "{count}", "{cases}", "{moved}"];
+        let names =
+            ["{sign_in}", "{api}", "{provider}", "{token}", "{schedule}", "{count}", "{cases}", "{moved}"];
         for left in names.into_iter().chain(["{KYB", "{LOAN", "KYB-1099"]) {
             assert!(!text.contains(left), "{left}");
         }

@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 use crate::api::{self, ApiSettings};
 use crate::engine::Console;
 use crate::service::Services;
+use crate::ui;
 
 /// Threads that answer requests; each is a runtime of its own.
 const THREADS: usize = 2;
@@ -28,7 +29,9 @@ pub(super) fn listen(
             .app_data(services.clone())
             .app_data(console.clone())
             .app_data(web::Data::new(ApiSettings { request_bytes }))
+            .configure(ui::configure)
             .configure(api::configure)
+            .configure(ui::configure_rest)
     })
     .workers(THREADS)
     .disable_signals()

@@ -10,6 +10,7 @@ mod keys;
 mod parts;
 mod presence;
 mod serve;
+mod sign_in;
 mod system;
 
 pub use access_commands::{list_secrets, list_workspaces, rotate_key, verify_audit};
@@ -20,4 +21,5 @@ pub use commands::{
 pub use demo::demo;
 pub use parts::{App, AppOptions};
 pub use serve::{serve, work};
+pub use sign_in::print_sign_in_link;
 pub use system::{SystemClock, SystemRng};

@@ -158,6 +158,9 @@ impl App {
             tasks.spawn(worker.clone().work(stop.clone()));
             tasks.spawn(worker.clone().keep_leases());
         }
+        if options.serves {
+            tasks.spawn(services.live.clone().watch());
+        }
         let scheduler = if options.ticks { Some(ticks(sweeper.clone(), cron.clone()).await?) } else { None };
         let door = options.serves.then(|| serve(settings, &services, console, &tasks)).transpose()?;
         let (address, server) = door.unzip();
@@ -180,6 +183,8 @@ impl App {
     /// Stops the parts in reverse: no more requests, no more claims, calls in flight get
     /// `drain`, the rest goes back to the queue, the writer last.
     pub async fn stop(mut self, drain: Duration) {
+        // A stream has no end of its own, and the server waits for its answers.
+        self.services.live.close();
         if let Some(server) = self.server.take() {
             server.stop(true).await;
         }

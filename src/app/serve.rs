@@ -7,18 +7,19 @@ use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::parts::{App, AppOptions};
+use super::sign_in::greet;
 use super::system::{SystemClock, SystemRng};
 use crate::config::Settings;
 use crate::telemetry::LogRedactor;
 
 /// API, pages and worker in one process.
 pub async fn serve(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    run(settings, log, true).await
+    Box::pin(run(settings, log, true)).await
 }
 
 /// The worker alone, beside a process that serves.
 pub async fn work(settings: Settings, log: LogRedactor) -> anyhow::Result<()> {
-    run(settings, log, false).await
+    Box::pin(run(settings, log, false)).await
 }
 
 async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Result<()> {
@@ -32,6 +33,9 @@ async fn run(settings: Settings, log: LogRedactor, serves: bool) -> anyhow::Resu
     let app = Box::pin(App::start(&settings, options, clock, rng, &log)).await?;
     if let Some(address) = app.address {
         tracing::info!(%address, "serving");
+        if let Err(error) = greet(&app.services, address).await {
+            tracing::warn!(%error, "no link to sign in with could be made; `dossier sign-in-link` makes one");
+        }
     } else {
         tracing::info!("working");
     }

@@ -91,6 +91,8 @@ words! {
         BreakerOpened = "breaker_opened",
         /// The circuit of a connection was closed by hand.
         BreakerClosed = "breaker_closed",
+        /// A link that signs a person in was made.
+        LinkMade = "link_made",
         /// All that is sealed is sealed with another master key.
         Rotated = "rotated",
     }

@@ -48,6 +48,10 @@ id! {
     ScheduleId;
     /// An API token (not its value).
     TokenId;
+    /// Somebody who signs in to the pages.
+    PersonId;
+    /// A session of a person (not its token).
+    SessionId;
     /// A secret, over all of its versions.
     SecretId;
     /// A connection, over all of its versions.

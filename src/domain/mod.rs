@@ -72,6 +72,12 @@ pub mod run;
 /// Cases.
 pub mod case;
 
+/// What lists of cases are searched by.
+pub mod search;
+
+/// What happened to a case.
+pub mod event;
+
 /// What a conditional request expects.
 pub mod expected;
 
@@ -95,6 +101,11 @@ pub mod keyring;
 
 /// API tokens and what their roles may do.
 pub mod token;
+
+/// People who sign in, their passwords and sessions.
+pub mod password;
+pub mod person;
+pub mod session;
 
 /// Who changed what, as a chain.
 pub mod audit;

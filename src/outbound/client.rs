@@ -724,7 +724,7 @@ mod tests {
             while peer.say(&[b'a'; 4096]) {}
         });
         let failed = exchange(&outbound(), get(&upstream.url("/"))).await.unwrap_err();
-        assert!(matches!(failed.kind, ExchangeFailure::Cut { .. }), "{failed:?}");
+        assert!(matches!(failed.kind, ExchangeFailure::InvalidResponse { .. }), "{failed:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

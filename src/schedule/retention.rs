@@ -54,6 +54,10 @@ impl Retention {
         self.runs(store, before(now, self.days.runs)).await?;
         self.bodies(store, before(now, self.days.bodies)).await?;
         self.changes(store, before(now, CHANGES_DAYS)).await?;
+        let cutoff = before(now, self.days.runs.max(CHANGES_DAYS));
+        store
+            .write_later(move |tx| Box::pin(async move { tx.forget_old_events(cutoff, STEP).await }))
+            .await?;
         self.long_bodies(store).await
     }
 

@@ -1,16 +1,20 @@
 //! Sweeping: runs whose worker is gone go back to the queue, old long answers are cut, and what
-//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers.
+//! was kept long enough goes: old runs, old keys of repeated requests, tokens of providers. What
+//! older cases lack in words and indexes is brought up.
 //!
 //! Whether there is anything to do stands in the rows, so it does no harm that every process
 //! sweeps.
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::retention::Retention;
-use crate::domain::clock::SharedClock;
+use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::once::KEPT_FOR;
+use crate::domain::session;
 use crate::engine::Worker;
-use crate::service::Uses;
+use crate::service::{Uses, go_on};
 use crate::store::{Store, StoreError};
 
 /// Keys of repeated requests forgotten in one tick.
@@ -18,6 +22,12 @@ const KEYS: u32 = 1_000;
 
 /// Tokens of providers forgotten in one tick, after their end.
 const TOKENS: u32 = 1_000;
+
+/// Sessions and links forgotten in one tick, after their end.
+const SESSIONS: u32 = 1_000;
+
+/// For so long a link that is of no use any more is known as one.
+const LINKS_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// What a tick needs. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +70,17 @@ impl Sweeper {
         }
     }
 
+    /// Call it when the last uses are written.
+    async fn forget_sessions(&self, now: Instant) -> Result<(), StoreError> {
+        let forget = self.store.write(move |tx| {
+            Box::pin(async move {
+                tx.forget_old_sessions(now, session::IDLE, session::LONGEST, SESSIONS).await?;
+                tx.forget_old_links(now - LINKS_KEPT, SESSIONS).await
+            })
+        });
+        forget.await.map(drop)
+    }
+
     /// One tick; answers how many runs went back to the queue.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let (now, released) = (self.clock.now(), self.release(false).await?);
@@ -73,6 +94,8 @@ impl Sweeper {
             .write(move |tx| Box::pin(async move { tx.forget_old_provider_tokens(now, TOKENS).await }))
             .await?;
         self.uses.write(&self.store, now).await?;
+        self.forget_sessions(now).await?;
+        go_on(&self.store).await?;
         self.retention.step(&self.store, now).await?;
         Ok(released)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde_json::Map;
 
-use super::actor::Actor;
+use super::actor::{Actor, Who};
 use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
 use super::once;
@@ -53,7 +53,7 @@ impl Access {
     pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, ServiceError> {
         let hash = token::hash(token);
         // Before the row is read: what is heard of meanwhile makes it out of date.
-        let heard = self.store.signals().tokens();
+        let heard = self.store.signals().access();
         let row = match self.known.get(&hash).await.filter(|(then, _)| *then == heard) {
             Some((_, row)) => row,
             None => match self.store.read().await?.find_token_by_hash(&hash).await? {
@@ -209,6 +209,7 @@ impl Access {
             .await;
         // Tokens are remembered by hash, which is not known here. Deleting is rare: forget all.
         self.known.invalidate_all();
+        self.store.signals().access_changed();
         if deleted? { Ok(()) } else { Err(ServiceError::NotFound("token")) }
     }
 }
@@ -219,7 +220,7 @@ fn is_good(row: &TokenRow, now: Instant) -> bool {
 
 fn actor(row: TokenRow) -> Actor {
     let TokenRow { id, workspace, name, role, overrides, .. } = row;
-    Actor { workspace, token: id, name, role, overrides, request_id: None }
+    Actor { workspace, who: Who::Token(id), name, role, overrides, request_id: None }
 }
 
 /// A duplicate is the caller's doing and has a sentence; other trouble is ours.

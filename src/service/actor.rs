@@ -1,38 +1,70 @@
-//! Who asks: the bearer of a token, in one workspace, with one role.
+//! Who asks: the bearer of a token or a person who signed in, in one workspace, with one role.
 
 use std::sync::Arc;
 
 use super::error::ServiceError;
 use crate::domain::audit::Author;
-use crate::domain::ids::{TokenId, WorkspaceId};
+use crate::domain::case::Source;
+use crate::domain::ids::{PersonId, TokenId, WorkspaceId};
 use crate::domain::token::Role;
+
+/// Who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The bearer of an API token.
+    Token(TokenId),
+    /// Somebody who signed in.
+    Person(PersonId),
+}
 
 /// Who asks. Everything that a service does is done in the actor's workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The workspace that the token opens.
+    /// The workspace that the token opens, or the person belongs to.
     pub workspace: WorkspaceId,
-    /// The token.
-    pub token: TokenId,
-    /// The token's name.
+    /// Who it is.
+    pub who: Who,
+    /// The token's name, or the person's.
     pub name: String,
-    /// What its bearer may do.
+    /// What they may do.
     pub role: Role,
-    /// Whether its writes make overrides.
+    /// Whether their writes make overrides; a person's do.
     pub overrides: bool,
     /// The id of the request that it came with.
     pub request_id: Option<Arc<str>>,
 }
 
 impl Actor {
-    /// As histories name it: `token:ops`.
+    /// As histories name it: `token:ops`, `person:Ada <ada@example.com>`.
     pub fn by(&self) -> String {
-        format!("token:{}", self.name)
+        let kind = match self.who {
+            Who::Token(_) => "token",
+            Who::Person(_) => "person",
+        };
+        format!("{kind}:{}", self.name)
     }
 
     /// As the audit names it.
     pub fn author(&self) -> Author {
-        Author { by: self.by(), token: Some(self.token), request_id: self.request_id.clone() }
+        Author { by: self.by(), token: self.token(), request_id: self.request_id.clone() }
+    }
+
+    /// The token; none: it is a person.
+    pub fn token(&self) -> Option<TokenId> {
+        if let Who::Token(id) = self.who { Some(id) } else { None }
+    }
+
+    /// The person; none: it is a token.
+    pub fn person(&self) -> Option<PersonId> {
+        if let Who::Person(id) = self.who { Some(id) } else { None }
+    }
+
+    /// As provenance names the source of what they write.
+    pub fn source(&self) -> Source {
+        match self.who {
+            Who::Token(_) => Source::Api,
+            Who::Person(_) => Source::Person,
+        }
     }
 
     /// Refuses an actor whose role does not reach.

@@ -2,12 +2,15 @@
 
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::page;
 use super::plans::Plans;
-use crate::domain::case::CaseStatus;
+use crate::domain::case::{Case, CaseStatus};
 use crate::domain::clock::Instant;
+use crate::domain::data::DataPath;
 use crate::domain::failure::FailureCode;
 use crate::domain::run::{Reason, WaitingFor};
-use crate::store::{CaseFilter, CaseSort, FieldFilter, FieldWord};
+use crate::domain::search;
+use crate::store::{CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord};
 
 /// A list as the doors ask for it.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +29,10 @@ pub struct CaseQuery {
     pub updated_since: Option<Instant>,
     /// Field, status and, if given, reason: `field.<key>=<status>[:<reason>]`.
     pub fields: Vec<(String, String, Option<String>)>,
+    /// Words of reference and title, or beginnings of them; all must be there.
+    pub q: Option<String>,
+    /// Dotted paths of values, and what they must be: the JSON scalar, or the text.
+    pub data: Vec<(DataPath, String)>,
     /// The order.
     pub sort: CaseSort,
     /// Greatest first.
@@ -33,6 +40,25 @@ pub struct CaseQuery {
 }
 
 impl CaseQuery {
+    /// The cursor of the page that begins behind a case.
+    pub fn after(&self, case: &Case) -> String {
+        let order = CaseFilter { sort: self.sort, descending: self.descending, ..CaseFilter::default() };
+        page::cursor(&(order.order(), order.sort_value(case), case.id))
+    }
+
+    /// The same cases from the other end.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { descending: !self.descending, ..self }
+    }
+
+    /// Whether it leaves all cases of a case type, in whatever order.
+    pub(super) fn is_everything(&self) -> bool {
+        let Self { status, custom_status, assignee, reference, updated_since, fields, q, data, .. } = self;
+        let texts = [custom_status, assignee, reference, q].into_iter().all(Option::is_none);
+        texts && status.is_none() && updated_since.is_none() && fields.is_empty() && data.is_empty()
+    }
+
     pub(super) async fn filter(
         self,
         plans: &Plans,
@@ -63,6 +89,12 @@ impl CaseQuery {
             reference: self.reference,
             updated_since: self.updated_since,
             fields,
+            words: self.q.as_deref().map(search::words).unwrap_or_default(),
+            data: self
+                .data
+                .into_iter()
+                .map(|(path, text)| DataFilter { path, keys: search::wanted_keys(&text) })
+                .collect(),
             sort: self.sort,
             descending: self.descending,
         })

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::actor::Actor;
 use super::case_types::CaseTypes;
-use super::credentials;
+use super::credentials::{self, Home};
 use super::error::ServiceError;
+use super::known::known;
 use super::page::{Page, PageRequest};
+use crate::domain::case_type::CaseType;
 use crate::domain::ids::CaseTypeKey;
 use crate::domain::problem::Problem;
 use crate::store::{CaseTypeRow, CaseTypeVersion};
@@ -53,6 +55,19 @@ impl CaseTypes {
     pub async fn get(&self, actor: &Actor, key: &CaseTypeKey) -> Result<CaseTypeView, ServiceError> {
         let row = self.store.read().await?.find_case_type(actor.workspace, key).await?;
         row.map(|row| view(row, Vec::new())).ok_or(ServiceError::NotFound("case type"))
+    }
+
+    /// What is doubtful, or wrong by now, in the case type with this key: judged by the secrets and
+    /// connections that there are.
+    pub async fn doubts(&self, actor: &Actor, key: &CaseTypeKey) -> Result<Vec<Problem>, ServiceError> {
+        let tx = self.store.read().await?;
+        let row = tx.find_case_type(actor.workspace, key).await?;
+        let row = row.ok_or(ServiceError::NotFound("case type"))?;
+        let mut definition = row.definition.clone();
+        let home = Home { vault: &self.vault, workspace: row.workspace, case_type: &row.key };
+        credentials::open(&mut definition, home)?;
+        let parsed = CaseType::parse(&definition, &known(&tx, row.workspace).await?);
+        Ok(parsed.map_or_else(|problems| problems, |parsed| parsed.warnings))
     }
 
     /// The versions of the case type with this key, newest first.

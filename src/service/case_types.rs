@@ -13,6 +13,7 @@ use super::compiled::compile;
 use super::credentials::{self, Described, Home};
 use super::endpoint_uses::Leaned;
 use super::error::ServiceError;
+use super::indexing;
 use super::known::known;
 use super::once;
 use super::plans::Plans;
@@ -34,7 +35,7 @@ pub struct CaseTypes {
     pub(super) store: Store,
     clock: SharedClock,
     rng: SharedRng,
-    vault: Vault,
+    pub(super) vault: Vault,
     plans: Plans,
 }
 
@@ -109,6 +110,7 @@ impl CaseTypes {
         let saved = self.store.write(move |tx| Box::pin(async move { this.write(tx, save).await })).await?;
         self.plans.saved(&saved.row).await;
         self.store.signals().changed(saved.touched.iter().copied());
+        indexing::begin(&self.store).await;
         Ok(saved)
     }
 
@@ -204,6 +206,13 @@ impl CaseTypes {
             tx.insert_case_type(&new).await?;
             Vec::new()
         };
+        let indexed: Vec<&str> = case_type
+            .fields
+            .iter()
+            .filter(|field| field.plain().is_some_and(|plain| plain.index))
+            .map(|field| field.key.as_str())
+            .collect();
+        tx.set_indexed(new.row.id, &indexed).await?;
         Ok(Saved { row: new.row, warnings, created, touched })
     }
 

@@ -1,4 +1,4 @@
-//! Cases: create, read, list, change, delete.
+//! Cases: create, read, change, delete. Lists of them are in `case_lists.rs`.
 //!
 //! Creating a case queues the runs of its `on_create` fields in the same transaction and
 //! returns: no service ever waits for a provider.
@@ -9,13 +9,12 @@ use serde_json::Value;
 
 use super::actor::Actor;
 use super::case_body::CaseBody;
-use super::case_query::CaseQuery;
 use super::change::{self, Patch};
 use super::error::ServiceError;
-use super::page::{Page, PageRequest};
 use super::plan::Plan;
 use super::plans::Plans;
 use super::precondition;
+use super::summary::Summaries;
 use super::views::CaseView;
 use crate::domain::case::{Case, CaseStatus, Provenance, ProvenanceEntry, Source};
 use crate::domain::case_type::Origin;
@@ -37,6 +36,7 @@ pub struct Cases {
     pub(super) clock: SharedClock,
     pub(super) rng: SharedRng,
     pub(super) limits: CommitLimits,
+    pub(super) summaries: Summaries,
 }
 
 impl Cases {
@@ -169,38 +169,6 @@ impl Cases {
             ServiceError::Store(error) => error.after_commit().into(),
             other => other,
         })
-    }
-
-    /// A page of cases.
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        query: CaseQuery,
-        page: PageRequest,
-    ) -> Result<Page<CaseView>, ServiceError> {
-        let filter = query.filter(&self.plans, actor, self.clock.now()).await?;
-        let order = filter.order();
-        let after = match page.after::<(String, Value, CaseId)>()? {
-            Some((of, ..)) if of != order => return Err(ServiceError::BadCursor),
-            after => after.map(|(_, value, id)| (value, id)),
-        };
-        let tx = self.store.read().await?;
-        let mut found = tx.list_cases(actor.workspace, &filter, after, page.limit + 1).await?;
-        let counted = if page.count {
-            Some(tx.count_cases(actor.workspace, &filter, page.most_counted()).await?)
-        } else {
-            None
-        };
-        drop(tx);
-        let next = page.cut(&mut found, |last| (order.clone(), filter.sort_value(last), last.row.case.id));
-        let mut items = Vec::with_capacity(found.len());
-        for snapshot in found {
-            let (id, version) = (snapshot.row.case.case_type_id, snapshot.row.case_type_version);
-            if let Some(plan) = self.plans.version(id, version).await? {
-                items.push(CaseView::new(snapshot, &plan, self.clock.now()));
-            }
-        }
-        Ok(Page::new(items, next, counted))
     }
 
     /// Changes a case, if it is as expected, by a merge patch (RFC 7396) of its members, and fires

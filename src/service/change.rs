@@ -8,7 +8,7 @@ use super::cases::Cases;
 use super::error::ServiceError;
 use super::plan::Plan;
 use crate::domain::case::{
-    Case, LeafChange, Provenance, ProvenanceEntry, Source, changed_paths, leaf_changes, merge_patch,
+    Case, LeafChange, Provenance, ProvenanceEntry, changed_paths, leaf_changes, merge_patch,
 };
 use crate::domain::case_type::Origin;
 use crate::domain::clock::Instant;
@@ -36,7 +36,7 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let kept = tx.outputs(id).await?;
     let names: Vec<String> = kept.iter().map(|(name, _)| name.clone()).collect();
-    let mut old = row.data;
+    let mut old = row.data.clone();
     old.extend(kept);
     let new = patched_data(&old, body.data.as_ref(), &plan)?;
     let case = patched_case(&row.case, &body);
@@ -52,8 +52,8 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     }
     let now = cases.clock.now();
     let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
-    let mut provenance = row.provenance;
-    trace(&mut provenance, &old, &new, &ProvenanceEntry::by(Source::Api, &actor.by(), now));
+    let mut provenance = row.provenance.clone();
+    trace(&mut provenance, &old, &new, &ProvenanceEntry::by(actor.source(), &actor.by(), now));
     let paths = changed_paths((&row.case, &old), (&case, &new));
     let removed_outputs = names.iter().filter(|name| !new.contains_key(*name)).cloned().collect();
     let (mut set_outputs, data) = split_outputs(new, &plan, &names);
@@ -61,7 +61,7 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     check_sizes(&data, &set_outputs, cases.limits)?;
     let update = CaseUpdate { case: case.clone(), data, provenance, overrides, set_outputs, removed_outputs };
     tx.note_change(&case, &actor.by(), &paths).await?;
-    tx.update_case(&update).await?;
+    tx.update_case(&row, &update).await?;
     let change = Change { before: (&row.case, &Value::Object(old)), after: (&case, &after) };
     fire(tx, cases, &plan, &actor, &change).await
 }
@@ -75,14 +75,15 @@ pub(super) async fn clear_override(
     now: Instant,
 ) -> Result<(), ServiceError> {
     let row = tx.find_case(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
-    let CaseRow { case, data, provenance, mut overrides, .. } = row;
+    let CaseRow { case, data, provenance, mut overrides, .. } = row.clone();
     if !overrides.clear(path) {
         return Err(ServiceError::NotFound("override"));
     }
     let case = Case { version: case.version + 1, revision: case.revision + 1, updated_at: now, ..case };
     let (set_outputs, removed_outputs) = (Vec::new(), Vec::new());
     tx.note_change(&case, &actor.by(), &[format!("data.{path}")]).await?;
-    tx.update_case(&CaseUpdate { case, data, provenance, overrides, set_outputs, removed_outputs }).await?;
+    let update = CaseUpdate { case, data, provenance, overrides, set_outputs, removed_outputs };
+    tx.update_case(&row, &update).await?;
     Ok(())
 }
 

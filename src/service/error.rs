@@ -1,7 +1,10 @@
 //! Why a use case was refused. The doors turn each into a status and a code.
 
+use std::time::Duration;
+
 use crate::domain::ids::FieldKey;
 use crate::domain::once::Kept;
+use crate::domain::password::UnusableHash;
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
 use crate::store::StoreError;
@@ -58,12 +61,26 @@ pub enum ServiceError {
         /// The least role that reaches.
         needed: Role,
     },
+    /// Too often of late.
+    #[error("{detail}")]
+    TooManyRequests {
+        /// What happened and what to do.
+        detail: String,
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// A password could not be hashed or compared.
+    #[error(transparent)]
+    Password(#[from] UnusableHash),
     /// A cursor that we did not make.
     #[error("the cursor is not one that a list answered; leave it out to begin anew")]
     BadCursor,
     /// A query parameter that means nothing.
     #[error("{0}")]
     BadQuery(String),
+    /// Too many cases would have to be looked into for a filter.
+    #[error("{0}")]
+    FilterTooWide(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

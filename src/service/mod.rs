@@ -30,6 +30,15 @@ mod new_token;
 mod uses;
 mod workspaces;
 
+/// People, their passwords and sessions.
+mod passwords;
+mod people;
+mod person_request;
+mod sessions;
+mod sign_in_links;
+mod signed_in;
+mod throttle;
+
 /// Who changed what.
 mod audit;
 
@@ -75,16 +84,29 @@ mod trial;
 
 /// Case types, saved.
 mod case_type_edit;
+
 mod case_type_views;
 mod case_types;
+/// What older cases lack in words and indexes.
+mod indexing;
 
 /// Cases.
 mod case_body;
+mod case_lists;
+mod case_neighbours;
 mod case_query;
 mod cases;
 mod change;
 mod views;
 mod waiting;
+
+/// How the fields of many cases stand.
+mod summary;
+
+/// What happened to cases, and what is happening.
+mod events;
+mod live;
+mod live_state;
 
 /// Fields.
 mod fields;
@@ -112,7 +134,7 @@ mod services;
 mod tests;
 
 pub use access::Access;
-pub use actor::Actor;
+pub use actor::{Actor, Who};
 pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
 pub use case_query::CaseQuery;
@@ -127,11 +149,16 @@ pub use connection_views::ConnectionView;
 pub use connections::Connections;
 pub use endpoint_uses::ConnectionUse;
 pub use error::ServiceError;
+pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
+pub use indexing::go_on;
+pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
+pub use people::People;
+pub use person_request::{NewPersonRequest, PersonPatch};
 pub use plan::Plan;
 pub use plans::Plans;
 pub use provider_tokens::{FoundToken, ProviderToken, ProviderTokens, TokenPlace};
@@ -143,6 +170,9 @@ pub use schedules::{ScheduleView, Schedules};
 pub use secret_users::SecretUser;
 pub use secrets::Secrets;
 pub use services::Services;
+pub use sessions::Sessions;
+pub use signed_in::{Begun, SignIn, SignedIn};
+pub use summary::{FieldSummary, Summary};
 pub use ticks::Progress;
 pub use uses::Uses;
 pub use vault::{OnOpened, ReadKeys, Vault};

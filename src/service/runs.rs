@@ -1,12 +1,14 @@
 //! The run history.
 
+use std::collections::BTreeMap;
+
 use super::actor::Actor;
 use super::cases::Cases;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
-use crate::domain::ids::RunId;
+use crate::domain::ids::{CaseId, RunId};
 use crate::domain::run::{Attempt, Run};
-use crate::store::RunFilter;
+use crate::store::{CaseName, RunFilter};
 
 /// Use cases around runs.
 #[derive(Clone)]
@@ -40,5 +42,15 @@ impl Runs {
         let run = tx.find_run(actor.workspace, id).await?.ok_or(ServiceError::NotFound("run"))?;
         let attempts = tx.attempts(id).await?;
         Ok((run, attempts))
+    }
+
+    /// What the cases of these runs are called, as far as they are there.
+    pub async fn case_names(
+        &self,
+        actor: &Actor,
+        runs: &[Run],
+    ) -> Result<BTreeMap<CaseId, CaseName>, ServiceError> {
+        let cases = runs.iter().map(|run| run.case_id).collect();
+        Ok(self.cases.store.read().await?.case_names(actor.workspace, &cases).await?)
     }
 }

@@ -9,13 +9,19 @@ use super::case_types::CaseTypes;
 use super::cases::Cases;
 use super::connection_plans::ConnectionPlans;
 use super::connections::Connections;
+use super::events::Events;
 use super::fields::Fields;
+use super::live::Live;
 use super::once::Keys;
+use super::passwords::Passwords;
+use super::people::People;
 use super::plans::Plans;
 use super::provider_tokens::ProviderTokens;
 use super::runs::Runs;
 use super::schedules::Schedules;
 use super::secrets::Secrets;
+use super::sessions::Sessions;
+use super::summary::Summaries;
 use super::uses::Uses;
 use super::vault::Vault;
 use super::workspaces::Workspaces;
@@ -28,6 +34,10 @@ use crate::store::{CommitLimits, Store};
 pub struct Services {
     /// Workspaces and tokens.
     pub access: Access,
+    /// People who sign in.
+    pub people: Arc<People>,
+    /// Their sessions.
+    pub sessions: Arc<Sessions>,
     /// The caller's own workspace.
     pub workspaces: Workspaces,
     /// Who changed what.
@@ -54,6 +64,10 @@ pub struct Services {
     pub fields: Fields,
     /// The run history.
     pub runs: Runs,
+    /// What happened to cases.
+    pub events: Events,
+    /// What is happening to them.
+    pub live: Live,
     /// Schedules and their ticks.
     pub schedules: Schedules,
     /// Cached answers.
@@ -79,6 +93,7 @@ impl Services {
             clock: clock.clone(),
             rng: rng.clone(),
             limits,
+            summaries: Summaries::default(),
         };
         let schedules =
             Schedules { store: store.clone(), plans: plans.clone(), clock: clock.clone(), rng: rng.clone() };
@@ -95,7 +110,24 @@ impl Services {
             uses.clone(),
         );
         let workspaces = Workspaces { store: store.clone(), clock: clock.clone(), plans: plans.clone() };
+        let passwords = Passwords::new(rng.clone());
+        let sessions = Arc::new(Sessions::new(
+            store.clone(),
+            clock.clone(),
+            rng.clone(),
+            passwords.clone(),
+            uses.clone(),
+        ));
+        let people = People {
+            store: store.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            passwords,
+            sessions: sessions.clone(),
+        };
         Self {
+            people: Arc::new(people),
+            sessions,
             connections: Arc::new(connections),
             connection_plans: compiled,
             access: Access::new(store.clone(), clock.clone(), rng.clone(), uses.clone()),
@@ -111,6 +143,8 @@ impl Services {
             cache: CachedAnswers { store: store.clone(), plans },
             runs: Runs { cases: cases.clone() },
             schedules,
+            events: Events { store: store.clone() },
+            live: Live::new(store.clone(), clock.clone()),
             keys: Keys { store: store.clone() },
             cases,
             store,

@@ -1,4 +1,4 @@
-//! When tokens and secrets were used last.
+//! When tokens, sessions and secrets were used last.
 //!
 //! A use is noted in memory, which costs a request or a run no more than a lock; the sweep writes
 //! what is new, each thing at most once a minute. What is shown is the later of both.
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 
 use crate::domain::clock::Instant;
-use crate::domain::ids::{SecretName, TokenId, WorkspaceId};
+use crate::domain::ids::{SecretName, SessionId, TokenId, WorkspaceId};
 use crate::store::{Store, StoreError};
 
 /// Between two writes for one thing.
@@ -22,6 +22,7 @@ const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Thing {
     Token(TokenId),
+    Session(SessionId),
     Secret(WorkspaceId, SecretName),
 }
 
@@ -58,6 +59,11 @@ impl Uses {
         self.note(Thing::Token(id), at);
     }
 
+    /// A session was used.
+    pub(super) fn session(&self, id: SessionId, at: Instant) {
+        self.note(Thing::Session(id), at);
+    }
+
     /// A secret was used.
     pub(super) fn secret(&self, workspace: WorkspaceId, name: SecretName, at: Instant) {
         self.note(Thing::Secret(workspace, name), at);
@@ -66,6 +72,11 @@ impl Uses {
     /// When a token was used last, which a row says, too.
     pub(super) fn of_token(&self, id: TokenId, row: Option<Instant>) -> Option<Instant> {
         row.max(self.known().get(&Thing::Token(id)).map(|last| last.at))
+    }
+
+    /// When a session was used last, which a row says, too.
+    pub(super) fn of_session(&self, id: SessionId, row: Instant) -> Instant {
+        self.known().get(&Thing::Session(id)).map_or(row, |last| last.at.max(row))
     }
 
     /// When a secret was used last, which a row says, too.
@@ -101,6 +112,7 @@ impl Uses {
                     for (thing, at) in &rows {
                         match thing {
                             Thing::Token(id) => tx.token_used(*id, *at).await?,
+                            Thing::Session(id) => tx.session_used(*id, *at).await?,
                             Thing::Secret(workspace, name) => tx.secret_used(*workspace, name, *at).await?,
                         }
                     }

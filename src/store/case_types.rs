@@ -3,14 +3,12 @@
 //! A definition is kept as it was in force, credentials sealed, because runs name the version
 //! that they took.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sea_orm::QueryResult;
 use serde_json::Value;
 
 use super::error::StoreError;
 use super::rows::Columns;
-use super::statement::{int, json, list, maybe_text, ms, sql, text, uuid};
+use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, WorkspaceId};
@@ -170,19 +168,6 @@ impl Tx {
             Ok((CaseTypeId(columns.id()), columns.get()?))
         };
         self.all(statement).await?.iter().map(current).collect()
-    }
-
-    /// The current versions of those of these case types that are there; until the commit nobody
-    /// deletes them.
-    pub(super) async fn keep_case_types(
-        &self,
-        types: impl IntoIterator<Item = CaseTypeId>,
-    ) -> Result<BTreeMap<CaseTypeId, i64>, StoreError> {
-        let types: BTreeSet<CaseTypeId> = types.into_iter().collect();
-        let (ids, lock) = (list(types.len(), 1), self.dialect().for_keys());
-        let statement = format!("SELECT id, version FROM case_type WHERE id IN ({ids}) ORDER BY id{lock}");
-        let rows = self.all(sql(statement, types.into_iter().map(|id| uuid(id.0)).collect())).await?;
-        rows.iter().map(|row| Ok((CaseTypeId(row.try_get_by_index(0)?), row.try_get_by_index(1)?))).collect()
     }
 
     /// Holds a case type until the commit: nobody adds a case of it. `false`: it is gone.

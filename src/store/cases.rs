@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 use super::claimed::case;
 use super::error::StoreError;
 use super::rows::Columns;
-use super::shown::{DUE_AT, WAITING_FOR};
 use super::statement::{int, json, maybe_text, ms, sql, text, uuid};
 use super::tx::Tx;
+use super::{case_index, case_words};
 use crate::domain::case::{Case, Provenance};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
-use crate::domain::ids::{CaseId, FieldKey, RunId, WorkspaceId};
+use crate::domain::ids::{CaseId, FieldKey, WorkspaceId};
 use crate::domain::overrides::Overrides;
-use crate::domain::run::{FieldState, FieldStatus, LiveRun, Reason, WaitingFor};
+use crate::domain::run::{FieldState, LiveRun, Reason};
 
 /// A case with its data.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub struct CaseUpdate {
     pub removed_outputs: Vec<String>,
 }
 
-pub(super) const CASE_COLUMNS: &str = "cases.id, cases.workspace_id, case_type_id, key, reference, title, status, \
+pub(super) const CASE_COLUMNS: &str = "cases.id, cases.workspace_id, cases.case_type_id, key, reference, title, status, \
      custom_status, assignee, cases.version, revision, cases.created_at, cases.updated_at, case_type.version, data, \
      provenance, overrides";
 
@@ -103,53 +103,16 @@ impl Tx {
         id: CaseId,
     ) -> Result<Option<CaseSnapshot>, StoreError> {
         let Some(row) = self.find_case(workspace, id).await? else { return Ok(None) };
-        Ok(Some(self.snapshot(row).await?))
+        Ok(self.snapshots(vec![row]).await?.pop())
     }
 
-    /// Reads what lies around a case.
-    pub(super) async fn snapshot(&self, row: CaseRow) -> Result<CaseSnapshot, StoreError> {
-        let id = row.case.id;
-        let outputs = self.outputs(id).await?;
-        let states = self.field_rows(id).await?;
-        let live = self.live_runs(id).await?;
-        Ok(CaseSnapshot { row, outputs, states, live })
-    }
-
-    /// The output variables of a case.
-    pub async fn outputs(&self, case: CaseId) -> Result<Vec<(String, Value)>, StoreError> {
-        let statement = "SELECT case_id, name, value FROM case_output WHERE case_id = $1 ORDER BY name";
-        let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = Columns::of("case_output", row)?;
-                Ok((columns.get()?, columns.json()?))
-            })
-            .collect()
-    }
-
-    /// What ended runs left on a case.
-    pub async fn field_rows(&self, case: CaseId) -> Result<Vec<FieldRow>, StoreError> {
-        let statement = "SELECT case_id, field, status, reason, missing, run_id, attempt, attempts_max, last_attempt_at, \
-             last_success_at, fetched_at, cached, duration_ms, connection, error, inputs_changed FROM field_state WHERE case_id = $1";
-        let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
-        rows.iter().map(field_row).collect()
-    }
-
-    /// Runs of a case that wait or work, the begun one of a field first.
-    pub async fn live_runs(&self, case: CaseId) -> Result<Vec<LiveRun>, StoreError> {
-        // The bound on `field` holds for all; it leads to the index of live runs, past the history.
-        let statement = format!(
-            "SELECT id, field, status, begun, connection, {WAITING_FOR}, {DUE_AT}, attempt, attempts_max, error, \
-             (SELECT MAX(started_at) FROM attempt WHERE run_id = run.id) FROM run \
-             WHERE case_id = $1 AND field >= '' AND status IN ('queued', 'running') ORDER BY begun DESC, id"
-        );
-        let rows = self.all(sql(statement, vec![uuid(case.0)])).await?;
-        rows.iter().map(live_run).collect()
-    }
-
-    /// Writes a patched case.
-    pub async fn update_case(&self, update: &CaseUpdate) -> Result<(), StoreError> {
+    /// Writes a patched case; `before` is its row until now.
+    pub async fn update_case(&self, before: &CaseRow, update: &CaseUpdate) -> Result<(), StoreError> {
         let case = &update.case;
+        case_words::change(self, &before.case, case).await?;
+        let indexed = self.indexed_fields(case.case_type_id).await?;
+        let (old, new) = (case_index::keys(&indexed, &before.data), case_index::keys(&indexed, &update.data));
+        case_index::change(self, (case.case_type_id, case.id), &old, new).await?;
         let statement = "UPDATE cases SET reference = $1, title = $2, status = $3, custom_status = $4, assignee = $5, \
              data = $6, provenance = $7, overrides = $8, version = $9, revision = $10, updated_at = $11 \
              WHERE id = $12 AND workspace_id = $13";
@@ -195,10 +158,9 @@ impl Tx {
         at: Instant,
     ) -> Result<bool, StoreError> {
         self.hold_cases([id]).await?;
-        let statement = "DELETE FROM cases WHERE id = $1 AND workspace_id = $2";
-        if self.execute(sql(statement, vec![uuid(id.0), uuid(workspace.0)])).await? == 0 {
-            return Ok(false);
-        }
+        let Some(row) = self.find_case(workspace, id).await? else { return Ok(false) };
+        self.execute(sql("DELETE FROM cases WHERE id = $1", vec![uuid(id.0)])).await?;
+        self.forget_found(&row).await?;
         let error = RunError::cancelled("The case was deleted, so the run was cancelled.", 0, at);
         self.cancel_all(id, Reason::CaseDeleted, &error).await?;
         let emptied = "UPDATE run SET input = NULL, old = NULL, missing = NULL, joined = NULL, written = NULL, \
@@ -208,10 +170,19 @@ impl Tx {
         for statement in [
             "DELETE FROM attempt WHERE run_id IN (SELECT id FROM run WHERE case_id = $1)",
             "DELETE FROM attempt_body WHERE case_id = $1",
+            "DELETE FROM case_event WHERE case_id = $1",
         ] {
             self.execute(sql(statement, vec![uuid(id.0)])).await?;
         }
         Ok(true)
+    }
+
+    /// Takes away what a case was found by.
+    async fn forget_found(&self, row: &CaseRow) -> Result<(), StoreError> {
+        let case = &row.case;
+        case_words::remove(self, case.workspace, case.id, &case_words::of(case)).await?;
+        let keys = case_index::keys(&self.indexed_fields(case.case_type_id).await?, &row.data);
+        case_index::remove(self, case.case_type_id, case.id, &keys).await
     }
 }
 
@@ -221,44 +192,4 @@ pub(super) async fn put_output(tx: &Tx, case: CaseId, name: &str, value: &Value)
          ON CONFLICT (case_id, name) DO UPDATE SET value = excluded.value";
     tx.execute(sql(statement, vec![uuid(case.0), text(name), json(value)])).await?;
     Ok(())
-}
-
-fn field_row(row: &QueryResult) -> Result<FieldRow, StoreError> {
-    let mut columns = Columns::of("field_state", row)?;
-    let field = columns.word(|text| text.parse().ok())?;
-    let state = FieldState {
-        status: columns.word(FieldStatus::parse)?,
-        reason: columns.maybe_word(Reason::parse)?,
-        missing: columns.maybe_json()?.unwrap_or_default(),
-        run_id: Some(RunId(columns.get()?)),
-        attempt: columns.count()?,
-        attempts_max: columns.count()?,
-        last_attempt_at: columns.maybe_at()?,
-        last_success_at: columns.maybe_at()?,
-        fetched_at: columns.maybe_at()?,
-        cached: columns.get()?,
-        duration_ms: columns.get()?,
-        connection: columns.get()?,
-        error: columns.maybe_json()?,
-        inputs_changed: columns.get()?,
-        ..FieldState::never_run()
-    };
-    Ok(FieldRow { field, state })
-}
-
-fn live_run(row: &QueryResult) -> Result<LiveRun, StoreError> {
-    let mut columns = Columns::of("run", row)?;
-    Ok(LiveRun {
-        run_id: RunId(columns.id()),
-        field: columns.word(|text| text.parse().ok())?,
-        running: columns.get::<String>()? == "running",
-        begun: columns.get()?,
-        connection: columns.get()?,
-        waiting_for: columns.maybe_word(WaitingFor::parse)?,
-        due_at: columns.maybe_at()?,
-        attempt: columns.count()?,
-        attempts_max: columns.count()?,
-        error: columns.maybe_json()?,
-        last_attempt_at: columns.maybe_at()?,
-    })
 }

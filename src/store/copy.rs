@@ -25,6 +25,13 @@ const BYTES: usize = 4 << 20;
 /// Where the schema keeps its own history; the target has it already.
 const HISTORY: &str = "seaql_migrations";
 
+/// Tables whose triggers tell what happened.
+const WATCHED: [&str; 3] = ["cases", "case_change", "run"];
+
+/// Events go on behind those that were copied.
+const COUNT_ON: &str = "SELECT setval(pg_get_serial_sequence('case_event', 'seq'), COALESCE(MAX(seq), 0) + 1, FALSE) \
+     FROM case_event";
+
 /// Why nothing was copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyFailed {
@@ -100,10 +107,18 @@ async fn all(
     for table in &tables {
         refuse_rows(&target, &table.name).await?;
     }
+    // What happened is copied, too: the triggers would tell it a second time.
+    for table in WATCHED {
+        target.execute_unprepared(&format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await?;
+    }
     for table in tables {
         let rows = fill(&source, &target, &table).await?;
         copied.insert(table.name, rows);
     }
+    for table in WATCHED {
+        target.execute_unprepared(&format!("ALTER TABLE {table} ENABLE TRIGGER USER")).await?;
+    }
+    target.execute_unprepared(COUNT_ON).await?;
     target.commit().await?;
     Ok(copied)
 }

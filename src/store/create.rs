@@ -1,16 +1,20 @@
-//! Creating cases: a batch of them, with their first runs, in three statements.
+//! Creating cases: a batch of them, with their first runs and what they are found by, in a few
+//! statements.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::kept_case_types::KeptCaseType;
 use super::once;
 use super::run_inserts;
 use super::statement::{CHUNK, int, json, maybe_text, ms, sql, text, tuples, uuid};
 use super::tx::Tx;
+use super::{case_index, case_words};
 use crate::domain::case::{Case, Provenance};
+use crate::domain::ids::CaseTypeId;
 use crate::domain::once::{Kept, Once, Repeat};
 use crate::domain::run::NewRun;
 
@@ -52,8 +56,8 @@ pub enum CreateOutcome {
 pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<CreateOutcome>, StoreError> {
     let types = tx.keep_case_types(cases.iter().map(|new| new.case.case_type_id)).await?;
     let changed = |new: &NewCase| {
-        let current = types.get(&new.case.case_type_id) == Some(&new.case_type_version);
-        (!current).then_some(CreateOutcome::TypeChanged)
+        let current = types.get(&new.case.case_type_id).map(|kept| kept.version);
+        (current != Some(new.case_type_version)).then_some(CreateOutcome::TypeChanged)
     };
     let mut outcomes: Vec<Option<CreateOutcome>> = cases.iter().map(|new| changed(new)).collect();
     while outcomes.contains(&None) {
@@ -68,7 +72,8 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
                 .is_none_or(|(_, kept)| kept.location.as_ref().is_some_and(|at| entered.contains(at)))
         };
         let (first, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, new)| may(new));
-        let created = create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>()).await?;
+        let created =
+            create_first(tx, &first.iter().map(|(_, new)| *new).collect::<Vec<_>>(), &types).await?;
         for (at, new) in first {
             let made = created.contains(&new.case.id.0);
             outcomes[at] = Some(if made { CreateOutcome::Created } else { CreateOutcome::ReferenceTaken });
@@ -83,7 +88,11 @@ pub(super) async fn create(tx: &Tx, cases: &[Box<NewCase>]) -> Result<Vec<Create
 }
 
 /// Creates cases whose keys are their own by now; answers the ids of those that are there.
-async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, StoreError> {
+async fn create_first(
+    tx: &Tx,
+    cases: &[&NewCase],
+    types: &BTreeMap<CaseTypeId, KeptCaseType>,
+) -> Result<HashSet<Uuid>, StoreError> {
     let mut created = HashSet::with_capacity(cases.len());
     for chunk in cases.chunks(CHUNK) {
         created.extend(insert_cases(tx, chunk).await?);
@@ -92,6 +101,13 @@ async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, Stor
         cases.iter().partition(|new| created.contains(&new.case.id.0));
     let first_runs: Vec<&NewRun> = accepted.iter().flat_map(|new| &new.runs).collect();
     run_inserts::insert(tx, &first_runs).await?;
+    let words = |new: &&NewCase| (new.case.workspace, new.case.id, case_words::of(&new.case));
+    case_words::add(tx, accepted.iter().map(words)).await?;
+    let keys = accepted.iter().filter_map(|new| {
+        let indexed = &types.get(&new.case.case_type_id)?.indexed;
+        Some((new.case.case_type_id, new.case.id, case_index::keys(indexed, &new.data)))
+    });
+    case_index::add(tx, keys).await?;
     for new in accepted {
         for (name, value) in &new.outputs {
             super::cases::put_output(tx, new.case.id, name, value).await?;
@@ -104,7 +120,7 @@ async fn create_first(tx: &Tx, cases: &[&NewCase]) -> Result<HashSet<Uuid>, Stor
 }
 
 async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreError> {
-    let mut values = Vec::with_capacity(cases.len() * 14);
+    let mut values = Vec::with_capacity(cases.len() * 15);
     for new in cases {
         let case = &new.case;
         values.extend([
@@ -122,13 +138,14 @@ async fn insert_cases(tx: &Tx, cases: &[&NewCase]) -> Result<Vec<Uuid>, StoreErr
             int(case.revision),
             ms(case.created_at),
             ms(case.updated_at),
+            text(case_words::line(&case_words::of(case))),
         ]);
     }
     let statement = format!(
         "INSERT INTO cases (id, workspace_id, case_type_id, reference, title, status, custom_status, assignee, \
-         data, provenance, version, revision, created_at, updated_at) VALUES {} \
+         data, provenance, version, revision, created_at, updated_at, words) VALUES {} \
          ON CONFLICT DO NOTHING RETURNING id",
-        tuples(cases.len(), 14, 1)
+        tuples(cases.len(), 15, 1)
     );
     let rows = tx.all(sql(statement, values)).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()

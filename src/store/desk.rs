@@ -186,12 +186,18 @@ impl Desk {
         if admits.is_empty() {
             return;
         }
-        answer(self.batch(admits, |_, tx, asks| Box::pin(admits::admit(tx, asks))).await);
+        let answers = self.batch(admits, |_, tx, asks| Box::pin(admits::admit(tx, asks))).await;
+        self.signals.moved();
+        answer(answers);
     }
 
     async fn claim(&self, claims: Vec<(Claim, Reply<Claimed>)>) {
         for (claim, reply) in claims {
-            let _ = reply.send(self.claim_one(&claim).await);
+            let claimed = self.claim_one(&claim).await;
+            if claimed.as_ref().is_ok_and(|claimed| !claimed.runs.is_empty()) {
+                self.signals.moved();
+            }
+            let _ = reply.send(claimed);
         }
     }
 

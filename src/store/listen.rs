@@ -2,8 +2,8 @@
 //!
 //! They only save waiting: the queue is looked at without them, too, so a lost one does no harm.
 //! Commits close to each other make one notification. Each names the process that it comes from,
-//! which does not listen to itself. That tokens were withdrawn is told in the transaction that does it;
-//! who does not hear of it forgets what it knows of them after 5 s anyway.
+//! which does not listen to itself. That tokens or sessions were withdrawn is told in the
+//! transaction that does it; who does not hear of it forgets what it knows of them after 5 s anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::dialect::connect_info;
+use super::dialect::{Dialect, connect_info};
+use super::error::StoreError;
 use super::signals::Signals;
 use super::statement::{sql, text};
+use super::tx::Tx;
 
 const CHANNEL: &str = "dossier";
 
-/// Where it is told that tokens were withdrawn.
-pub(super) const TOKENS: &str = "dossier_tokens";
+/// Where it is told that somebody's access was withdrawn or changed.
+pub(super) const ACCESS: &str = "dossier_access";
 
 /// At least so much lies between two notifications.
 const APART: Duration = Duration::from_millis(20);
@@ -70,14 +72,14 @@ async fn listen(options: PgConnectOptions, signals: &Signals, origin: &str) {
 async fn hear(options: PgConnectOptions, signals: &Signals, origin: &str) -> Result<(), sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen_all([CHANNEL, TOKENS]).await?;
+    listener.listen_all([CHANNEL, ACCESS]).await?;
     // What was told before is lost.
-    signals.tokens_withdrawn();
+    signals.access_changed();
     signals.wake();
     signals.changed_somewhere();
     while let Some(told) = listener.try_recv().await? {
-        if told.channel() == TOKENS {
-            signals.tokens_withdrawn();
+        if told.channel() == ACCESS {
+            signals.access_changed();
         } else if told.payload() != origin {
             signals.wake();
             signals.changed_somewhere();
@@ -89,4 +91,15 @@ async fn hear(options: PgConnectOptions, signals: &Signals, origin: &str) -> Res
 #[expect(clippy::disallowed_methods, reason = "nothing that is kept or shown depends on it")]
 async fn pause(length: Duration) {
     tokio::time::sleep(length).await;
+}
+
+impl Tx {
+    /// Tells other processes with the commit that somebody's access was withdrawn or changed. On SQLite
+    /// there is nobody who listens.
+    pub(super) async fn tell_of_access(&self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            self.all(sql("SELECT pg_notify($1, '') IS NULL", vec![text(ACCESS)])).await?;
+        }
+        Ok(())
+    }
 }

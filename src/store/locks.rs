@@ -26,6 +26,8 @@ pub enum Edited {
     Definitions(WorkspaceId),
     /// Workspaces and the tokens that the program makes by itself.
     Access,
+    /// People of a workspace, one of whom must stay its admin.
+    People(WorkspaceId),
 }
 
 impl fmt::Display for Edited {
@@ -33,6 +35,7 @@ impl fmt::Display for Edited {
         match self {
             Self::Definitions(workspace) => write!(f, "dossier definitions {workspace}"),
             Self::Access => f.write_str("dossier access"),
+            Self::People(workspace) => write!(f, "dossier people {workspace}"),
         }
     }
 }

@@ -13,8 +13,15 @@ mod audit;
 mod cache_purges;
 mod cancels;
 mod case_changes;
+
+/// Values of indexed fields.
+mod case_index;
 mod case_lists;
+mod case_names;
 mod case_types;
+
+/// Words by which cases are found.
+mod case_words;
 mod cases;
 mod claimed;
 mod claims;
@@ -30,8 +37,13 @@ mod desk;
 mod dialect;
 mod epochs;
 mod error;
+mod events;
 mod field_inputs;
+
+/// What older cases still lack in words and indexes.
+mod fillings;
 mod firings;
+mod kept_case_types;
 mod lanes;
 
 /// Circuits of endpoints.
@@ -39,6 +51,7 @@ mod circuits;
 mod listen;
 mod locks;
 mod once;
+mod people;
 mod provider_tokens;
 mod resume;
 mod retention;
@@ -51,9 +64,15 @@ mod runs;
 mod schedules;
 mod seals;
 mod secrets;
+mod sessions;
 mod shown;
+mod sign_in_links;
 mod signals;
+mod snapshots;
 mod statement;
+
+/// How the fields of many cases stand.
+mod summary;
 mod survey;
 mod sweep;
 #[cfg(test)]
@@ -71,7 +90,10 @@ mod writer;
 pub use admits::{Admit, Admitted, Replaced};
 pub use audit::AuditFilter;
 pub use cache_purges::PurgeScope;
-pub use case_lists::{CaseFilter, CaseSort, FieldFilter, FieldWord};
+pub use case_lists::{
+    CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord, MOST_CANDIDATES, Selection, TooWide,
+};
+pub use case_names::CaseName;
 pub use case_types::{CaseTypeRow, CaseTypeVersion, NewCaseTypeVersion};
 pub use cases::{CaseRow, CaseSnapshot, CaseUpdate, FieldRow};
 pub use claimed::{ClaimedCase, ClaimedRun};
@@ -83,9 +105,11 @@ pub use copy::{CopyFailed, copy};
 pub use create::{CreateOutcome, NewCase};
 pub use database::{Store, StoreSettings};
 pub use error::StoreError;
+pub use events::{EventScope, LiveField};
 pub use firings::Enqueued;
 pub use lanes::{LaneLoad, LanePlace, LaneSettings};
 pub use locks::Edited;
+pub use people::PersonRow;
 pub use provider_tokens::{KeptToken, ProviderTokenId, ProviderTokenRow};
 pub use retention::{BodyMark, ChangeMark, Found};
 pub use retries::Repeatable;
@@ -95,7 +119,10 @@ pub use run_lists::RunFilter;
 pub use schedules::{NewSchedule, ScheduleFilter, ScheduleRow};
 pub use seals::Seal;
 pub use secrets::{SecretInfo, SecretRow};
+pub use sessions::{NewSession, SessionRow};
+pub use sign_in_links::{LinkRow, NewLink};
 pub use signals::Signals;
+pub use summary::{LiveCounts, StateCount};
 pub use ticks::{Due, HeldTick, TickPage};
 pub use tokens::{NewToken, TokenRow};
 pub use tx::Tx;

@@ -13,10 +13,11 @@ use crate::domain::ids::CaseId;
 #[derive(Debug)]
 pub struct Signals {
     queued: watch::Sender<u64>,
+    changes: watch::Sender<u64>,
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
     others: Notify,
     withdrawn: broadcast::Sender<CaseId>,
-    tokens: AtomicU64,
+    access: AtomicU64,
 }
 
 /// Cases with cancelled runs that a worker may not have looked at yet. When there are more, it looks
@@ -27,10 +28,11 @@ impl Default for Signals {
     fn default() -> Self {
         Self {
             queued: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
             cases: Mutex::default(),
             others: Notify::new(),
             withdrawn: broadcast::Sender::new(WITHDRAWN),
-            tokens: AtomicU64::new(0),
+            access: AtomicU64::new(0),
         }
     }
 }
@@ -41,9 +43,20 @@ impl Signals {
         self.queued.subscribe()
     }
 
+    /// Counts up whenever anything that is shown may have changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Says that something that is shown has changed, and nothing for a worker to do.
+    pub(super) fn moved(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Says that runs may have become due.
     pub fn wake(&self) {
         self.queued.send_modify(|count| *count += 1);
+        self.moved();
     }
 
     /// Says so here, and to other processes on the database.
@@ -57,15 +70,15 @@ impl Signals {
         self.others.notified().await;
     }
 
-    /// How often this process has heard that tokens were withdrawn. What was read of a token when it
-    /// was another number may be out of date.
-    pub fn tokens(&self) -> u64 {
-        self.tokens.load(Ordering::Acquire)
+    /// How often this process has heard that somebody's access was withdrawn or changed. What was read
+    /// of a token or a session when it was another number may be out of date.
+    pub fn access(&self) -> u64 {
+        self.access.load(Ordering::Acquire)
     }
 
-    /// Says that tokens were withdrawn, or may have been.
-    pub(super) fn tokens_withdrawn(&self) {
-        self.tokens.fetch_add(1, Ordering::AcqRel);
+    /// Says that somebody's access was withdrawn or changed, or may have been.
+    pub fn access_changed(&self) {
+        self.access.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The cases of which runs were cancelled that may have begun, from now on.

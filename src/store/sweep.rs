@@ -111,8 +111,8 @@ impl Lost {
         let hopeless = format!("{} AND lost >= $2", self.condition(2));
         let values = || self.values(vec![int(MAX_LOST), json(&error)]);
         let states = format!(
-            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id) \
-             SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $3, id FROM run WHERE {hopeless} \
+            "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, failed_run_id, \
+             case_type_id) SELECT case_id, field, 'failed', id, attempt, attempts_max, FALSE, $3, id, case_type_id FROM run WHERE {hopeless} \
              ON CONFLICT (case_id, field) DO UPDATE SET status = 'failed', reason = NULL, missing = NULL, owed = FALSE, \
              run_id = excluded.run_id, attempt = excluded.attempt, attempts_max = excluded.attempts_max, \
              error = excluded.error, failed_run_id = excluded.failed_run_id"

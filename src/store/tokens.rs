@@ -2,9 +2,7 @@
 
 use sea_orm::{QueryResult, Value};
 
-use super::dialect::Dialect;
 use super::error::StoreError;
-use super::listen::TOKENS;
 use super::rows::Columns;
 use super::statement::{int, maybe_ms, maybe_uuid, ms, sql, text, uuid};
 use super::tx::Tx;
@@ -135,9 +133,7 @@ impl Tx {
         let values = vec![uuid(workspace.0), uuid(id.0)];
         let removed =
             self.execute(sql("DELETE FROM token WHERE workspace_id = $1 AND id = $2", values)).await?;
-        if removed > 0 && self.dialect() == Dialect::Postgres {
-            self.all(sql("SELECT pg_notify($1, '') IS NULL", vec![text(TOKENS)])).await?;
-        }
+        self.tell_of_access().await?;
         Ok(removed > 0)
     }
 }

@@ -39,6 +39,7 @@ async fn operations(app: &TestApp) -> Vec<Operation> {
         "/v1/connections/{key}/health",
         "/v1/audit",
         "/v1/workspace",
+        "/v1/people/{id}",
     ] {
         assert!(all.iter().any(|operation| operation.path == path), "{path} is not tried");
     }
@@ -51,13 +52,14 @@ struct Things {
     run: String,
     schedule: String,
     token: String,
+    person: String,
 }
 
 impl Things {
     /// None of them is there.
     fn absent() -> Self {
         let id = || "0193aaaa-0000-7000-8000-000000000000".to_owned();
-        Self { case: id(), run: id(), schedule: id(), token: id() }
+        Self { case: id(), run: id(), schedule: id(), token: id(), person: id() }
     }
 
     /// The URL of a call on these things, all of whose keys are `key`.
@@ -67,6 +69,7 @@ impl Things {
             "runs" => &self.run,
             "schedules" => &self.schedule,
             "tokens" => &self.token,
+            "people" => &self.person,
             _ => key,
         };
         let url = pattern.replace("fields/{key}", "fields/check").replace("{field}", "check");
@@ -82,7 +85,10 @@ fn body(operation: &Operation) -> Value {
         }
         ("PUT", "/v1/connections/{key}") => json!({"name": "changed", "base_url": "https://changed.example"}),
         ("PUT", "/v1/secrets/{name}") => json!({"value": "changed-by-somebody", "hosts": []}),
-        ("POST", "/v1/tokens") => json!({"name": "changed", "role": "admin"}),
+        ("POST", "/v1/tokens") | ("PATCH", "/v1/people/{id}") => json!({"name": "changed", "role": "admin"}),
+        ("POST", "/v1/people") => {
+            json!({"name": "changed", "email": "changed@example.com", "role": "admin", "password": "correct horse"})
+        }
         ("POST", "/v1/cases") => json!({"case_type": "mine", "data": {}}),
         ("PATCH", "/v1/cases/{id}") => json!({"title": "changed"}),
         ("POST", "/v1/case-types/{key}/fields/{field}/test") => json!({"send": true, "confirm": true}),
@@ -95,6 +101,10 @@ async fn call(app: &TestApp, operation: &Operation, url: &str, token: Option<&st
     let mut request = client().request(operation.method.parse().unwrap(), app.url(url));
     if let Some(token) = token {
         request = request.bearer_auth(token);
+    }
+    if operation.path.ends_with("/events") {
+        // The list; a stream has no end.
+        request = request.header("accept", "application/json");
     }
     let body = body(operation);
     if operation.reads_body || body != json!({}) {
@@ -122,7 +132,10 @@ async fn furnish(app: &TestApp) -> Things {
     let schedules = app.get("/v1/schedules").await.expect(200);
     let schedule = schedules["items"][0]["id"].as_str().unwrap().to_owned();
     let token = app.post("/v1/tokens", &json!({"name": OURS, "role": "viewer"})).await.expect(201);
-    Things { case, run, schedule, token: token["id"].as_str().unwrap().to_owned() }
+    let person = json!({"name": OURS, "email": format!("{OURS}@example.com"), "role": "viewer"});
+    let person = app.post("/v1/people", &person).await.expect(201);
+    let id = |made: Value| made["id"].as_str().unwrap().to_owned();
+    Things { case, run, schedule, token: id(token), person: id(person) }
 }
 
 /// Everything of the workspace that can be read, without when it was used.
@@ -136,6 +149,7 @@ async fn everything(app: &TestApp, things: &Things) -> Vec<Value> {
         "/v1/schedules?limit=200",
         "/v1/secrets?limit=200",
         "/v1/tokens?limit=200",
+        "/v1/people?limit=200",
         "/v1/workspace",
         "/v1/audit?limit=200",
         &format!("/v1/runs/{}", things.run),

@@ -1,7 +1,7 @@
 //! Real authorization servers: started from their npm packages on free loopback ports, gone when they
 //! are dropped or the test is killed.
 //!
-//! `tests/run` installs them and says in `TESTS_AUTHORIZATION` where; without that variable the place
+//! `tests/run` installs them and says in `TESTS_NPM` where; without that variable the place
 //! where `tests/run` puts them by default is looked at. Each script prints its port once it listens
 //! and ends with its standard input.
 
@@ -74,12 +74,13 @@ impl Drop for AuthorizationServer {
     }
 }
 
-fn folder() -> PathBuf {
-    std::env::var_os("TESTS_AUTHORIZATION").map_or_else(
+/// Where the packages of `tests/npm` are.
+pub fn folder() -> PathBuf {
+    std::env::var_os("TESTS_NPM").map_or_else(
         || {
             let target = std::env::var_os("CARGO_TARGET_DIR")
                 .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
-            target.join("authorization")
+            target.join("npm")
         },
         PathBuf::from,
     )

@@ -1,14 +1,14 @@
 //! `dossier demo` as a newcomer meets it: every case ends as the guide says it does, the lines
 //! of the guide work, and nothing is left behind.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
+use std::net::TcpListener;
+
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::upstream::client;
+use crate::demo_process::Demo;
 
 /// How the API Call fields of each case end, in the order of the case type. Compare with `shows`
 /// in `config/demo/cases.json`.
@@ -51,70 +51,6 @@ const DATA: [(&str, &str, &str); 6] = [
     ("LOAN-2001", "/location/label", r#""Kupferhof 12, 80331 München, DE""#),
     ("LOAN-2007", "/credit/limit", "0"),
 ];
-
-struct Demo {
-    child: Child,
-    guide: String,
-}
-
-impl Demo {
-    /// Starts it with this address and scratch space; returns when the guide is printed.
-    fn start(listen: SocketAddr, temporary: &Path, log: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_dossier"))
-            .arg("demo")
-            .current_dir(temporary.parent().unwrap())
-            .env("DOSSIER__SERVER__LISTEN", listen.to_string())
-            .env("TMPDIR", temporary)
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut demo = Self { child, guide: String::new() };
-        // The pipe is closed behind the last line, as a pager does: the demo must not mind.
-        let lines = BufReader::new(demo.child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        for line in lines {
-            demo.guide.push_str(&line);
-            demo.guide.push('\n');
-            if line.starts_with("Ctrl+C") {
-                return demo;
-            }
-        }
-        panic!("the demo ended early: {}{}", demo.guide, std::fs::read_to_string(log).unwrap());
-    }
-
-    /// The part to paste: from the first `export` to the last call.
-    fn script(&self) -> &str {
-        let start = self.guide.find("  export ").unwrap();
-        &self.guide[start..self.guide.find("Ctrl+C").unwrap()]
-    }
-
-    fn exported(&self, name: &str) -> String {
-        let (_, rest) = self.guide.split_once(&format!("export {name}=")).unwrap();
-        rest.lines().next().unwrap().trim_matches('"').to_owned()
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let request = client().get(format!("{}{path}", self.exported("DOSSIER")));
-        let (name, value) =
-            self.exported("AUTH").split_once(": ").map(|(n, v)| (n.to_owned(), v.to_owned())).unwrap();
-        let answer = request.header(name, value).header("Prefer", "wait=30").send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        answer.json().await.unwrap()
-    }
-
-    /// SIGTERM; answers whether it ended well.
-    fn terminate(mut self) -> bool {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap().success()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_fills_its_cases_in_and_its_guide_works() {

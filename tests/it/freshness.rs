@@ -8,7 +8,10 @@ use dossier::domain::case::Case;
 use dossier::domain::clock::Clock as _;
 use dossier::domain::ids::{CaseId, RunId};
 use dossier::domain::run::{Fired, NewRun, Priority};
+use dossier::domain::secret::SecretText;
+use dossier::domain::token::Role;
 use dossier::domain::trigger::Trigger;
+use dossier::service::SignIn;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, secs};
@@ -268,11 +271,49 @@ async fn a_token_that_another_process_deleted_is_refused_as_soon_as_that_is_hear
             there.post("/v1/tokens", &json!({"name": format!("t{n}"), "role": "viewer"})).await.expect(201);
         let list = || client().get(here.url("/v1/cases")).bearer_auth(made["token"].as_str().unwrap());
         here.send(list()).await.expect(200);
-        let heard = here.services().store.signals().tokens();
+        let heard = here.services().store.signals().access();
         there.delete(&format!("/v1/tokens/{}", made["id"].as_str().unwrap())).await.expect(204);
-        while here.services().store.signals().tokens() == heard {
+        while here.services().store.signals().access() == heard {
             tokio::task::yield_now().await;
         }
         here.send(list()).await.expect(401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_access_another_process_changed_is_another_one_as_soon_as_that_is_heard() {
+    if cluster().is_none() {
+        return;
+    }
+    let (here, there) = two().await;
+    let password = "long enough for all";
+    let changes = [
+        json!({"active": false}),
+        json!({"role": "viewer"}),
+        json!({"password": "another long one"}),
+        Value::Null,
+    ];
+    for (n, change) in changes.into_iter().enumerate() {
+        let email = format!("p{n}@example.com");
+        let body = json!({"name": format!("P{n}"), "email": email, "role": "admin", "password": password});
+        let url = format!(
+            "/v1/people/{}",
+            there.post("/v1/people", &body).await.expect(201)["id"].as_str().unwrap()
+        );
+        let (password, address) = (SecretText::from(password.to_owned()), "192.0.2.1".parse().unwrap());
+        let sign_in = SignIn { email, password, address, user_agent: String::new() };
+        let sessions = &here.services().sessions;
+        let begun = Box::pin(sessions.sign_in(sign_in)).await.unwrap().expect("the password is right");
+        let role = async || Some(sessions.resume(begun.token.expose()).await.unwrap()?.actor.role);
+        assert_eq!(role().await, Some(Role::Admin));
+        let heard = here.services().store.signals().access();
+        match &change {
+            Value::Null => drop(there.delete(&url).await.expect(204)),
+            change => drop(there.patch(&url, change).await.expect(200)),
+        }
+        while here.services().store.signals().access() == heard {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(role().await, (n == 1).then_some(Role::Viewer), "{change}");
     }
 }

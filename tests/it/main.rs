@@ -19,6 +19,9 @@ mod authorization;
 mod bad_providers;
 
 #[cfg(test)]
+mod browser;
+
+#[cfg(test)]
 mod cache;
 
 #[cfg(test)]
@@ -48,6 +51,9 @@ mod definitions;
 mod demo;
 
 #[cfg(test)]
+mod demo_process;
+
+#[cfg(test)]
 mod docs;
 
 #[cfg(test)]
@@ -58,6 +64,9 @@ mod endpoints;
 
 #[cfg(test)]
 mod enrich;
+
+#[cfg(test)]
+mod events;
 
 #[cfg(test)]
 mod freshness;
@@ -102,7 +111,21 @@ mod on_update;
 mod overrides;
 
 #[cfg(test)]
+mod people;
+
+#[cfg(test)]
 mod metrics;
+
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod pages_case;
+
+#[cfg(test)]
+mod pages_list;
+
+#[cfg(test)]
+mod pages_story;
 
 #[cfg(test)]
 mod planted;
@@ -143,13 +166,31 @@ mod sealing;
 mod schemathesis;
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]
+mod summary;
+
+#[cfg(test)]
 mod tls;
+
+#[cfg(test)]
+mod sign_in;
 
 #[cfg(test)]
 mod tutorial;
 
 #[cfg(test)]
 mod upstream;
+
+#[cfg(test)]
+mod pages_builder;
+
+#[cfg(test)]
+mod pages_runs;
+
+#[cfg(test)]
+mod visitor;

@@ -310,5 +310,12 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// The same; it shows where an answer leads and does not go there.
+#[expect(clippy::disallowed_methods, reason = "the product's only client is not under test here")]
+pub fn client_that_stays() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
 #[cfg(test)]
 mod tests;

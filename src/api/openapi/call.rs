@@ -185,6 +185,21 @@ impl Call {
         self
     }
 
+    /// An answer as one of several media types.
+    pub fn answers_either(
+        mut self,
+        status: u16,
+        description: &str,
+        bodies: impl IntoIterator<Item = (&'static str, RefOr<Schema>)>,
+    ) -> Self {
+        let response =
+            bodies.into_iter().fold(self.response(description, &[]), |response, (media_type, schema)| {
+                response.content(media_type, ContentBuilder::new().schema(Some(schema)).build())
+            });
+        self.operation = self.operation.response(status.to_string(), response.build());
+        self
+    }
+
     /// An answer without a body.
     pub fn answers_nothing(mut self, status: u16, description: &str, headers: &[&str]) -> Self {
         let response = self.response(description, headers).build();

@@ -10,6 +10,8 @@ use super::call::{Call, call, text};
 use super::connection::{actions as connection_actions, connections};
 use super::connection_test::connection_test;
 use super::console::console;
+use super::event_calls;
+use super::people_calls;
 use super::run_calls::{runs, schedules};
 use super::shapes::{flag, is, key, list, uuid};
 use crate::api::present::case::CaseAnswer;
@@ -25,10 +27,13 @@ const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// All calls.
 pub fn all() -> Vec<Call> {
-    let cases = [cases(), one_case(), refreshes()].into_iter().flatten();
-    let types = [cache(), case_types(), one_case_type(), console()].into_iter().flatten();
+    let cases = [cases(), one_case(), event_calls::events(), refreshes()].into_iter().flatten();
+    let types =
+        [cache(), case_types(), one_case_type(), event_calls::summary(), console()].into_iter().flatten();
     let access =
-        [secrets(), tokens(), access_calls::workspace(), access_calls::audit()].into_iter().flatten();
+        [secrets(), tokens(), people_calls::people(), access_calls::workspace(), access_calls::audit()]
+            .into_iter()
+            .flatten();
     let others = [connections(), connection_actions(), connection_test(), runs(), schedules()]
         .into_iter()
         .flatten()
@@ -110,6 +115,11 @@ fn one_case_type() -> Vec<Call> {
 }
 
 fn cases() -> Vec<Call> {
+    let sorts =
+        ["created_at", "updated_at", "reference", "title"].map(|sort| [sort.to_owned(), format!("-{sort}")]);
+    let sort = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(sorts.concat()));
+    let include = ["outputs", "provenance", "outputs,provenance", "provenance,outputs"];
+    let include = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(include));
     vec![
         case_filters(call(
             HttpMethod::Get,
@@ -117,6 +127,10 @@ fn cases() -> Vec<Call> {
             "list_cases",
             "Lists cases, newest first unless sorted.",
         ))
+        .query("case_type", "Key of the case type.", key())
+        .query("sort", "With `-` for descending order.", sort)
+        .query("include", "What items shall hold beside the usual.", include)
+        .pages()
         .answers(200, "A page of cases.", list::<CaseAnswer>(), &[]),
         call(HttpMethod::Post, "/v1/cases", "create_case", "Makes a case and queues its first runs.")
             .needs(Operator)
@@ -163,14 +177,10 @@ fn one_case() -> Vec<Call> {
     ]
 }
 
-fn case_filters(call: Call) -> Call {
-    let sorts =
-        ["created_at", "updated_at", "reference", "title"].map(|sort| [sort.to_owned(), format!("-{sort}")]);
-    let sort = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(sorts.concat()));
-    let include = ["outputs", "provenance", "outputs,provenance", "provenance,outputs"];
-    let include = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(include));
+/// The filters that lists and summaries have in common.
+pub(super) fn case_filters(call: Call) -> Call {
+    let search = ObjectBuilder::new().schema_type(Type::String).max_length(Some(200));
     call.needs(Viewer)
-        .query("case_type", "Key of the case type.", key())
         .query("status", "How far they have come.", words::CaseStatus::schema())
         .query("custom_status", "… in the workspace's own words.", text())
         .query("assignee", "Who works on them.", text())
@@ -181,9 +191,12 @@ fn case_filters(call: Call) -> Call {
             "State of the field `key`: `<status>[:<reason>]`, `cached` or `stale`. May be given for several fields.",
             text(),
         )
-        .query("sort", "With `-` for descending order.", sort)
-        .query("include", "What items shall hold beside the usual.", include)
-        .pages()
+        .query(
+            "data.{path}",
+            "The value at `path` in the data: equals the JSON scalar, or the text. May be given for several paths.",
+            text(),
+        )
+        .query("q", "Beginnings of words of reference and title; all must be there.", search)
 }
 
 fn refreshes() -> Vec<Call> {

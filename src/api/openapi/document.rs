@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use super::call::{BEARER, Call};
-use super::{bodies, calls, connection, connection_test, console, links};
+use super::{bodies, calls, connection, connection_test, console, links, people_calls};
 use crate::api::error::ApiError;
 use crate::api::present;
 use crate::api::query::{NoParameters, Params};
@@ -18,17 +18,18 @@ use crate::api::query::{NoParameters, Params};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().to_pretty_json().unwrap_or_default());
 
 /// Members that an answer of this name may leave out; all others are always there.
-const SOMETIMES: [(&str, &[&str]); 6] = [
+const SOMETIMES: [(&str, &[&str]); 7] = [
     ("Case", &["provenance"]),
     ("CaseType", &["description"]),
     ("CaseTypeVersion", &["description"]),
     ("Connection", &["description", "base_url", "auth", "timeout", "rate_limit", "tls", "redact"]),
     ("ConnectionBreaker", &["endpoints"]),
+    ("Summary", &["partial", "total_at_least"]),
     ("Refusal", &["errors", "users", "changed"]),
 ];
 
 /// Bodies that are sent to us: what may be left out is said by their types.
-const SENT: [&str; 24] = [
+const SENT: [&str; 26] = [
     "CaseTypeDefinition",
     "SectionDefinition",
     "FieldDefinition",
@@ -53,6 +54,8 @@ const SENT: [&str; 24] = [
     "FieldTestRequest",
     "RecordedResponse",
     "WorkspacePatch",
+    "NewPerson",
+    "PersonPatch",
 ];
 
 /// The document as JSON text.
@@ -104,8 +107,13 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<present::schedule::ScheduleAnswer>(&mut schemas);
     add::<present::secret::SecretAnswer>(&mut schemas);
     add::<present::token::TokenView>(&mut schemas);
+    add::<present::person::PersonView>(&mut schemas);
+    add::<people_calls::NewPerson>(&mut schemas);
+    add::<people_calls::PersonPatch>(&mut schemas);
     add::<present::workspace::WorkspaceView>(&mut schemas);
     add::<present::audit::AuditView>(&mut schemas);
+    add::<present::event::EventView>(&mut schemas);
+    add::<present::summary::SummaryView>(&mut schemas);
     add::<bodies::WorkspacePatch>(&mut schemas);
     add::<present::token::NewTokenView>(&mut schemas);
     add::<bodies::CaseType>(&mut schemas);

@@ -22,7 +22,7 @@ const fn lead(
     Lead { answer, to, takes }
 }
 
-const LEADS: [Lead; 12] = [
+const LEADS: [Lead; 13] = [
     lead("CaseType", "/v1/case-types/{key}", &[("key", "key")]),
     lead("Case", "/v1/cases/{id}", &[("id", "id")]),
     lead("Case", "/v1/case-types/{key}", &[("key", "case_type")]),
@@ -33,6 +33,7 @@ const LEADS: [Lead; 12] = [
     lead("RunWithAttempts", "/v1/cases/{id}/fields/{key}", &[("id", "case_id"), ("key", "field")]),
     lead("Runs", "/v1/runs/{id}", &[("id", "runs/0/id")]),
     lead("Secret", "/v1/secrets/{name}", &[("name", "name")]),
+    lead("Person", "/v1/people/{id}", &[("id", "id")]),
     lead("NewToken", "/v1/tokens/{id}", &[("id", "id")]),
     lead("Schedule", "/v1/schedules/{id}", &[("id", "id")]),
 ];

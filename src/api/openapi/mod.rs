@@ -10,6 +10,9 @@ mod connection;
 mod connection_parts;
 mod connection_test;
 mod console;
+/// Events and summaries.
+mod event_calls;
+mod people_calls;
 mod run_calls;
 
 /// Shapes that calls have in common.

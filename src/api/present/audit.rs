@@ -14,16 +14,16 @@ pub struct AuditView {
     /// Counts from 1 in the workspace.
     number: i64,
     at: Time,
-    /// `token:<name>`, `system` (the program at its start) or `system:command` (the command line).
+    /// `token:<name>`, `person:<name>`, `system` (the program at its start) or `system:command` (the command line).
     by: String,
     /// The token that it was done with.
     token_id: Option<Uuid>,
     /// `created`, `changed`, `deleted`; of a connection also `enabled`, `disabled`, `resumed`,
-    /// `breaker_opened`, `breaker_closed`; of the master key `rotated`.
+    /// `breaker_opened`, `breaker_closed`; of a person `link_made`; of the master key `rotated`.
     action: &'static str,
     /// `connection`, `secret`, `case_type`, `token`, `workspace`, `person` or `master_key`.
     kind: &'static str,
-    /// Its key, or the name of a secret or a token.
+    /// Its key, or the name of a secret, a token or a person.
     key: String,
     id: Option<Uuid>,
     version_before: Option<i64>,

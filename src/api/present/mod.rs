@@ -37,6 +37,9 @@ pub mod schedule;
 /// Secrets, without their values.
 pub mod secret;
 
+/// People.
+pub mod person;
+
 /// Tokens.
 pub mod token;
 
@@ -45,6 +48,12 @@ pub mod workspace;
 
 /// Who changed what.
 pub mod audit;
+
+/// What happened to cases.
+pub mod event;
+
+/// How the fields of many cases stand.
+pub mod summary;
 
 /// Instants and closed sets of words.
 pub mod words;

@@ -10,6 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::case;
 use crate::domain::clock::{Instant, rfc3339};
 use crate::domain::connection;
+use crate::domain::event;
 use crate::domain::failure;
 use crate::domain::run;
 use crate::domain::token;
@@ -75,6 +76,7 @@ words! {
     FailureCode = failure::FailureCode::ALL, failure::FailureCode::as_str;
     Trigger = trigger::Trigger::ALL, trigger::Trigger::as_str;
     CaseStatus = case::CaseStatus::ALL, case::CaseStatus::as_str;
+    EventKind = event::EventKind::ALL, event::EventKind::as_str;
     Source = case::Source::ALL, case::Source::as_str;
     ConnectionStatus = connection::ConnectionStatus::ALL, connection::ConnectionStatus::as_str;
     CalledFor = engine::CalledFor::ALL, engine::CalledFor::as_str;

@@ -6,3 +6,4 @@ mod value;
 
 pub use definition::{Field, FieldKind, Visibility};
 pub use plain::{PlainField, PlainType, SelectOption};
+pub use value::is_email;

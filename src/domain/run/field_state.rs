@@ -30,6 +30,8 @@ pub struct FieldState {
     pub attempts_max: u32,
     /// When a provider was last asked.
     pub last_attempt_at: Option<Instant>,
+    /// When the run that works now began; pages show it.
+    pub running_since: Option<Instant>,
     /// When a run last succeeded.
     pub last_success_at: Option<Instant>,
     /// When the next attempt is due.
@@ -66,6 +68,7 @@ impl FieldState {
             attempt: 0,
             attempts_max: 0,
             last_attempt_at: None,
+            running_since: None,
             last_success_at: None,
             next_attempt_at: None,
             fetched_at: None,
@@ -92,6 +95,7 @@ impl FieldState {
             attempt: live.attempt,
             attempts_max: live.attempts_max,
             last_attempt_at: live.last_attempt_at.or(self.last_attempt_at),
+            running_since: live.started_at.filter(|_| live.running),
             next_attempt_at: live.due_at,
             duration_ms: None,
             connection: live.connection.clone(),
@@ -136,7 +140,9 @@ pub struct LiveRun {
     pub attempt: u32,
     /// Attempts that it may make.
     pub attempts_max: u32,
-    /// When its last attempt started.
+    /// When its first attempt was claimed.
+    pub started_at: Option<Instant>,
+    /// When its last attempt that has ended started.
     pub last_attempt_at: Option<Instant>,
     /// What went wrong at its last attempt.
     pub error: Option<RunError>,

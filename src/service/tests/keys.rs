@@ -13,7 +13,7 @@ async fn old_keys_are_forgotten_some_at_a_time() {
     let actor = house.actor("default").await;
     let once = move |n: i64| Once {
         workspace: actor.workspace,
-        token: actor.token,
+        token: actor.token().unwrap(),
         path: "POST /v1/cases".to_owned(),
         key: format!("k{n}"),
         body_hash: body_hash(b"{}"),

@@ -12,8 +12,9 @@ use super::follow::{self, Follow, Surroundings};
 use super::merge::{Merging, settle};
 use super::{attempt_rows, case_rows, lane_rows, run_rows};
 use crate::domain::clock::SharedRng;
-use crate::domain::ids::{CaseId, RunId};
+use crate::domain::ids::{CaseId, CaseTypeId, RunId};
 use crate::domain::run::Reason;
+use crate::store::case_index::{self, Keys};
 use crate::store::cases;
 use crate::store::error::StoreError;
 use crate::store::rows::Columns;
@@ -133,7 +134,7 @@ async fn held_runs(tx: &Tx, closings: &[Arc<Closing>]) -> Result<(Held, HashMap<
     let ids: Vec<_> = closings.iter().map(|closing| uuid(closing.run_id.0)).collect();
     let statement = format!(
         "SELECT run.id, run.lease_token, cases.id, cases.data, cases.provenance, cases.overrides, case_type.version, \
-         cases.revision, cases.updated_at, lane.key IS NOT NULL \
+         cases.revision, cases.updated_at, cases.case_type_id, case_type.indexed, lane.key IS NOT NULL \
          FROM run LEFT JOIN lane ON lane.workspace_id = run.workspace_id AND lane.key = run.lane JOIN cases ON cases.id = run.case_id JOIN case_type ON case_type.id = cases.case_type_id \
          WHERE run.status = 'running' AND run.id IN ({})",
         list(ids.len(), 1)
@@ -142,7 +143,7 @@ async fn held_runs(tx: &Tx, closings: &[Arc<Closing>]) -> Result<(Held, HashMap<
     let mut cases = HashMap::new();
     for row in tx.all(sql(statement, ids)).await? {
         let mut columns = Columns::of("run", &row)?;
-        let has_lane = row.try_get_by_index::<bool>(9)?;
+        let has_lane = row.try_get_by_index::<bool>(11)?;
         if let Some(token) = columns.get::<Option<Uuid>>()? {
             held.insert(columns.id(), (token, has_lane));
         }
@@ -155,16 +156,23 @@ async fn held_runs(tx: &Tx, closings: &[Arc<Closing>]) -> Result<(Held, HashMap<
 }
 
 fn merging(columns: &mut Columns<'_>) -> Result<Merging, StoreError> {
-    Ok(Merging {
-        data: Value::Object(columns.json::<Map<String, Value>>()?),
+    let data = columns.json::<Map<String, Value>>()?;
+    let mut merging = Merging {
+        data: Value::Null,
         provenance: columns.json()?,
         overrides: columns.json()?,
         version: columns.get()?,
         revision: columns.get()?,
         at: columns.at()?,
+        case_type: CaseTypeId(columns.get()?),
+        indexed: columns.json()?,
+        keys: Keys::default(),
         changed: false,
         steps: 0,
-    })
+    };
+    merging.keys = case_index::keys(&merging.indexed, &data);
+    merging.data = Value::Object(data);
+    Ok(merging)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::merge::Merging;
+use crate::domain::ids::CaseId;
+use crate::store::case_index;
 use crate::store::error::StoreError;
 use crate::store::statement::{CHUNK, int, json, ms, sql, tuples, uuid};
 use crate::store::tx::Tx;
@@ -15,6 +17,12 @@ pub(super) async fn update(tx: &Tx, cases: &HashMap<Uuid, Merging>) -> Result<()
     let (changed, stepped): (Vec<_>, Vec<_>) = touched.partition(|(_, case)| case.changed);
     for chunk in changed.chunks(CHUNK) {
         update_data(tx, chunk).await?;
+    }
+    for (id, case) in &changed {
+        if let Some(data) = case.data.as_object().filter(|_| !case.indexed.is_empty()) {
+            let after = case_index::keys(&case.indexed, data);
+            case_index::change(tx, (case.case_type, CaseId(**id)), &case.keys, after).await?;
+        }
     }
     for chunk in stepped.chunks(CHUNK) {
         step(tx, chunk).await?;

@@ -10,9 +10,11 @@ use crate::domain::case::{Provenance, ProvenanceEntry, Source};
 use crate::domain::clock::Instant;
 use crate::domain::data::{self, DataPath};
 use crate::domain::failure::{Failure, FailureCode, Follow, RunError};
+use crate::domain::ids::CaseTypeId;
 use crate::domain::mapping::{Write, is_empty};
 use crate::domain::overrides::Overrides;
 use crate::domain::run::RunStatus;
+use crate::store::case_index::Keys;
 
 /// A case while the closings of a batch are merged into it.
 pub(super) struct Merging {
@@ -23,6 +25,12 @@ pub(super) struct Merging {
     pub(super) version: i64,
     /// Its revision before the batch.
     pub(super) revision: i64,
+    /// Its type.
+    pub(super) case_type: CaseTypeId,
+    /// The fields of it that are indexed.
+    pub(super) indexed: Vec<String>,
+    /// Their values before the batch.
+    pub(super) keys: Keys,
     /// Whether data was written.
     pub(super) changed: bool,
     /// How much its revision grows.

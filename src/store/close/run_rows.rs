@@ -189,10 +189,10 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
            good, failed, inputs, inputs_changed) AS (VALUES {}) \
          INSERT INTO field_state (case_id, field, status, reason, missing, run_id, attempt, attempts_max, \
            last_attempt_at, last_success_at, fetched_at, cached, duration_ms, connection, error, good_run_id, \
-           failed_run_id, inputs, inputs_changed, owed) \
+           failed_run_id, inputs, inputs_changed, case_type_id, owed) \
          SELECT ended.case_id, ended.field, ended.status, ended.reason, ended.missing, ended.run_id, run.attempt, \
            run.attempts_max, ended.attempted, ended.succeeded, ended.fetched, ended.cached, run.duration_ms, \
-           run.connection, ended.error, ended.good, ended.failed, ended.inputs, ended.inputs_changed, \
+           run.connection, ended.error, ended.good, ended.failed, ended.inputs, ended.inputs_changed, run.case_type_id, \
            ended.reason IS NOT DISTINCT FROM 'missing_input' AND (run.trigger = 'on_create' OR COALESCE(run.joined, '') LIKE '%\"on_create\"%') \
          FROM ended JOIN run ON run.id = ended.run_id WHERE TRUE \
          ON CONFLICT (case_id, field) DO UPDATE SET status = excluded.status, reason = excluded.reason, \
@@ -217,8 +217,8 @@ pub(super) async fn show(tx: &Tx, chunk: &[Settled<'_>]) -> Result<(), StoreErro
 /// Fields whose run was refused keep what they show; the error stands beside it.
 async fn show_errors(tx: &Tx, kept: &[(&Settled<'_>, &Ending)]) -> Result<(), StoreError> {
     for (settled, ending) in kept {
-        let statement = "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error) \
-             VALUES ($1, $2, 'never_run', $3, 0, 0, FALSE, $4) \
+        let statement = "INSERT INTO field_state (case_id, field, status, run_id, attempt, attempts_max, cached, error, case_type_id) \
+             SELECT id, $2, 'never_run', $3, 0, 0, FALSE, $4, case_type_id FROM cases WHERE id = $1 \
              ON CONFLICT (case_id, field) DO UPDATE SET error = excluded.error";
         let values = vec![
             uuid(settled.closing.case_id().0),

@@ -85,6 +85,22 @@ impl Dialect {
         }
     }
 
+    /// What a SELECT ends with whose rows nobody deletes or changes before the commit.
+    pub(crate) const fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
+    /// Which index a list walks along. PostgreSQL knows from what it has counted.
+    pub(crate) fn by_index(self, index: &str) -> String {
+        match self {
+            Self::Sqlite => format!(" INDEXED BY {index}"),
+            Self::Postgres => String::new(),
+        }
+    }
+
     /// How a sub-select takes runs (`due`) and their cases into hand: what it joins, and its end.
     /// What another process holds is passed over.
     pub(crate) const fn claiming(self) -> (&'static str, &'static str) {

@@ -1,0 +1,62 @@
+//! Bodies about people into what services take, all problems of their shape at once. No message
+//! quotes a password.
+
+use serde_json::Value;
+
+use crate::domain::case_type::findings::Findings;
+use crate::domain::case_type::reader::{Reader, refuse_nul};
+use crate::domain::secret::SecretText;
+use crate::domain::token::Role;
+use crate::service::{NewPersonRequest, PersonPatch, ServiceError};
+
+/// Longer than any text below may be; the service says what is too long.
+const LONGEST: usize = 100_000;
+
+/// Members that answers have and bodies may bring back.
+const READ_ONLY: [&str; 6] = ["id", "version", "revision", "created_at", "updated_at", "warnings"];
+
+/// The body of `POST /v1/people`.
+pub(super) fn new_person(body: &Value) -> Result<NewPersonRequest, ServiceError> {
+    let mut findings = Findings::default();
+    let patch = read(body, &mut findings, |reader| {
+        let absent = |name: &str| body.get(name).is_none_or(Value::is_null);
+        for (name, remedy) in [
+            ("name", "say who it is"),
+            ("email", "they sign in with it"),
+            ("role", "choose viewer, operator, builder or admin"),
+        ] {
+            if absent(name) {
+                reader.missing(name, remedy);
+            }
+        }
+    });
+    let made = patch.and_then(|patch| {
+        let PersonPatch { name, email, role, active, password } = patch;
+        let (name, email, role) = (name?, email?, role?);
+        Some(NewPersonRequest { name, email, role, active: active.unwrap_or(true), password })
+    });
+    made.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
+}
+
+/// The body of `PATCH /v1/people/{id}`; a null leaves a member alone.
+pub(super) fn patch(body: &Value) -> Result<PersonPatch, ServiceError> {
+    let mut findings = Findings::default();
+    let patch = read(body, &mut findings, |_| {});
+    patch.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
+}
+
+fn read(body: &Value, findings: &mut Findings, and: impl FnOnce(&mut Reader<'_, '_>)) -> Option<PersonPatch> {
+    refuse_nul(body, "", findings);
+    let mut reader = Reader::open(body, "", findings)?;
+    let patch = PersonPatch {
+        name: reader.any_text("name", LONGEST).map(str::to_owned),
+        email: reader.any_text("email", LONGEST).map(str::to_owned),
+        role: reader.word("role", &Role::ALL.map(|role| (role.as_str(), role))),
+        active: reader.flag("active"),
+        password: reader.any_text("password", LONGEST).map(|text| SecretText::from(text.to_owned())),
+    };
+    and(&mut reader);
+    reader.ignore(&READ_ONLY);
+    reader.finish(|_| None);
+    Some(patch)
+}

@@ -1,0 +1,140 @@
+//! What the watcher of live streams remembers: who listens to what, how far it has read, and how
+//! fields stood when it looked last. In memory only, and small: one short channel per stream.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::domain::clock::Instant;
+use crate::domain::event::{Event, EventKind, EventMark};
+use crate::domain::ids::{CaseId, FieldKey, RunId, WorkspaceId};
+use crate::store::{EventScope, LiveField};
+
+/// Events that wait in a stream at most. Who is further behind is dropped and comes back with the
+/// id of the last event that it has.
+const WAITING: usize = 4096;
+
+/// Somebody who listens.
+struct Listener {
+    workspace: WorkspaceId,
+    /// None: to all cases of the workspace.
+    case: Option<CaseId>,
+    sender: mpsc::Sender<Arc<Event>>,
+    /// Whether live runs were looked at since it came.
+    begun: bool,
+}
+
+/// How a live run stood.
+type Shown = (RunId, String);
+
+/// All who listen in this process.
+#[derive(Default)]
+pub(super) struct Listeners {
+    next: u64,
+    all: HashMap<u64, Listener>,
+    /// How far events were read; none: nobody listens.
+    pub(super) cursor: Option<EventMark>,
+    shown: HashMap<(CaseId, FieldKey), Shown>,
+}
+
+impl Listeners {
+    /// Adds one.
+    pub(super) fn add(
+        &mut self,
+        workspace: WorkspaceId,
+        case: Option<CaseId>,
+    ) -> (u64, mpsc::Receiver<Arc<Event>>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        self.next += 1;
+        self.all.insert(self.next, Listener { workspace, case, sender, begun: false });
+        // Who comes to a case is told how its fields stand; of a whole workspace that may be too much.
+        self.shown.retain(|(known, _), _| case != Some(*known));
+        (self.next, receiver)
+    }
+
+    /// Takes one away.
+    pub(super) fn remove(&mut self, id: u64) {
+        self.all.remove(&id);
+        self.tidy();
+    }
+
+    /// Ends all streams.
+    pub(super) fn close(&mut self) {
+        self.all.clear();
+        self.tidy();
+    }
+
+    /// How many listen.
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    fn tidy(&mut self) {
+        if self.all.is_empty() {
+            self.cursor = None;
+            self.shown = HashMap::new();
+        }
+    }
+
+    /// What is listened to.
+    pub(super) fn scope(&self) -> EventScope {
+        let of = |whole: bool| self.all.values().filter(move |one| one.case.is_none() == whole);
+        let workspaces: HashSet<_> = of(true).map(|one| one.workspace).collect();
+        let cases = of(false).filter(|one| !workspaces.contains(&one.workspace));
+        let cases: HashSet<_> = cases.filter_map(|one| Some((one.workspace, one.case?))).collect();
+        EventScope { workspaces: workspaces.into_iter().collect(), cases: cases.into_iter().collect() }
+    }
+
+    /// Hands an event to all who listen to its case; who does not keep up is dropped.
+    fn tell(&mut self, event: Event) {
+        let event = Arc::new(event);
+        self.all.retain(|_, one| {
+            let concerned =
+                one.workspace == event.workspace && one.case.is_none_or(|case| case == event.case_id);
+            let too_early = event.live.is_some() && one.case.is_none() && !one.begun;
+            !concerned || too_early || one.sender.try_send(event.clone()).is_ok()
+        });
+    }
+
+    /// Takes in what was read: `events` in order, up to `end`.
+    pub(super) fn take_in(&mut self, events: Vec<Event>, end: EventMark) {
+        for event in events {
+            self.tell(event);
+        }
+        self.cursor = self.cursor.map(|cursor| cursor.max(end));
+        self.tidy();
+    }
+
+    /// Takes in how live runs stand; tells of those that stand otherwise than before.
+    pub(super) fn take_in_live(&mut self, live: Vec<LiveField>, now: Instant) {
+        let Some(mark) = self.cursor else { return };
+        let mut shown = HashMap::with_capacity(live.len());
+        for LiveField { workspace, case_id, run } in live {
+            let waits = run.waiting_for.map_or("", |waiting| waiting.as_str());
+            let stands = if run.running { "running".to_owned() } else { format!("queued.{waits}") };
+            let stands = format!("{stands}.{}", run.attempt);
+            let place = (case_id, run.field.clone());
+            let now_shown = (run.run_id, stands.clone());
+            let moved = self.shown.get(&place) != Some(&now_shown);
+            shown.insert(place, now_shown);
+            if moved {
+                self.tell(Event {
+                    mark,
+                    kind: EventKind::FieldChanged,
+                    workspace,
+                    case_id,
+                    at: now,
+                    by: None,
+                    field: Some(run.field),
+                    run_id: Some(run.run_id),
+                    paths: Vec::new(),
+                    live: Some(stands),
+                });
+            }
+        }
+        self.shown = shown;
+        self.all.values_mut().for_each(|one| one.begun = true);
+        self.tidy();
+    }
+}

@@ -1,0 +1,54 @@
+// What every page gets when script runs: ages that count on, dialogs, copying, keys, live parts.
+// Pages work without any of it.
+
+import { tellTimes } from "./times.js";
+import { listenKeys } from "./keys.js";
+import { goLive } from "./live.js";
+
+function openDialogs(event) {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+}
+
+async function copy(event) {
+  const button = event.target.closest("[data-copy], [data-copies]");
+  if (!button) return;
+  // What is long stands in the page already, under the id that [data-copies] names.
+  const text = button.dataset.copy ?? document.getElementById(button.dataset.copies).textContent;
+  await navigator.clipboard.writeText(text);
+  announce(document.body.dataset.copied);
+}
+
+// A menu closes when somebody clicks elsewhere or leaves it with Escape.
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    const escaped = event.key === "Escape";
+    if (!escaped && menu.contains(event.target)) continue;
+    menu.open = false;
+    if (!escaped) continue;
+    menu.querySelector("summary").focus();
+    event.preventDefault(); // this Escape has done what it was for
+  }
+}
+
+// Changes are told to those who listen, several of a moment in one sentence.
+let waiting = [];
+export function announce(sentence) {
+  if (!sentence) return;
+  if (waiting.length === 0) {
+    setTimeout(() => {
+      document.getElementById("announcements").textContent = waiting.join(" ");
+      waiting = [];
+    }, 300);
+  }
+  waiting.push(sentence);
+}
+
+for (const opener of document.querySelectorAll("[data-opens]")) opener.hidden = false;
+document.addEventListener("click", openDialogs);
+document.addEventListener("click", copy);
+document.addEventListener("click", closeMenus);
+document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus(event));
+tellTimes();
+listenKeys();
+goLive(announce);

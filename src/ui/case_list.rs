@@ -1,0 +1,210 @@
+//! The list of cases: a table with chosen columns, how its fields stand, and filters.
+//!
+//! The address is the view (`list_query.rs`); the page is made of one list, one summary and what is
+//! remembered of the case types. Refreshing a row comes back to the very same view.
+
+use std::sync::Arc;
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Deserialize;
+
+use super::case_bars::Bars;
+use super::case_cells::{Cell, Row, Types, is_stale};
+use super::case_columns::{Column, Columns, MOST};
+use super::frame::{Frame, Place, page};
+use super::list_chips::{Chip, chips};
+use super::list_page::{ListPage, counts};
+use super::list_query::{ALL_TYPES, ListQuery, Spot};
+use super::posted::Posted;
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use super::words::{case as words, case_list as w};
+use crate::domain::case::CaseStatus;
+use crate::domain::case_type::CaseType;
+use crate::domain::ids::CaseId;
+use crate::domain::run::FieldStatus;
+use crate::domain::token::Role;
+use crate::service::{Plan, RefreshRequest, Services};
+use crate::store::CaseSort;
+
+/// Where the list hears that something has changed.
+const EVENTS: &str = "/cases/events";
+
+/// Types that stand side by side; more are a menu.
+const TABS: usize = 6;
+
+/// What a form before this page has done.
+#[derive(Debug, Deserialize)]
+pub struct Done {
+    done: Option<String>,
+}
+
+impl Done {
+    fn says(&self) -> Option<&'static str> {
+        match self.done.as_deref()? {
+            "refreshed" => Some(w::DONE_REFRESHED),
+            "nothing" => Some(w::DONE_NOTHING),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "case_list.html")]
+struct CaseListPage<'a> {
+    frame: &'a Frame,
+    view: &'a ListQuery,
+    tabs: Vec<Tab>,
+    bars: Bars,
+    columns: &'a Columns<'a>,
+    heads: Vec<Head>,
+    statuses: Vec<(&'static str, &'static str, bool)>,
+    chips: Vec<Chip>,
+    rows: Vec<Row>,
+    list: ListPage,
+    new_url: String,
+    /// Whether there is anything to refresh for whoever looks.
+    refreshes: bool,
+}
+
+/// A case type to choose.
+struct Tab {
+    name: String,
+    url: String,
+    here: bool,
+}
+
+/// The head of a column.
+struct Head {
+    name: String,
+    number: bool,
+    /// Where a click leads, and how the column is sorted now.
+    sort: Option<(String, Option<&'static str>)>,
+}
+
+#[derive(Template)]
+#[template(path = "case_list_empty.html")]
+struct NoTypesPage<'a> {
+    frame: &'a Frame,
+}
+
+/// `GET /cases`.
+pub async fn list(
+    services: Data<Services>,
+    visitor: Visitor,
+    done: Query<Done>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let mut view = ListQuery::parse(request.query_string())?;
+    let frame = visitor.frame(Place::Cases, w::TITLE).saying(done.says());
+    let mut plans = services.plans.all_current(visitor.actor.workspace).await?;
+    if plans.is_empty() {
+        return Ok(page(&NoTypesPage { frame: &frame }));
+    }
+    plans.sort_by_key(|plan| plan.case_type.name.to_lowercase());
+    let plan = chosen(&plans, &mut view)?;
+    let case_type = plan.map(|plan| &*plan.case_type);
+    let columns = Columns::new(case_type, view.cols.as_deref());
+    let counted = match plan {
+        Some(plan) => Some(counts(&services, &visitor.actor, &plan.key, &view).await?),
+        None => None,
+    };
+    let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
+    let list = ListPage::read(&services, &visitor.actor, &view, columns.rows(), known).await?;
+    let bars =
+        case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
+    let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
+    let now = services.clock.now();
+    let rows: Vec<Row> = list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
+    let frame = frame.titled(case_type.map_or(w::TITLE, |case_type| &case_type.name)).hearing(EVENTS);
+    Ok(page(&CaseListPage {
+        refreshes: frame.may_work() && rows.iter().any(|row| row.wants_refresh),
+        new_url: new_url(case_type),
+        frame: &frame,
+        tabs: tabs(&plans, &view),
+        bars: bars.unwrap_or_default(),
+        heads: heads(&columns, &view),
+        statuses: statuses(&view),
+        chips: chips(&view, case_type),
+        columns: &columns,
+        rows,
+        list,
+        view: &view,
+    }))
+}
+
+/// The type whose cases are listed; none: all of them. The view names it from here on where there
+/// are several.
+fn chosen<'a>(plans: &'a [Arc<Plan>], view: &mut ListQuery) -> Result<Option<&'a Plan>, Refusal> {
+    if plans.len() > 1 && view.case_type.is_none() {
+        view.case_type = plans.first().map(|plan| plan.key.to_string());
+    }
+    match view.case_type.as_deref() {
+        None => Ok(plans.first().map(|plan| &**plan)),
+        Some(ALL_TYPES) => Ok(None),
+        Some(key) => {
+            let found = plans.iter().find(|plan| plan.key.as_str() == key);
+            found.map(|plan| Some(&**plan)).ok_or_else(Refusal::not_found)
+        }
+    }
+}
+
+fn tabs(plans: &[Arc<Plan>], view: &ListQuery) -> Vec<Tab> {
+    if plans.len() < 2 {
+        return Vec::new();
+    }
+    let tab = |name: &str, key: &str| {
+        let here = view.case_type.as_deref() == Some(key);
+        Tab { name: name.to_owned(), url: view.of_type(key).url(), here }
+    };
+    let types = plans.iter().map(|plan| tab(&plan.case_type.name, plan.key.as_str()));
+    types.chain([tab(w::ALL_TYPES, ALL_TYPES)]).collect()
+}
+
+fn heads(columns: &Columns<'_>, view: &ListQuery) -> Vec<Head> {
+    let sorted = |by: CaseSort| {
+        let now = if view.descending { "descending" } else { "ascending" };
+        (view.sorted(by).url(), Some(now).filter(|_| view.sort == by))
+    };
+    let reference =
+        Head { name: w::REFERENCE.to_owned(), number: false, sort: Some(sorted(CaseSort::Reference)) };
+    let head = |column: &Column<'_>| Head {
+        name: column.name.to_owned(),
+        number: column.is_number(),
+        sort: column.sort().map(sorted),
+    };
+    [reference].into_iter().chain(columns.shown().map(head)).collect()
+}
+
+fn statuses(view: &ListQuery) -> Vec<(&'static str, &'static str, bool)> {
+    let status =
+        |status: &CaseStatus| (status.as_str(), words::status(*status), view.status == Some(*status));
+    CaseStatus::ALL.iter().map(status).collect()
+}
+
+fn new_url(case_type: Option<&CaseType>) -> String {
+    case_type.map_or_else(|| "/cases/new".to_owned(), |known| format!("/cases/new?type={}", known.key))
+}
+
+/// `POST /cases/refresh`: runs again what failed or is out of date on one case, and comes back.
+pub async fn refresh(services: Data<Services>, posted: Posted) -> Result<HttpResponse, Refusal> {
+    posted.visitor.require(Role::Operator)?;
+    let view = ListQuery::parse(posted.form.get("back").unwrap_or_default())?;
+    let id: CaseId = posted.form.get("case").and_then(|id| id.parse().ok()).ok_or_else(Refusal::not_found)?;
+    let case = services.cases.get(&posted.visitor.actor, id).await?;
+    let wanted =
+        case.fields.iter().filter(|(_, state)| state.status == FieldStatus::Failed || is_stale(state));
+    let fields: Vec<_> = wanted.map(|(key, _)| key.clone()).collect();
+    let done = if fields.is_empty() { "nothing" } else { "refreshed" };
+    if !fields.is_empty() {
+        let request = RefreshRequest { fields: Some(fields), ..RefreshRequest::default() };
+        services.fields.refresh_all(&posted.visitor.actor, id, request).await?;
+    }
+    let url = view.url();
+    let and = if url.contains('?') { '&' } else { '?' };
+    let back = format!("{url}{and}done={done}#case-{id}");
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, back)).finish())
+}

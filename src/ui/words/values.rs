@@ -1,0 +1,5 @@
+//! Values.
+
+pub const NOTHING: &str = "–";
+pub const YES: &str = "yes";
+pub const NO: &str = "no";
