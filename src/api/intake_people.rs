@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::{Reader, refuse_nul};
+use crate::domain::problem::code;
 use crate::domain::secret::SecretText;
 use crate::domain::token::Role;
 use crate::service::{NewPersonRequest, PersonPatch, ServiceError};
@@ -38,10 +39,18 @@ pub(super) fn new_person(body: &Value) -> Result<NewPersonRequest, ServiceError>
     made.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
 }
 
-/// The body of `PATCH /v1/people/{id}`; a null leaves a member alone.
+/// The body of `PATCH /v1/people/{id}`, a merge patch (RFC 7396): of what a person has nothing can be
+/// taken away. A null as e-mail may have been read of who has none, and leaves it alone.
 pub(super) fn patch(body: &Value) -> Result<PersonPatch, ServiceError> {
     let mut findings = Findings::default();
-    let patch = read(body, &mut findings, |_| {});
+    let patch = read(body, &mut findings, |reader| {
+        for name in ["name", "role", "active", "password"] {
+            if body.get(name).is_some_and(Value::is_null) {
+                let remedy = "cannot be taken away: give another one, or leave the member out";
+                reader.problem(name, code::REQUIRED, remedy);
+            }
+        }
+    });
     patch.filter(|_| findings.problems.is_empty()).ok_or(ServiceError::Invalid(findings.problems))
 }
 

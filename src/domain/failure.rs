@@ -181,6 +181,13 @@ impl RunError {
         }
     }
 
+    /// What happened, without when it is tried again: for who tells that time otherwise, or reads of it
+    /// when it is over.
+    pub fn happened(&self) -> &str {
+        let again = self.retry_at.and_then(|_| self.message.rfind(TRY_AGAIN));
+        again.map_or(&*self.message, |at| self.message[..at].trim_end())
+    }
+
     /// What a run says whose place another one took before its next attempt. `changed`: because
     /// the request would not be the same any more.
     pub fn superseded(changed: bool, attempt: u32, at: Instant) -> Self {
@@ -257,12 +264,15 @@ fn said(failure: &Failure) -> String {
     })
 }
 
+/// How the sentence about another attempt begins.
+const TRY_AGAIN: &str = "We will try again at";
+
 /// The second sentence: what follows, and who must act.
 fn what_to_do(failure: &Failure, follow: Follow) -> String {
     use FailureCode as C;
     match (follow, failure.code) {
         (Follow::Retry(at), _) => {
-            format!("We will try again at {} UTC; nothing to do.", at.format("%H:%M:%S"))
+            format!("{TRY_AGAIN} {} UTC; nothing to do.", at.format("%H:%M:%S"))
         }
         (Follow::NotBefore(at), _) => {
             format!("Refresh the field after {} UTC.", at.format("%Y-%m-%d %H:%M"))
@@ -352,5 +362,6 @@ mod tests {
         let error = RunError::new(failure, "registry.example", 1, at(), Follow::Retry(at()));
         assert_eq!(error.retry_at, Some(at()));
         assert!(error.message.ends_with("We will try again at 14:03:00 UTC; nothing to do."));
+        assert!(!error.happened().contains("again") && error.message.starts_with(error.happened()));
     }
 }

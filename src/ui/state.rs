@@ -121,7 +121,8 @@ fn queued(state: &FieldState, now: Instant) -> StateView {
         Some(WaitingFor::Retry) => {
             let words = w::next_try(state.attempt + 1, state.attempts_max);
             let view = timed("retry", &words, w::WAITING_TURN, First::Refresh(w::TRY_NOW));
-            let after = state.error.as_ref().map(|error| format!(". {}", error.message)).unwrap_or_default();
+            let after =
+                state.error.as_ref().map(|error| format!(". {}", error.happened())).unwrap_or_default();
             StateView { after, ..view }
         }
         Some(WaitingFor::RateLimit) => timed("gauge", w::LIMIT, w::LIMIT_SOME_TIME, First::Cancel),
@@ -148,8 +149,10 @@ fn running(state: &FieldState, now: Instant) -> StateView {
 
 fn succeeded(state: &FieldState, now: Instant) -> StateView {
     match state.fetched_at.or(state.last_success_at) {
-        Some(at) => StateView::of(Tone::Good, "check", w::UP_TO_DATE, First::Refresh(w::REFRESH))
-            .at(Moment::age(at, now)),
+        Some(at) => {
+            let words = if state.stale { w::FETCHED } else { w::UP_TO_DATE };
+            StateView::of(Tone::Good, "check", words, First::Refresh(w::REFRESH)).at(Moment::age(at, now))
+        }
         None => StateView::of(Tone::Good, "check", w::UP_TO_DATE_ALONE, First::Refresh(w::REFRESH)),
     }
 }
@@ -224,7 +227,8 @@ mod tests {
             (queued(WaitingFor::Connection), "waiting open: Connection on hold or switched off []"),
             (queued(WaitingFor::Predecessor), "waiting clock: Waits for the run before it []"),
             (FieldState { status: FieldStatus::Running, ..never.clone() }, "running ring: Running []"),
-            (good, "good check: Up to date, 2 min ago [\"cached\", \"stale\"]"),
+            (FieldState { stale: false, ..good.clone() }, "good check: Up to date, 2 min ago [\"cached\"]"),
+            (good, "good check: Fetched 2 min ago [\"cached\", \"stale\"]"),
             (FieldState { status: FieldStatus::Failed, ..never.clone() }, "failed cross: Failed []"),
             (never.switched_off(), "quiet slash: Switched off []"),
         ] {

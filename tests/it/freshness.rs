@@ -287,6 +287,9 @@ async fn a_person_whose_access_another_process_changed_is_another_one_as_soon_as
     }
     let (here, there) = two().await;
     let password = "long enough for all";
+    // The last admin cannot be switched off.
+    let stays = json!({"name": "Stays", "email": "s@example.com", "role": "admin", "password": password});
+    there.post("/v1/people", &stays).await.expect(201);
     let changes = [
         json!({"active": false}),
         json!({"role": "viewer"}),

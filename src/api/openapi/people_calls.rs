@@ -30,20 +30,23 @@ pub struct NewPerson {
     password: Option<String>,
 }
 
-/// What shall change of a person: a merge patch (RFC 7396); what is null or absent stays.
+/// What shall change of a person: a merge patch (RFC 7396); what is absent stays, and nothing can be
+/// taken away.
 #[derive(ToSchema)]
 #[schema(example = json!({"role": "viewer"}))]
 #[expect(dead_code, reason = "it only describes")]
 pub struct PersonPatch {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
     #[schema(min_length = 3, max_length = 254)]
     email: Option<String>,
+    #[schema(nullable = false)]
     role: Option<Role>,
     /// Who is switched off is signed out everywhere.
+    #[schema(nullable = false)]
     active: Option<bool>,
     /// Another password; it ends all sessions of the person. It is never shown again.
-    #[schema(min_length = 10, max_length = 1024, write_only)]
+    #[schema(min_length = 10, max_length = 1024, write_only, nullable = false)]
     password: Option<String>,
 }
 

@@ -189,12 +189,13 @@ impl Received {
 impl ErrorView {
     /// What went wrong with an attempt or a run.
     pub fn new(error: RunError, room: &mut Room) -> Self {
+        let message = cut(error.happened(), LONGEST_SENTENCE);
         let provider = error.provider.and_then(|said| match (said.code, said.description) {
             (Some(code), Some(text)) => Some(format!("{code}: {text}")),
             (code, text) => code.or(text),
         });
         Self {
-            message: cut(&error.message, LONGEST_SENTENCE),
+            message,
             code: error.code.as_str(),
             word: w::error(error.code),
             detail: error.detail.as_deref().map(|detail| short(detail, room)),

@@ -14,6 +14,8 @@ pub const PAUSED_SOME_TIME: &str = "Provider paused after failures";
 pub const RUNNING: &str = "Running";
 pub const RUNNING_SINCE: &str = "Running, began";
 pub const UP_TO_DATE: &str = "Up to date,";
+/// … and what is out of date is not said to be.
+pub const FETCHED: &str = "Fetched";
 pub const UP_TO_DATE_ALONE: &str = "Up to date";
 pub const FAILED: &str = "Failed";
 pub const FAILED_AT: &str = "Failed";
