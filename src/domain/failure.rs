@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Instant;
+pub use super::provider_error::ProviderError;
 use super::run::words;
 
 words! {
@@ -62,15 +63,6 @@ words! {
         /// Our own trouble.
         Internal = "internal",
     }
-}
-
-/// The provider's own name for what went wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderError {
-    /// Its code, numbers as text.
-    pub code: Option<String>,
-    /// Its message.
-    pub description: Option<String>,
 }
 
 /// One thing that went wrong, before it is known what follows.

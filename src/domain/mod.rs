@@ -56,6 +56,7 @@ pub mod mapping;
 
 /// What went wrong with a provider, in words.
 pub mod failure;
+pub mod provider_error;
 
 /// Providers that are set up once.
 pub mod connection;
