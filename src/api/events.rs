@@ -10,7 +10,6 @@ use std::convert::Infallible;
 use actix_web::http::{Method, header};
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::TimeDelta;
 use futures_util::stream;
 
 use super::error::{ApiError, Code};
@@ -18,13 +17,9 @@ use super::extract::{Caller, Viewer, token_of};
 use super::list;
 use super::present::event::{EventView, sent};
 use super::query::{Parameters, Params, Query};
-use crate::domain::clock::Instant;
 use crate::domain::event::EventMark;
-use crate::domain::ids::{CaseId, WorkspaceId};
-use crate::service::{PageRequest, ServiceError, Services, Watch};
-
-/// How often a stream shows that it lives.
-const BEAT: TimeDelta = TimeDelta::seconds(15);
+use crate::domain::ids::CaseId;
+use crate::service::{Entry, Heard, Listening, PageRequest, Services};
 
 /// What every stream begins with: in how many ms a client that lost it comes back.
 const GREETING: &str = "retry: 2000\n\n";
@@ -83,11 +78,9 @@ async fn answer(
         let page = services.events.list(caller, case, &asked.page, asked.newest_first).await?;
         return Ok(list::answer(page, |event| EventView::from(&event)));
     }
-    let workspace = caller.workspace;
-    if !is_there(&services, workspace, case).await? {
-        return Err(ServiceError::NotFound("case").into());
-    }
     let after = last_event(request)?.or(asked.after);
+    let entry = Entry::Token(token_of(request.headers()).unwrap_or_default().to_owned());
+    let open = Listening::begin(services.into_inner(), entry, (caller.workspace, case), after).await?;
     let mut answer = HttpResponse::Ok();
     answer
         .content_type("text/event-stream")
@@ -97,16 +90,14 @@ async fn answer(
     if *request.method() == Method::HEAD {
         return Ok(answer.finish());
     }
-    let watch = match case {
-        Some(case) => services.live.watch_case(workspace, case, after).await?,
-        None => services.live.watch_workspace(workspace, after).await?,
-    };
-    let token = token_of(request.headers()).unwrap_or_default().to_owned();
-    let (beat_at, heard) = (services.clock.now() + BEAT, services.store.signals().access());
-    let open = Open { watch, services, token, workspace, case, beat_at, heard };
     let greeting = stream::iter([Ok(Bytes::from_static(GREETING.as_bytes()))]);
-    let events =
-        stream::unfold(open, |mut open| async move { Some((Ok::<_, Infallible>(open.next().await?), open)) });
+    let events = stream::unfold(open, |mut open| async move {
+        let heard = match open.next().await? {
+            Heard::Event(event) => Bytes::from(sent(&event)),
+            Heard::Beat => Bytes::from_static(b":\n\n"),
+        };
+        Some((Ok::<_, Infallible>(heard), open))
+    });
     Ok(answer.streaming(stream::StreamExt::chain(greeting, events)))
 }
 
@@ -128,63 +119,6 @@ fn last_event(request: &HttpRequest) -> Result<Option<EventMark>, ApiError> {
     let mark = value.to_str().ok().and_then(|text| text.parse().ok());
     let detail = "`Last-Event-ID` is the id of no event; send the `id` of the last one that you have, or leave it out.";
     mark.map(Some).ok_or_else(|| ApiError::new(Code::MalformedRequest, detail))
-}
-
-async fn is_there(
-    services: &Services,
-    workspace: WorkspaceId,
-    case: Option<CaseId>,
-) -> Result<bool, ServiceError> {
-    let Some(case) = case else { return Ok(true) };
-    Ok(services.store.read().await?.case_version(workspace, case).await?.is_some())
-}
-
-/// An open stream.
-struct Open {
-    watch: Watch,
-    services: Data<Services>,
-    token: String,
-    workspace: WorkspaceId,
-    case: Option<CaseId>,
-    beat_at: Instant,
-    /// Changes of access that were heard of when it was last looked.
-    heard: u64,
-}
-
-impl Open {
-    /// What is sent next; none: the stream ends.
-    async fn next(&mut self) -> Option<Bytes> {
-        tokio::select! {
-            event = self.watch.next() => {
-                let event = event?;
-                self.may_hear().await.then(|| Bytes::from(sent(&event)))
-            }
-            () = self.services.live.closed() => None,
-            () = self.services.clock.sleep_until(self.beat_at) => {
-                self.beat_at = self.services.clock.now() + BEAT;
-                self.is_welcome().await.then(|| Bytes::from_static(b":\n\n"))
-            }
-        }
-    }
-
-    /// Looks again before anything is told after somebody's access was changed.
-    async fn may_hear(&mut self) -> bool {
-        let heard = self.services.store.signals().access();
-        if heard == self.heard {
-            return true;
-        }
-        self.heard = heard;
-        self.is_welcome().await
-    }
-
-    /// Whether whoever listens still may. Trouble of ours ends no stream.
-    async fn is_welcome(&self) -> bool {
-        let known = match self.services.access.authenticate(&self.token).await {
-            Ok(actor) => actor.is_some_and(|actor| actor.workspace == self.workspace),
-            Err(_) => true,
-        };
-        known && is_there(&self.services, self.workspace, self.case).await.unwrap_or(true)
-    }
 }
 
 #[cfg(test)]

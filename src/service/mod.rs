@@ -129,6 +129,9 @@ mod queue;
 /// All of them together.
 mod services;
 
+/// Open streams of events.
+mod listening;
+
 /// Stories on a real database.
 #[cfg(test)]
 mod tests;
@@ -152,6 +155,7 @@ pub use error::ServiceError;
 pub use events::Events;
 pub use fields::{Fields, RefreshRequest};
 pub use indexing::go_on;
+pub use listening::{Entry, Heard, Listening};
 pub use live::{Live, Watch};
 pub use new_token::NewTokenRequest;
 pub use once::Keys;

@@ -11,19 +11,14 @@ use actix_web::cookie::Cookie;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::TimeDelta;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::refusal::Refusal;
 use super::session::{COOKIE, SECURE_COOKIE};
 use super::visitor::Visitor;
-use crate::domain::clock::Instant;
 use crate::domain::event::{Event, EventMark};
-use crate::domain::ids::{CaseId, WorkspaceId};
-use crate::service::{ServiceError, Services, Watch};
-
-/// How often a stream shows that it lives.
-const BEAT: TimeDelta = TimeDelta::seconds(15);
+use crate::domain::ids::CaseId;
+use crate::service::{Entry, Heard, Listening, Services};
 
 /// What every stream begins with: in how many ms a browser that lost it comes back.
 const GREETING: &str = "retry: 2000\n\n";
@@ -35,12 +30,7 @@ pub async fn of_case(
     id: Path<CaseId>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let workspace = visitor.actor.workspace;
-    if !is_there(&services, workspace, Some(*id)).await? {
-        return Err(Refusal::not_found());
-    }
-    let watch = services.live.watch_case(workspace, *id, last_event(&request)).await?;
-    Ok(answer(services, watch, workspace, Some(*id), &request))
+    answer(services, &visitor, Some(*id), &request).await
 }
 
 /// The events of all cases of the workspace, for lists.
@@ -49,94 +39,39 @@ pub async fn of_workspace(
     visitor: Visitor,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let workspace = visitor.actor.workspace;
-    let watch = services.live.watch_workspace(workspace, last_event(&request)).await?;
-    Ok(answer(services, watch, workspace, None, &request))
+    answer(services, &visitor, None, &request).await
 }
 
-fn answer(
+async fn answer(
     services: Data<Services>,
-    watch: Watch,
-    workspace: WorkspaceId,
+    visitor: &Visitor,
     case: Option<CaseId>,
     request: &HttpRequest,
-) -> HttpResponse {
+) -> Result<HttpResponse, Refusal> {
     let cookie = [SECURE_COOKIE, COOKIE].into_iter().find_map(|name| request.cookie(name));
-    let session = cookie.as_ref().map_or("", Cookie::value).to_owned();
-    let (beat_at, heard) = (services.clock.now() + BEAT, services.store.signals().access());
-    let open = Open { watch, services, session, workspace, case, beat_at, heard };
+    let entry = Entry::Session(cookie.as_ref().map_or("", Cookie::value).to_owned());
+    let place = (visitor.actor.workspace, case);
+    let open = Listening::begin(services.into_inner(), entry, place, last_event(request)).await?;
     let greeting = stream::iter([Ok(Bytes::from_static(GREETING.as_bytes()))]);
-    let events =
-        stream::unfold(open, |mut open| async move { Some((Ok::<_, Infallible>(open.next().await?), open)) });
-    HttpResponse::Ok()
+    let events = stream::unfold(open, |mut open| async move {
+        let heard = match open.next().await? {
+            Heard::Event(event) => Bytes::from(sent(&event)),
+            Heard::Beat => Bytes::from_static(b":\n\n"),
+        };
+        Some((Ok::<_, Infallible>(heard), open))
+    });
+    Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // A proxy that gathers answers would hold events back.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(greeting.chain(events))
+        .streaming(greeting.chain(events)))
 }
 
 /// `Last-Event-ID`, as a browser sends it when it comes back. What is none of ours begins anew:
 /// the page loads itself whenever a stream opens.
 fn last_event(request: &HttpRequest) -> Option<EventMark> {
     request.headers().get("last-event-id")?.to_str().ok()?.parse().ok()
-}
-
-async fn is_there(
-    services: &Services,
-    workspace: WorkspaceId,
-    case: Option<CaseId>,
-) -> Result<bool, ServiceError> {
-    let Some(case) = case else { return Ok(true) };
-    Ok(services.store.read().await?.case_version(workspace, case).await?.is_some())
-}
-
-/// An open stream.
-struct Open {
-    watch: Watch,
-    services: Data<Services>,
-    session: String,
-    workspace: WorkspaceId,
-    case: Option<CaseId>,
-    beat_at: Instant,
-    /// Changes of access that were heard of when it was last looked.
-    heard: u64,
-}
-
-impl Open {
-    /// What is sent next; none: the stream ends.
-    async fn next(&mut self) -> Option<Bytes> {
-        tokio::select! {
-            event = self.watch.next() => {
-                let event = event?;
-                self.may_hear().await.then(|| Bytes::from(sent(&event)))
-            }
-            () = self.services.live.closed() => None,
-            () = self.services.clock.sleep_until(self.beat_at) => {
-                self.beat_at = self.services.clock.now() + BEAT;
-                self.is_welcome().await.then(|| Bytes::from_static(b":\n\n"))
-            }
-        }
-    }
-
-    /// Looks again before anything is told after somebody's access was changed.
-    async fn may_hear(&mut self) -> bool {
-        let heard = self.services.store.signals().access();
-        if heard == self.heard {
-            return true;
-        }
-        self.heard = heard;
-        self.is_welcome().await
-    }
-
-    /// Whether whoever listens still may. Trouble of ours ends no stream.
-    async fn is_welcome(&self) -> bool {
-        let known = match self.services.sessions.peek(&self.session).await {
-            Ok(who) => who.is_some_and(|who| who.actor.workspace == self.workspace),
-            Err(_) => true,
-        };
-        known && is_there(&self.services, self.workspace, self.case).await.unwrap_or(true)
-    }
 }
 
 /// The event on the wire (HTML, section 9.2): which case it was, for lists.
