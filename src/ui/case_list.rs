@@ -16,7 +16,7 @@ use super::case_cells::{Cell, Row, Types, is_stale};
 use super::case_columns::{Column, Columns, MOST};
 use super::frame::{Frame, Place, page};
 use super::list_chips::{Chip, chips};
-use super::list_page::{ListPage, counts};
+use super::list_page::ListPage;
 use super::list_query::{ALL_TYPES, ListQuery, Spot};
 use super::posted::Posted;
 use super::refusal::Refusal;
@@ -108,12 +108,8 @@ pub async fn list(
     let plan = chosen(&plans, &mut view)?;
     let case_type = plan.map(|plan| &*plan.case_type);
     let columns = Columns::new(case_type, view.cols.as_deref());
-    let counted = match plan {
-        Some(plan) => Some(counts(&services, &visitor.actor, &plan.key, &view).await?),
-        None => None,
-    };
-    let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
-    let list = ListPage::read(&services, &visitor.actor, &view, columns.rows(), known).await?;
+    let (key, rows) = (plan.map(|plan| &plan.key), columns.rows());
+    let (list, counted) = ListPage::of(&services, &visitor.actor, key, &view, rows).await?;
     let bars =
         case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
     let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();

@@ -28,14 +28,29 @@ pub struct ListPage {
 }
 
 impl ListPage {
-    /// Reads the page of a view, of so many rows. `known`: how many there are, when that was
-    /// counted already.
-    pub async fn read(
+    /// Reads the page of a view, of so many rows, and of one case type how its fields stand, which
+    /// tells how many match: neither waits for the other.
+    pub async fn of(
+        services: &Services,
+        actor: &Actor,
+        key: Option<&CaseTypeKey>,
+        view: &ListQuery,
+        rows: u64,
+    ) -> Result<(Self, Option<Counts>), Refusal> {
+        let Some(key) = key else {
+            return Ok((Self::read(services, actor, view, rows, true).await?, None));
+        };
+        let list = Self::read(services, actor, view, rows, false);
+        let (list, counts) = tokio::try_join!(list, counts(services, actor, key, view))?;
+        Ok((Self { total: (counts.total, counts.partial), ..list }, Some(counts)))
+    }
+
+    async fn read(
         services: &Services,
         actor: &Actor,
         view: &ListQuery,
         rows: u64,
-        known: Option<u64>,
+        count: bool,
     ) -> Result<Self, Refusal> {
         let query = case_query(view);
         let (backwards, cursor, from) = match &view.spot {
@@ -43,7 +58,7 @@ impl ListPage {
             Spot::After(place, from) => (false, Some(place.clone()), *from),
             Spot::Before(place, from) => (true, Some(place.clone()), *from),
         };
-        let request = PageRequest { limit: rows, cursor, count: known.is_none() };
+        let request = PageRequest { limit: rows, cursor, count };
         let asked = if backwards { query.clone().reversed() } else { query.clone() };
         let page = services.cases.list(actor, asked, request).await?;
         let more = page.next.is_some();
@@ -51,7 +66,7 @@ impl ListPage {
             return Err(Refusal::elsewhere(view.first().url()));
         }
         let at_least = page.total_at_least.map(|least| (least, true));
-        let total = known.or(page.total).map(|total| (total, false)).or(at_least).unwrap_or_default();
+        let total = page.total.map(|total| (total, false)).or(at_least).unwrap_or_default();
         let mut cases = page.items;
         if backwards {
             cases.reverse();
@@ -80,7 +95,7 @@ impl ListPage {
 }
 
 /// How the fields of all cases of a type stand that match.
-pub async fn counts(
+async fn counts(
     services: &Services,
     actor: &Actor,
     key: &CaseTypeKey,
