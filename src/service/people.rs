@@ -120,7 +120,7 @@ impl People {
         let kept = self.store.read().await?.kept_password(who.person.id).await?;
         if kept.is_some() && !who.session.by_link {
             let present = present.unwrap_or_else(|| SecretText::from(String::new()));
-            if !self.passwords.verify(&present, kept).await? {
+            if !self.sessions.is_present(who, &present, kept).await? {
                 return Err(ServiceError::invalid(
                     "/present",
                     code::INVALID,

@@ -309,7 +309,7 @@ async fn who_guesses_is_told_to_wait() {
         assert_eq!(browser.sign_in("ada@example.com", "a guess").await.status, 422);
     }
     let refused = browser.sign_in("ada@example.com", PASSWORD).await;
-    refused.says(429, "Too many sign-ins have failed. Wait 5 minutes");
+    refused.says(429, "Too many tries have failed. Wait 5 minutes");
     assert_eq!(refused.headers["retry-after"], "300");
     app.move_clock(secs(300));
     browser.sign_in("ada@example.com", PASSWORD).await.goes_to("/");
