@@ -28,6 +28,14 @@ const WRAPPED: usize = KEY + TAG;
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + ID + NONCE + WRAPPED + NONCE;
 
+/// HMAC-SHA256 under a key that is derived from a master key, behind the id of that one.
+pub type KeyedHash = [u8; ID + KEY];
+
+/// Whether two such hashes, as they were kept, are of the same master key.
+pub fn is_of_one_key(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.get(..ID).is_some_and(|id| other.starts_with(id))
+}
+
 /// The key that wraps all data keys, and its id.
 pub struct MasterKey {
     id: [u8; ID],
@@ -74,17 +82,30 @@ impl MasterKey {
     /// A number that stands for these parts: the same in all processes that have this key, and of no
     /// use to whoever has not (HMAC-SHA256, RFC 2104).
     pub fn number(&self, parts: &[&[u8]]) -> [u8; 16] {
-        // A key of its own, so that it shares nothing with what wraps data keys.
+        let mut number = [0; 16];
+        number.copy_from_slice(&self.hmac(b"dossier numbers", parts).as_ref()[..16]);
+        number
+    }
+
+    /// A hash of these parts that nobody can compare with guesses who has not this key, behind the id
+    /// of the key.
+    pub fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
+        let mut hash = [0; ID + KEY];
+        hash[..ID].copy_from_slice(&self.id);
+        hash[ID..].copy_from_slice(self.hmac(b"dossier hashes", parts).as_ref());
+        hash
+    }
+
+    fn hmac(&self, purpose: &[u8], parts: &[&[u8]]) -> hmac::Tag {
+        // A key of its own for each purpose, so that it shares nothing with what wraps data keys.
         let derived = hmac::Key::new(hmac::HMAC_SHA256, self.key.expose_secret());
-        let derived = hmac::sign(&derived, b"dossier numbers");
+        let derived = hmac::sign(&derived, purpose);
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()));
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        let mut number = [0; 16];
-        number.copy_from_slice(&context.sign().as_ref()[..16]);
-        number
+        context.sign()
     }
 
     /// Tells keys apart without telling the key: the first 8 hex digits of its SHA-256.
