@@ -19,6 +19,7 @@ mod m0009_lists;
 mod m0010_people;
 mod m0011_epochs;
 mod m0012_keyed;
+mod m0013_fired_by;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_people::Migration),
             Box::new(m0011_epochs::Migration),
             Box::new(m0012_keyed::Migration),
+            Box::new(m0013_fired_by::Migration),
         ]
     }
 }
