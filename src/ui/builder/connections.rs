@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::connection_state::{of_status, troubles};
-use super::pages::{Asked, next_url};
+use super::pages::{Asked, EVENTS, next_url};
 use crate::service::{PageRequest, Services};
 use crate::ui::frame::{Frame, Place, page as send};
 use crate::ui::refusal::Refusal;
@@ -60,7 +60,7 @@ pub async fn page(
         });
     }
     Ok(send(&ConnectionsPage {
-        frame: visitor.frame(Place::Connections, w::TITLE),
+        frame: visitor.frame(Place::Connections, w::TITLE).hearing(EVENTS),
         rows,
         next: next_url("/connections", list.next),
         later: asked.later(),

@@ -6,6 +6,10 @@ use url::form_urlencoded::byte_serialize;
 use crate::service::PageRequest;
 use crate::ui::posted::Form;
 
+/// Where pages about connections hear that calls were made. What no call tells, a switch by hand or a
+/// pause that is over, they look for by themselves: `data-every` in their templates.
+pub const EVENTS: &str = "/cases/events";
+
 /// The part of a list that an address asks for, and what a form before has done.
 pub struct Asked {
     /// The query.

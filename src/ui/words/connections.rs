@@ -25,6 +25,7 @@ pub const HOW: &str = "How it does";
 pub const STATUS: &str = "State";
 pub const BREAKER: &str = "Circuit";
 pub const HELD: &str = "On hold: the provider refused our credentials five times in a row";
+pub const CALLS_GO: &str = "Nothing keeps calls from going";
 pub const PAUSED: &str = "The provider takes no more calls until";
 pub const DEPTH: &str = "Runs that wait";
 pub const OLDEST: &str = "Oldest waits for";
