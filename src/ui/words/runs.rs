@@ -231,6 +231,15 @@ pub fn by(by: &str) -> String {
     }
 }
 
+/// The same in a table: `by Ada`.
+pub fn by_short(who: &str) -> String {
+    match who.split_once(':') {
+        Some(("token", name)) => format!("by {name}"),
+        Some(("run", _)) => "by an earlier run".to_owned(),
+        _ => format!("by {}", by(who)),
+    }
+}
+
 /// `Skipped: VAT number is missing`.
 pub fn lacks(names: &str) -> String {
     format!("Skipped: waits for {names}")
@@ -273,5 +282,7 @@ mod tests {
         for (trigger, by, says) in cases {
             assert_eq!(fired(trigger, by), says);
         }
+        assert_eq!(by_short("person:Ada <ada@example.com>"), "by Ada");
+        assert_eq!(by_short("token:ops"), "by ops");
     }
 }
