@@ -8,7 +8,8 @@
 use std::fmt;
 
 use super::clock::Rng;
-use super::sealing::{self, KeyedHash, MasterKey, OpenError, SealError, Sealed};
+use super::keyed::KeyedHash;
+use super::sealing::{self, MasterKey, OpenError, SealError, Sealed};
 use super::secret::SecretText;
 
 /// Master keys.

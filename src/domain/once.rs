@@ -8,8 +8,9 @@ use chrono::TimeDelta;
 
 use super::clock::Instant;
 use super::ids::{RunId, TokenId, WorkspaceId};
+use super::keyed::{KeyedHash, is_of_one_key};
 use super::keyring::Keyring;
-use super::sealing::{self, KeyedHash};
+use super::sealing;
 
 /// How long a key is good for.
 pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
@@ -40,7 +41,7 @@ impl BodyMark {
     /// Whether the mark that was kept is of another body. One that cannot be compared is not said to
     /// be: it was made with a master key that is gone. What holds then is the key of the request.
     pub fn differs_from(&self, kept: &[u8]) -> bool {
-        let comparable = self.0.iter().find(|hash| sealing::is_of_one_key(hash.as_slice(), kept));
+        let comparable = self.0.iter().find(|hash| is_of_one_key(hash.as_slice(), kept));
         comparable.is_some_and(|hash| hash.as_slice() != kept)
     }
 }

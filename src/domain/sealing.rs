@@ -12,34 +12,25 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
-use ring::hmac;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox};
 
 use super::clock::Rng;
 use super::secret::{HIDDEN, SecretText};
 
-const KEY: usize = 32;
+pub(super) const KEY: usize = 32;
 const NONCE: usize = 12;
 const TAG: usize = 16;
-const ID: usize = 4;
+pub(super) const ID: usize = 4;
 const WRAPPED: usize = KEY + TAG;
 /// First byte of the encoding; another layout gets another number.
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + ID + NONCE + WRAPPED + NONCE;
 
-/// HMAC-SHA256 under a key that is derived from a master key, behind the id of that one.
-pub type KeyedHash = [u8; ID + KEY];
-
-/// Whether two such hashes, as they were kept, are of the same master key.
-pub fn is_of_one_key(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.get(..ID).is_some_and(|id| other.starts_with(id))
-}
-
 /// The key that wraps all data keys, and its id.
 pub struct MasterKey {
-    id: [u8; ID],
-    key: SecretBox<[u8; KEY]>,
+    pub(super) id: [u8; ID],
+    pub(super) key: SecretBox<[u8; KEY]>,
 }
 
 /// A text that is no master key. It never quotes the text.
@@ -77,35 +68,6 @@ impl MasterKey {
     /// The key as base64, for the key file.
     pub fn encode(&self) -> SecretText {
         SecretText::from(BASE64_STANDARD.encode(self.key.expose_secret()))
-    }
-
-    /// A number that stands for these parts: the same in all processes that have this key, and of no
-    /// use to whoever has not (HMAC-SHA256, RFC 2104).
-    pub fn number(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut number = [0; 16];
-        number.copy_from_slice(&self.hmac(b"dossier numbers", parts).as_ref()[..16]);
-        number
-    }
-
-    /// A hash of these parts that nobody can compare with guesses who has not this key, behind the id
-    /// of the key.
-    pub fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
-        let mut hash = [0; ID + KEY];
-        hash[..ID].copy_from_slice(&self.id);
-        hash[ID..].copy_from_slice(self.hmac(b"dossier hashes", parts).as_ref());
-        hash
-    }
-
-    fn hmac(&self, purpose: &[u8], parts: &[&[u8]]) -> hmac::Tag {
-        // A key of its own for each purpose, so that it shares nothing with what wraps data keys.
-        let derived = hmac::Key::new(hmac::HMAC_SHA256, self.key.expose_secret());
-        let derived = hmac::sign(&derived, purpose);
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()));
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        context.sign()
     }
 
     /// Tells keys apart without telling the key: the first 8 hex digits of its SHA-256.

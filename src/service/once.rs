@@ -12,8 +12,7 @@ use crate::domain::ids::{TokenId, WorkspaceId};
 use crate::domain::once::{BodyMark, Kept, Once, Repeat};
 use crate::store::{Store, StoreError, Tx};
 
-/// The keys of all workspaces. Cheap to clone.
-#[derive(Clone)]
+/// The keys of all workspaces.
 pub struct Keys {
     pub(super) store: Store,
     pub(super) clock: SharedClock,

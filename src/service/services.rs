@@ -73,7 +73,7 @@ pub struct Services {
     /// Cached answers.
     pub cache: CachedAnswers,
     /// Requests that may be sent twice.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// What is counted.
@@ -145,7 +145,7 @@ impl Services {
             schedules,
             events: Events { store: store.clone() },
             live: Live::new(store.clone(), clock.clone()),
-            keys: Keys { store: store.clone(), clock: clock.clone(), vault: vault.clone() },
+            keys: Arc::new(Keys { store: store.clone(), clock: clock.clone(), vault }),
             cases,
             store,
             metrics: Metrics::default(),
