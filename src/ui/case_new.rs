@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::visitor::Visitor;
 use super::words::{case as words, case_new as w};
 use crate::domain::ids::TokenId;
-use crate::domain::once::{Kept, Once, body_hash, is_key};
+use crate::domain::once::{Kept, Once, is_key};
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
 use crate::domain::trigger::Trigger;
@@ -124,8 +124,7 @@ pub async fn create(
         return Ok(shown(visitor, plan, form, &request, plans.len() > 1, status));
     };
     let key = posted.form.get("once").filter(|key| is_key(key));
-    let once =
-        key.and_then(|key| once(&services, &visitor.actor, key, body_hash(body.to_string().as_bytes())));
+    let once = key.and_then(|key| once(&services, &visitor.actor, key, body.to_string().as_bytes()));
     match made(&services, &visitor.actor, &body, once).await {
         Ok(url) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()),
         Err(error) => {
@@ -135,11 +134,10 @@ pub async fn create(
     }
 }
 
-fn once(services: &Services, actor: &Actor, key: &str, body_hash: [u8; 32]) -> Option<Once> {
+fn once(services: &Services, actor: &Actor, key: &str, body: &[u8]) -> Option<Once> {
     // Keys are kept by token; a person has none, and no token has the id of a person.
     let token = actor.token().or_else(|| actor.person().map(|person| TokenId(person.0)))?;
-    let (path, key, at) = (format!("POST {PATH}"), key.to_owned(), services.clock.now());
-    Some(Once { workspace: actor.workspace, token, path, key, body_hash, at })
+    Some(services.keys.request(actor.workspace, token, (format!("POST {PATH}"), key.to_owned()), body))
 }
 
 /// Where the case stands that this form has made, now or before.

@@ -39,6 +39,7 @@ pub async fn show(
     let done = match query.get("done") {
         Some("added") => Some(w::PERSON_ADDED),
         Some("saved") => Some(w::PERSON_SAVED),
+        Some("ended") => Some(w::SESSIONS_ENDED),
         _ => None,
     };
     let person = services.people.get(&visitor.actor, *id).await?;
@@ -99,6 +100,16 @@ pub async fn make_link(
         }
         Err(error) => Ok(shown(&visitor, person, None, None, &Wrong::of(error)?)),
     }
+}
+
+/// Ends all sessions of a person.
+pub async fn end_sessions(
+    services: Data<Services>,
+    posted: Posted,
+    id: Path<PersonId>,
+) -> Result<HttpResponse, Refusal> {
+    services.people.end_sessions(&posted.visitor.actor, *id).await?;
+    Err(Refusal::elsewhere(format!("/people/{id}?done=ended")))
 }
 
 /// Removes a person.

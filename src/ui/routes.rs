@@ -71,6 +71,8 @@ fn for_people(cfg: &mut ServiceConfig) {
     let (show, change) = (web::get().to(person::show), web::post().to(person::change));
     cfg.service(page(web::resource("/people/{id}").route(show).route(change)));
     cfg.service(page(web::resource("/people/{id}/link").route(web::post().to(person::make_link))));
+    let end = web::post().to(person::end_sessions);
+    cfg.service(page(web::resource("/people/{id}/sessions/end").route(end)));
     cfg.service(page(web::resource("/people/{id}/remove").route(web::post().to(person::remove))));
 }
 

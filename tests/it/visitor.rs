@@ -8,7 +8,8 @@ use url::form_urlencoded::Serializer;
 use crate::app::{MARKER, TestApp};
 use crate::upstream::client_that_stays;
 
-const PASSWORD: &str = "correct horse battery";
+/// What each of them signs in with.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A page as it came.
 pub struct Page {

@@ -49,6 +49,10 @@ document.addEventListener("click", openDialogs);
 document.addEventListener("click", copy);
 document.addEventListener("click", closeMenus);
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus(event));
+// On a phone the bar is wider than the window: where one is, is seen.
+const bar = document.querySelector(".bar nav");
+const here = bar?.querySelector("[aria-current]");
+if (here) bar.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - bar.offsetLeft - bar.clientWidth / 2;
 tellTimes();
 listenKeys();
 goLive(announce);
