@@ -9,8 +9,8 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::case_address::{Asked, Here, card_anchor};
-use super::case_cards::InputForm;
-use super::case_detail::{Refused, is_stale, page};
+use super::case_cards::{InputForm, Open};
+use super::case_detail::{is_stale, page};
 use super::frame::{self, Frame, Place};
 use super::posted::{Form, Posted};
 use super::refusal::Refusal;
@@ -41,7 +41,7 @@ pub async fn refresh(
             wrong: Some(w::INPUT_WRONG.to_owned()),
         };
         let asked = Asked { open: Some(field.to_string()), ..asked };
-        let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Refused::Input(field, typed)));
+        let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Open::Input(field, typed)));
         return page(&services, visitor, &view, &asked, refused).await;
     };
     let request = RefreshRequest {

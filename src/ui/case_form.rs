@@ -5,17 +5,28 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Kind, Theirs, lines, print, text_of, value_of};
-use super::case_values::{Room, Values, written};
+use super::case_inputs::{Input, Kind, LONGEST_HINT, Theirs, lines, print, text_of, value_of};
+use super::case_room::{FORM, Room, within, written};
+use super::case_values::Values;
 use super::posted::Form;
+use super::value::cut;
 use super::words::case as w;
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
 use crate::domain::field::Visibility;
 use crate::domain::problem::Problem;
 
-/// Inputs of one form over what no field names.
-const MOST: usize = 100;
+/// Bytes that are kept for what is said beside an input when it is refused.
+const SAID: usize = 800;
+/// Bytes of the links to inputs that a form has no room for, of one beside its name and address,
+/// and of the name.
+const LINKS: usize = 25_000;
+const LINK: usize = 80;
+const LINK_NAME: usize = 100;
+/// Characters of another's value in a form that is too large.
+const SHORT_THEIRS: usize = 40;
+/// Problems that are listed where the form itself cannot be shown.
+const MOST_PROBLEMS: usize = 100;
 /// What the print of an input goes under; its name follows.
 const WAS: &str = "was.";
 /// What somebody chose in a conflict goes under.
@@ -38,6 +49,11 @@ pub struct FormView {
     pub wrong: Vec<String>,
     /// It holds what somebody typed and was refused.
     pub refused: bool,
+    /// Inputs that there is no room for: what each is called, and the path at which a form with
+    /// it begins.
+    pub others: Vec<(String, String)>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 /// What somebody did in a form.
@@ -87,7 +103,6 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
             let mut paths: Vec<String> = known.filter(|path| DataPath::parse_exact(path).is_ok()).collect();
             paths.sort();
             paths.dedup();
-            paths.truncate(MOST);
             paths.iter().map(|path| of_path(values, path)).collect()
         }
     }
@@ -143,28 +158,74 @@ pub fn additional(values: &Values<'_>) -> Vec<String> {
 
 impl FormView {
     /// A form that nobody has typed into; none: there is nothing to change in this scope. `at`
-    /// is a path whose input the page opens at.
-    pub fn fresh(values: &Values<'_>, scope: &Scope, at: Option<&str>, room: &mut Room) -> Option<Self> {
+    /// is a path whose input the page opens at. It has as many inputs as fit on a page even if all
+    /// of them are refused, and links to forms with the others.
+    pub fn fresh(values: &Values<'_>, scope: &Scope, at: Option<&str>) -> Option<Self> {
         let at = at.map(|at| at.strip_prefix(DATA).unwrap_or(at));
         let typed: Vec<String> = at.map(str::to_owned).into_iter().collect();
-        let mut inputs: Vec<Input> = places(values, scope, &typed).iter().map(Place::input).collect();
+        let places = places(values, scope, &typed);
+        let path = |place: &Place<'_>| place.name.strip_prefix(DATA).unwrap_or(&place.name).to_owned();
+        let wanted = at.and_then(|at| places.iter().position(|place| path(place) == at));
+        let (mut from, mut inputs) = (0, fitting(&places));
+        if let Some(wanted) = wanted.filter(|wanted| *wanted >= inputs.len()) {
+            (from, inputs) = (wanted, fitting(&places[wanted..]));
+        }
         for input in &mut inputs {
-            // What does not fit on the page any more is as if it were too large.
-            input.locked |= !room.take(written(&input.text) + 480);
-            if input.locked {
-                input.text.clear();
-            }
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
-        let form = Self {
+        let others = places[from + inputs.len()..].iter().chain(&places[..from]);
+        let mut form = Self { refused: false, sentence: None, ..Self::of(scope, inputs) };
+        let mut room = Room::new(LINKS, 0);
+        for place in others {
+            let (label, path) = (within(&place.label, LINK_NAME), path(place));
+            // An address spells other letters with three bytes each.
+            if form.more == 0 && room.take(LINK + written(&label) + 3 * path.len()) {
+                form.others.push((label, path));
+            } else {
+                form.more += 1;
+            }
+        }
+        Some(form).filter(|form| !form.inputs.is_empty())
+    }
+
+    fn of(scope: &Scope, inputs: Vec<Input>) -> Self {
+        Self {
             scope: scope.clone(),
             hint: hint(scope),
             inputs,
             sentence: None,
             wrong: Vec::new(),
-            refused: false,
-        };
-        Some(form).filter(|form| !form.inputs.is_empty())
+            refused: true,
+            others: Vec::new(),
+            more: 0,
+        }
+    }
+
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let inputs: usize = self.inputs.iter().map(Input::weight).sum();
+        let wrong: usize = self.wrong.iter().map(|text| 10 + written(text)).sum();
+        let links = self.others.iter().map(|(name, path)| LINK + written(name) + 3 * path.len());
+        2_000 + inputs + wrong + links.sum::<usize>()
+    }
+
+    /// Leaves what nobody typed into out, which is not saved either, and cuts what others wrote.
+    pub fn shrink(&mut self) {
+        self.inputs.retain(|input| input.wrong.is_some() || print(&input.text) != input.was);
+        for theirs in self.inputs.iter_mut().filter_map(|input| input.theirs.as_mut()) {
+            theirs.text = cut(&theirs.text, SHORT_THEIRS);
+        }
+    }
+
+    /// What is to be mended, without what was typed.
+    pub fn problems(&self) -> Vec<Problem> {
+        let inputs = self.inputs.iter().filter_map(|input| {
+            let meanwhile = input.theirs.as_ref().map(|_| w::NEWER.to_owned());
+            let why = input.wrong.clone().or(meanwhile)?;
+            Some(format!("{}: {why}", cut(&input.label, LINK_NAME)))
+        });
+        let all = inputs.chain(self.wrong.iter().cloned()).take(MOST_PROBLEMS);
+        all.map(|why| Problem::new("", "refused", why)).collect()
     }
 
     /// What somebody typed, laid over the case as it is now.
@@ -173,22 +234,14 @@ impl FormView {
         let mut read = Read { patch: Map::new(), wrong: false, conflict: false };
         let mut inputs = Vec::new();
         for place in places(values, scope, &typed) {
+            // The form of a large case has some of the inputs only.
+            let Some(text) = form.get(&place.name) else { continue };
             let mut input = place.input();
-            if let Some(text) = form.get(&place.name) {
-                place.take(&mut input, lines(text), form, values, &mut read);
-            }
+            place.take(&mut input, lines(text), form, values, &mut read);
             inputs.push(input);
         }
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
-        let view = Self {
-            scope: scope.clone(),
-            hint: hint(scope),
-            inputs,
-            sentence,
-            wrong: Vec::new(),
-            refused: true,
-        };
-        (view, read)
+        (Self { sentence, ..Self::of(scope, inputs) }, read)
     }
 
     /// Puts what a service found wrong beside the inputs.
@@ -213,10 +266,26 @@ impl FormView {
     }
 }
 
+/// The first of these inputs, as many as fit into a form.
+fn fitting(places: &[Place<'_>]) -> Vec<Input> {
+    let mut room = Room::new(FORM, 0);
+    let mut inputs = Vec::new();
+    for place in places {
+        let input = place.input();
+        if !room.take(input.weight() + SAID) && !inputs.is_empty() {
+            break;
+        }
+        inputs.push(input);
+    }
+    inputs
+}
+
 impl Place<'_> {
     fn input(&self) -> Input {
         let mut input = Input::new(self.name.clone(), self.label.clone(), self.kind, self.value.as_ref());
-        input.hint = self.hint.clone().or(input.hint);
+        let hints = [self.hint.as_deref().map(|hint| cut(hint, LONGEST_HINT)), input.hint.take()];
+        let hints: Vec<String> = hints.into_iter().flatten().collect();
+        input.hint = Some(hints.join(" ")).filter(|hint| !hint.is_empty());
         if matches!(self.kind, Kind::Word) {
             input.look = super::case_inputs::Look::Choice;
             let all = CaseStatus::ALL.iter();

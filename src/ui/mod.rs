@@ -70,7 +70,9 @@ mod case_inputs;
 mod case_save;
 mod case_sections;
 mod case_trouble;
+mod case_room;
 mod case_values;
+mod digits;
 
 /// How times, field states and values are shown.
 mod moment;

@@ -125,6 +125,9 @@ mod pages_case;
 mod pages_list;
 
 #[cfg(test)]
+mod pages_size;
+
+#[cfg(test)]
 mod pages_story;
 
 #[cfg(test)]

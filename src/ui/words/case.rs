@@ -70,8 +70,15 @@ pub const CHOOSE: &str = "–";
 pub const REQUIRED: &str = "required";
 pub const NOT_A_NUMBER: &str = "This is no number. Write it with digits and a point, like 1250.5.";
 pub const DATETIME_HINT: &str = "With its offset, like 2026-11-21T09:30:00Z";
+pub const CHOICE_HINT: &str = "There are too many choices for a list: type the one that you mean.";
 pub const FREE_HINT: &str = "Numbers, true, false and JSON are kept as such, anything else as text.";
 pub const TOO_LONG_TO_EDIT: &str = "This value is too large to be edited here; change it through the API.";
+pub const OTHERS: &str = "There is more here than fits into one form. Save this first; each of these opens a form of its own:";
+pub const ALONE: &str = "Beside this form there is no room on the page for the rest of the case.";
+pub const WHOLE_CASE: &str = "Show the case";
+pub const TYPED_TOO_LARGE: &str = "Nothing was saved: something in the form has to be mended first, and it holds too much to be shown \
+     on one page again. Go back in your browser, where what you typed still stands; mend what is listed here and send it once more, or \
+     save the longest texts first, one at a time. Through the API there is no such limit.";
 pub const NEWER: &str = "Something here was changed meanwhile.";
 pub const NEWER_KEPT: &str = "What you type stays. When you save, you see both and choose.";
 pub const REFUSED: &str = "Nothing was saved yet. Mend what is marked, and save again.";
@@ -251,6 +258,15 @@ pub fn wrote(count: usize) -> String {
 /// What was typed is no JSON; `why` is the parser's.
 pub fn not_json(why: &str) -> String {
     format!("This is no JSON: {why}.")
+}
+
+/// A number that was typed and would become another one.
+pub fn not_exact(typed: &str) -> String {
+    let typed = crate::ui::value::cut(typed, 40);
+    format!(
+        "{typed} has more digits than a number keeps: whole numbers are exact within 64 bits, others to about 15 digits. \
+         Shorten it, or keep it as a text."
+    )
 }
 
 /// What was typed does not fit; `why` is a fragment of the field's type.

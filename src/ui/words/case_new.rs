@@ -18,6 +18,11 @@ pub fn will_run(names: &[String]) -> String {
     format!("Runs as soon as the case is made: {}.", names.join(", "))
 }
 
+/// Fields that do not fit into the form.
+pub fn left_out(count: usize) -> String {
+    format!("{count} more fields do not fit here; fill them in on the page of the case once it is made.")
+}
+
 /// A value that need not be typed.
 pub fn filled_by(name: &str) -> String {
     format!("{name} fills this in.")

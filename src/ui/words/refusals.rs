@@ -8,6 +8,7 @@ pub const FOREIGN_TITLE: &str = "This form was not sent from a page of ours";
 pub const FOREIGN: &str = "Nothing was changed. The page may have been open since before you last signed in: go back, load it again, and \
      send it once more.";
 pub const WRONG_TITLE: &str = "This cannot be done like that";
+pub const TOO_LARGE_TITLE: &str = "This is too much for one form";
 pub const CONFLICT_TITLE: &str = "This cannot be done now";
 pub const AWAY_TITLE: &str = "The database is not there just now";
 pub const TROUBLE_TITLE: &str = "We have made a mistake";
