@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
 use super::case_inputs::{Input, Kind, LONGEST_HINT, Theirs, lines, print, text_of, value_of};
-use super::case_room::{FORM, Room, within, written};
+use super::case_room::{FORM, Room, SHORT_WRONG, within, written};
 use super::case_values::Values;
 use super::posted::Form;
 use super::value::cut;
@@ -17,7 +17,7 @@ use crate::domain::field::Visibility;
 use crate::domain::problem::Problem;
 
 /// Bytes that are kept for what is said beside an input when it is refused.
-const SAID: usize = 800;
+const SAID: usize = 1_200;
 /// Bytes of the links to inputs that a form has no room for, of one beside its name and address,
 /// and of the name.
 const LINKS: usize = 25_000;
@@ -212,19 +212,21 @@ impl FormView {
     /// Leaves what nobody typed into out, which is not saved either, and cuts what others wrote.
     pub fn shrink(&mut self) {
         self.inputs.retain(|input| input.wrong.is_some() || print(&input.text) != input.was);
-        for theirs in self.inputs.iter_mut().filter_map(|input| input.theirs.as_mut()) {
-            theirs.text = cut(&theirs.text, SHORT_THEIRS);
+        for input in &mut self.inputs {
+            input.wrong = input.wrong.take().map(|why| within(&why, SHORT_WRONG));
+            if let Some(theirs) = &mut input.theirs {
+                theirs.text = cut(&theirs.text, SHORT_THEIRS);
+            }
         }
     }
 
     /// What is to be mended, without what was typed.
     pub fn problems(&self) -> Vec<Problem> {
-        let inputs = self.inputs.iter().filter_map(|input| {
-            let meanwhile = input.theirs.as_ref().map(|_| w::NEWER.to_owned());
-            let why = input.wrong.clone().or(meanwhile)?;
-            Some(format!("{}: {why}", cut(&input.label, LINK_NAME)))
-        });
-        let all = inputs.chain(self.wrong.iter().cloned()).take(MOST_PROBLEMS);
+        let said = |input: &Input, why: &str| format!("{}: {why}", cut(&input.label, LINK_NAME));
+        let wrong = self.inputs.iter().filter_map(|input| Some(said(input, input.wrong.as_ref()?)));
+        let newer = self.inputs.iter().filter(|input| input.wrong.is_none() && input.theirs.is_some());
+        let all = wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::NEWER)));
+        let all = all.take(MOST_PROBLEMS);
         all.map(|why| Problem::new("", "refused", why)).collect()
     }
 
@@ -313,6 +315,11 @@ impl Place<'_> {
             input.theirs = Some(self.theirs(values));
         }
         match value_of(self.kind, &typed) {
+            // All that is wrong is told at once.
+            Ok(Value::Null) if input.required => {
+                read.wrong = true;
+                input.wrong = Some(w::NEEDED.to_owned());
+            }
             Ok(value) => self.add(value, values, &mut read.patch),
             Err(sentence) => {
                 read.wrong = true;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::case_inputs::{Input, Kind, LONGEST_HINT, Look, print, text_of, value_of};
-use super::case_room::{NEW, Room, within, written};
+use super::case_room::{NEW, Room, SHORT_WRONG, within, written};
 use super::posted::Form;
 use super::value::cut;
 use super::words::{case as words, case_new as w};
@@ -134,7 +134,7 @@ impl NewCaseForm {
         for problem in problems {
             let name = problem.pointer.trim_start_matches('/').replacen('/', ".", 1);
             let sentence = match problem.code {
-                code::REQUIRED => w::NEEDED.to_owned(),
+                code::REQUIRED => words::NEEDED.to_owned(),
                 _ => words::does_not_fit(&problem.message),
             };
             if !self.mark(&name, sentence) {
@@ -176,6 +176,7 @@ fn is_needed(input: &Input) -> bool {
 fn tighten(input: &mut Input) {
     input.label = within(&input.label, SHORT_NAME);
     input.hint = None;
+    input.wrong = input.wrong.take().map(|why| within(&why, SHORT_WRONG));
     if input.look == Look::Choice && input.weight() > SHORT_INPUT {
         input.look = Look::Line("text");
         input.choices.clear();
@@ -293,7 +294,7 @@ mod tests {
             Problem::new("/data/gone", code::INVALID, "is wrong"),
         ]);
         let amount = &form.groups[2].1[0];
-        assert_eq!(amount.wrong.as_deref(), Some(w::NEEDED));
+        assert_eq!(amount.wrong.as_deref(), Some(words::NEEDED));
         assert_eq!(form.wrong, ["data.gone: is wrong"]);
     }
 }

@@ -13,6 +13,8 @@ pub const ROOM: usize = 140_000;
 pub const FORM: usize = 140_000;
 /// Bytes of the inputs and headings of the form for a new case.
 pub const NEW: usize = 170_000;
+/// Bytes of what is wrong with an input, where there is no room.
+pub const SHORT_WRONG: usize = 200;
 
 /// What may still be written on a page, in bytes. Some of it is kept for what must come later,
 /// if ever so short.

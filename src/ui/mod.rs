@@ -11,6 +11,7 @@ mod routes;
 
 /// What goes around every page: refusals as pages, and headers that keep foreign script out.
 mod edge;
+mod heads;
 mod safety;
 
 /// Who looks, and the forms that they send.

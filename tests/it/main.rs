@@ -122,6 +122,9 @@ mod pages;
 mod pages_case;
 
 #[cfg(test)]
+mod pages_forms;
+
+#[cfg(test)]
 mod pages_list;
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ async fn what_is_too_much_to_be_shown_again_is_refused_with_what_to_mend() {
     form.insert("data.amount".into(), "twelve".into());
     let html = send(&ada, &address, &form, 413).await;
     assert!(html.contains("Go back in your browser") && html.contains("amount: This is no number"), "{html}");
-    assert!(html.contains("Text 150: Something here was changed meanwhile"), "{html}");
+    assert!(html.contains("Text 50: Something here was changed meanwhile"), "{html}");
     assert_eq!(app.case(&id).await["version"], 1);
     // Where nothing has to be mended, it is simply saved.
     let was = print_of_nothing();
@@ -238,6 +238,30 @@ async fn as_many_sections_and_fields_as_there_may_be_fit_on_a_page() {
         let id = app.post("/v1/cases", &case).await.expect(201)["id"].as_str().unwrap().to_owned();
         page(&ada, &format!("/cases/{id}")).await;
         page(&ada, &format!("/cases/{id}?edit=s7")).await;
-        page(&ada, &format!("/cases/new?type=t{few}")).await;
+        let new = format!("/cases/new?type=t{few}");
+        assert!(page(&ada, &new).await.contains("name=\"title\""));
     }
+}
+
+#[actix_web::test]
+async fn a_new_case_asks_first_for_what_it_needs() {
+    let app = TestApp::spawn().await;
+    let ada = Visitor::of(&app, "operator").await;
+    let options: Vec<String> = (0..40).map(|n| format!("{n}{}", "<".repeat(10))).collect();
+    let field = |n: usize| json!({"key": format!("f{n}"), "type": "select", "options": options, "name": "'".repeat(200),
+        "description": "&".repeat(2_000), "required": n >= 150});
+    let body = json!({"key": "test", "fields": (0..200).map(field).collect::<Vec<_>>()});
+    app.put("/v1/case-types/test", &body).await.expect(201);
+    let html = page(&ada, "/cases/new").await;
+    for n in 150..200 {
+        assert!(html.contains(&format!("name=\"data.f{n}\"")), "{n}");
+    }
+    assert!(html.contains("more fields do not fit here"));
+    // What was typed comes back, also when it is much; of too much what to mend.
+    let mut form = BTreeMap::from([("type".to_owned(), "test".to_owned())]);
+    form.extend((0..200).map(|n| (format!("data.f{n}"), "no".repeat(50))));
+    let html = send(&ada, "/cases/new", &form, 422).await;
+    assert_eq!(html.matches("value=\"nono").count(), 200);
+    form.extend((0..200).map(|n| (format!("data.f{n}"), "no".repeat(500))));
+    send(&ada, "/cases/new", &form, 413).await;
 }

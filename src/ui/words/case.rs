@@ -68,6 +68,7 @@ pub const SAVE: &str = "Save";
 pub const CANCEL: &str = "Cancel";
 pub const CHOOSE: &str = "–";
 pub const REQUIRED: &str = "required";
+pub const NEEDED: &str = "This is needed.";
 pub const NOT_A_NUMBER: &str = "This is no number. Write it with digits and a point, like 1250.5.";
 pub const DATETIME_HINT: &str = "With its offset, like 2026-11-21T09:30:00Z";
 pub const CHOICE_HINT: &str = "There are too many choices for a list: type the one that you mean.";

@@ -10,7 +10,6 @@ pub const REFERENCE_HINT: &str = "What people call it; no two cases have the sam
 pub const CREATE: &str = "Create the case";
 pub const CANCEL: &str = "Back to the list";
 pub const REFUSED: &str = "The case is not made yet. Mend what is marked, and send it again.";
-pub const NEEDED: &str = "This is needed.";
 pub const REUSED: &str = "This form has made a case already, with other values; that case stands in the list. Send it again to make another one.";
 
 /// What happens by itself.
