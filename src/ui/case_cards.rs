@@ -3,8 +3,8 @@
 use super::case_address::{Asked, Here, Scope, card_anchor};
 use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
-use super::case_trouble::{Trouble, trouble};
 use super::case_room::{Room, within, written};
+use super::case_trouble::{Trouble, trouble};
 use super::case_values::{LEAST, ValueView, Values};
 use super::state::StateView;
 use super::value::cut;
@@ -201,12 +201,7 @@ impl Cards<'_> {
         }
     }
 
-    fn fill(
-        &self,
-        card: &mut CardView,
-        (field, call, state): (&Field, &ApiCall, &FieldState),
-        most: usize,
-    ) {
+    fn fill(&self, card: &mut CardView, (field, call, state): (&Field, &ApiCall, &FieldState), most: usize) {
         let mut room = Room::new(VALUES, 0);
         let targets = call.mapping.targets();
         let show = |path: &str, room: &mut Room| {
@@ -264,7 +259,8 @@ fn is_kept(state: &FieldState) -> bool {
 impl CardView {
     /// Bytes that it takes on the page; `view` are those that every link of it carries along.
     fn weight(&self, view: usize) -> usize {
-        let texts = [Some(&self.name), self.description.as_ref(), self.why.as_ref(), Some(&self.state.before)];
+        let texts =
+            [Some(&self.name), self.description.as_ref(), self.why.as_ref(), Some(&self.state.before)];
         let texts: usize = texts.into_iter().flatten().map(|text| written(text)).sum();
         let buttons = self.overrides.len() + 5;
         let overrides: usize = self.overrides.iter().map(|over| BUTTON + written(&over.word)).sum();

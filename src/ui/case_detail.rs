@@ -109,7 +109,9 @@ pub async fn page(
     let editing = open.is_some();
     let mut page = CasePage { frame, here, head, sections: Vec::new(), activity, editing, alone: false };
     for fill in fills(open.as_ref(), least(&plan.case_type)) {
-        if fill == Fill::Shrunk && let Some(Open::Form(form)) = &mut open {
+        if fill == Fill::Shrunk
+            && let Some(Open::Form(form)) = &mut open
+        {
             form.shrink();
         }
         if !matches!(fill, Fill::Room(1..)) {

@@ -19,8 +19,8 @@ use super::case_room::PAGE;
 use super::frame::{Frame, Place, page, sent, written_page};
 use super::posted::Posted;
 use super::refusal::Refusal;
-use super::visitor::Visitor;
 use super::value::cut;
+use super::visitor::Visitor;
 use super::words::{case as words, case_new as w};
 use crate::domain::ids::TokenId;
 use crate::domain::once::{Kept, Once, body_hash, is_key};
@@ -146,7 +146,7 @@ pub async fn create(
     match made(&services, &visitor.actor, &body, once).await {
         Ok(url) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()),
         Err(error) => {
-            let status = blame(&mut form, error, problems_of_new(&plan.case_type, &body))?;
+            let status = blame(&mut form, error, &problems_of_new(&plan.case_type, &body))?;
             shown(visitor, plan, form, &request, plans.len() > 1, status)
         }
     }
@@ -186,10 +186,10 @@ fn place(kept: &Kept) -> Option<String> {
 }
 
 /// What a person can mend stands in the form; all else is a page of its own.
-fn blame(form: &mut NewCaseForm, error: ServiceError, all: Vec<Problem>) -> Result<StatusCode, Refusal> {
+fn blame(form: &mut NewCaseForm, error: ServiceError, all: &[Problem]) -> Result<StatusCode, Refusal> {
     match error {
         // A title that is refused hides what is wrong with the data.
-        ServiceError::Invalid(problems) => form.blame(if all.is_empty() { &problems } else { &all }),
+        ServiceError::Invalid(problems) => form.blame(if all.is_empty() { &problems } else { all }),
         ServiceError::AlreadyExists(detail) => {
             form.blame(&[Problem::new("/reference", "already_exists", detail)]);
         }

@@ -89,9 +89,13 @@ mod tests {
     #[test]
     fn a_text_is_cut_by_what_it_takes_on_the_page() {
         assert_eq!(written("a<b>"), 12);
-        for (text, bytes, expected) in
-            [("abc", 3, "abc"), ("abcd", 5, "abcd"), ("abcdef", 5, "ab…"), ("<<<", 13, "<<…"), ("é<", 6, "é…")]
-        {
+        for (text, bytes, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 5, "abcd"),
+            ("abcdef", 5, "ab…"),
+            ("<<<", 13, "<<…"),
+            ("é<", 6, "é…"),
+        ] {
             assert_eq!(within(text, bytes), expected);
             assert!(written(expected) <= bytes);
         }

@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 #[derive(Debug, PartialEq, Eq)]
 struct Digits {
     negative: bool,
-    digits: String,
+    written: String,
     power: i64,
 }
 
@@ -19,14 +19,14 @@ fn digits(number: &str) -> Option<Digits> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{whole}{fraction}");
-    let digits = all.trim_matches('0').to_owned();
-    if digits.is_empty() {
-        return Some(Digits { negative: false, digits, power: 0 });
+    let written = all.trim_matches('0').to_owned();
+    if written.is_empty() {
+        return Some(Digits { negative: false, written, power: 0 });
     }
     let zeros = all.len() - all.trim_end_matches('0').len();
     let shift = i64::try_from(zeros).ok()? - i64::try_from(fraction.len()).ok()?;
     let power = exponent.parse::<i64>().ok()?.checked_add(shift)?;
-    Some(Digits { negative, digits, power })
+    Some(Digits { negative, written, power })
 }
 
 /// Whether a JSON number is kept with every digit.
@@ -38,13 +38,13 @@ pub fn is_exact(typed: &str) -> bool {
 /// The whole number that a JSON number is, however it is written: `1e3` and `1000.0` are 1000.
 /// None: it has a fraction, or is beyond 64 bits.
 pub fn whole(typed: &str) -> Option<Value> {
-    let Digits { negative, digits, power } = digits(typed)?;
-    if digits.is_empty() {
+    let Digits { negative, written, power } = digits(typed)?;
+    if written.is_empty() {
         return Some(0.into());
     }
     let zeros = usize::try_from(power).ok().filter(|zeros| *zeros <= 20)?;
     let sign = if negative { "-" } else { "" };
-    let written = format!("{sign}{digits}{}", "0".repeat(zeros));
+    let written = format!("{sign}{written}{}", "0".repeat(zeros));
     let signed = written.parse::<i64>().ok().map(Value::from);
     signed.or_else(|| written.parse::<u64>().ok().map(Value::from))
 }
@@ -89,8 +89,22 @@ mod tests {
     #[test]
     fn a_number_is_exact_or_not() {
         for typed in [
-            "0", "-0", "0.0", "1", "0.1", "-12.50", "1e3", "1E+3", "1.5e-7", "100000000000000000000", "1e22",
-            "9007199254740993", "18446744073709551615", "-9223372036854775808", "0.30000000000000004", "1e308",
+            "0",
+            "-0",
+            "0.0",
+            "1",
+            "0.1",
+            "-12.50",
+            "1e3",
+            "1E+3",
+            "1.5e-7",
+            "100000000000000000000",
+            "1e22",
+            "9007199254740993",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "0.30000000000000004",
+            "1e308",
         ] {
             assert!(is_exact(typed), "{typed}");
         }

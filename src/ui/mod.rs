@@ -68,10 +68,10 @@ mod case_detail;
 mod case_first;
 mod case_form;
 mod case_inputs;
+mod case_room;
 mod case_save;
 mod case_sections;
 mod case_trouble;
-mod case_room;
 mod case_values;
 mod digits;
 

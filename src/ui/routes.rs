@@ -120,7 +120,8 @@ pub fn configure_rest(cfg: &mut ServiceConfig) {
 
 fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {
     let accept = context.head().headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    [Method::GET, Method::HEAD].contains(&context.head().method) && accept.is_some_and(|accept| accept.contains("text/html"))
+    [Method::GET, Method::HEAD].contains(&context.head().method)
+        && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 async fn nothing_here() -> Result<&'static str, Refusal> {

@@ -47,13 +47,19 @@ async fn a_number_keeps_every_digit_or_is_refused() {
         let page = ada.post(&url, &[("scope", scope), (&input, typed), (&print, &was)]).await;
         match expected {
             Ok(stored) => {
-                page.goes_to(&format!("{url}?done=saved#{}", if field == "more" { "additional" } else { "section-other" }));
+                page.goes_to(&format!(
+                    "{url}?done=saved#{}",
+                    if field == "more" { "additional" } else { "section-other" }
+                ));
                 let stored: Value = serde_json::from_str(stored).unwrap();
                 assert_eq!(app.case(&id).await["data"][field].to_string(), stored.to_string(), "{typed}");
             }
             Err(why) => {
                 let html = page.says(422, &[why]);
-                assert!(html.contains(&typed.replace('"', "&#34;")), "what was typed is still there: {typed}");
+                assert!(
+                    html.contains(&typed.replace('"', "&#34;")),
+                    "what was typed is still there: {typed}"
+                );
             }
         }
     }
@@ -91,7 +97,10 @@ async fn a_form_that_is_too_large_says_what_to_do() {
     for (path, length) in [(format!("/cases/{id}"), 300_000), ("/cases/new".to_owned(), 3_000_000)] {
         let form = [("scope", ":other"), ("type", "test"), ("data.city", &*"y".repeat(length))];
         let page = ada.post(&path, &form).await;
-        page.says(413, &["more than 256 KB", "Nothing was changed", "Go back in your browser", "Through the API"]);
+        page.says(
+            413,
+            &["more than 256 KB", "Nothing was changed", "Go back in your browser", "Through the API"],
+        );
     }
     assert_eq!(app.case(&id).await["version"], 1);
 }
@@ -127,7 +136,6 @@ async fn a_browser_does_not_send_a_form_that_is_too_large() {
     tab.click("form.edit button.primary").await;
     tab.until_it_says("This form holds more than 256 KB").await;
     assert_eq!(tab.eval(&format!("{typed}.value.length")).await, 60_000, "what was typed stays");
-    std::fs::write("/tmp/shots_too_large.png", tab.picture().await).unwrap();
     // Shorter it goes.
     tab.eval(&format!("{typed}.value = 'e'.repeat(10000)")).await;
     tab.follow("form.edit button.primary").await;
@@ -138,9 +146,8 @@ async fn a_browser_does_not_send_a_form_that_is_too_large() {
     tab.open(&shown.url(&format!("{case}?edit=identity"))).await;
     tab.eval(&format!("{typed}.value = 'é'.repeat(60000)")).await;
     tab.follow("form.edit button.primary").await;
-    eprintln!("{}", tab.eval("document.body.innerText").await);
+    assert!(tab.eval("document.body.innerText").await.as_str().unwrap().contains("Go back in your browser"));
     tab.eval("history.back()").await;
-    tab.until(&format!("{typed}")).await;
-    eprintln!("kept {}", tab.eval(&format!("{typed}.value.length")).await);
-    panic!("look");
+    tab.until(typed).await;
+    assert_eq!(tab.eval(&format!("{typed}.value.length")).await, 60_000);
 }

@@ -248,8 +248,10 @@ async fn a_new_case_asks_first_for_what_it_needs() {
     let app = TestApp::spawn().await;
     let ada = Visitor::of(&app, "operator").await;
     let options: Vec<String> = (0..40).map(|n| format!("{n}{}", "<".repeat(10))).collect();
-    let field = |n: usize| json!({"key": format!("f{n}"), "type": "select", "options": options, "name": "'".repeat(200),
-        "description": "&".repeat(2_000), "required": n >= 150});
+    let field = |n: usize| {
+        json!({"key": format!("f{n}"), "type": "select", "options": options, "name": "'".repeat(200),
+        "description": "&".repeat(2_000), "required": n >= 150})
+    };
     let body = json!({"key": "test", "fields": (0..200).map(field).collect::<Vec<_>>()});
     app.put("/v1/case-types/test", &body).await.expect(201);
     let html = page(&ada, "/cases/new").await;

@@ -74,7 +74,8 @@ pub const DATETIME_HINT: &str = "With its offset, like 2026-11-21T09:30:00Z";
 pub const CHOICE_HINT: &str = "There are too many choices for a list: type the one that you mean.";
 pub const FREE_HINT: &str = "Numbers, true, false and JSON are kept as such, anything else as text.";
 pub const TOO_LONG_TO_EDIT: &str = "This value is too large to be edited here; change it through the API.";
-pub const OTHERS: &str = "There is more here than fits into one form. Save this first; each of these opens a form of its own:";
+pub const OTHERS: &str =
+    "There is more here than fits into one form. Save this first; each of these opens a form of its own:";
 pub const ALONE: &str = "Beside this form there is no room on the page for the rest of the case.";
 pub const WHOLE_CASE: &str = "Show the case";
 pub const TYPED_TOO_LARGE: &str = "Nothing was saved: something in the form has to be mended first, and it holds too much to be shown \
