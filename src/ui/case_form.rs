@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::case_address::Scope;
 use super::case_inputs::{Input, Kind, Theirs, lines, print, text_of, value_of};
 use super::case_values::{Room, Values, written};
+use super::labels;
 use super::posted::Form;
 use super::words::case as w;
 use crate::domain::case::CaseStatus;
@@ -80,7 +81,9 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
         Scope::Field(key) => {
             let call = values.case_type.field(key.as_str()).and_then(|field| field.api_call());
             let targets = call.map(|call| call.mapping.targets()).unwrap_or_default();
-            targets.iter().map(|target| of_path(values, &target.path.to_string())).collect()
+            let paths: Vec<String> = targets.iter().map(|target| target.path.to_string()).collect();
+            let names = labels::told_apart(&paths);
+            paths.iter().zip(names).map(|(path, name)| of_path(values, path, name)).collect()
         }
         Scope::Additional => {
             let known = additional(values).into_iter().chain(typed.iter().cloned());
@@ -88,16 +91,17 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
             paths.sort();
             paths.dedup();
             paths.truncate(MOST);
-            paths.iter().map(|path| of_path(values, path)).collect()
+            let names = labels::told_apart(&paths);
+            paths.iter().zip(names).map(|(path, name)| of_path(values, path, name)).collect()
         }
     }
 }
 
-fn of_path<'v>(values: &Values<'v>, path: &str) -> Place<'v> {
+fn of_path<'v>(values: &Values<'v>, path: &str, name: String) -> Place<'v> {
     let field = values.case_type.field(path);
     Place {
         name: format!("{DATA}{path}"),
-        label: field.map_or_else(|| path.to_owned(), |field| field.name.clone()),
+        label: field.map_or(name, |field| field.name.clone()),
         hint: None,
         kind: field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain),
         value: values.get(path).cloned(),
@@ -155,6 +159,10 @@ impl FormView {
                 input.text.clear();
             }
             input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
+        }
+        if !inputs.iter().any(|input| input.first) {
+            let first = inputs.iter_mut().find(|input| !input.locked);
+            first.into_iter().for_each(|input| input.first = true);
         }
         let form = Self {
             scope: scope.clone(),

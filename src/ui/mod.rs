@@ -71,6 +71,7 @@ mod case_save;
 mod case_sections;
 mod case_trouble;
 mod case_values;
+mod labels;
 
 /// How times, field states and values are shown.
 mod moment;

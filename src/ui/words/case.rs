@@ -170,14 +170,9 @@ pub fn size(bytes: usize) -> String {
     }
 }
 
-/// `object of 4 members, 1 KB`.
-pub fn object(members: usize, bytes: usize) -> String {
-    format!("{members} members, {}", size(bytes))
-}
-
-/// `list of 4, 1 KB`.
-pub fn list(items: usize, bytes: usize) -> String {
-    format!("list of {items}, {}", size(bytes))
+/// What a large value begins with, and its size: `rate 1.08, date 2026-11-20 (69 bytes)`.
+pub fn in_brief(told: &str, size: &str) -> String {
+    format!("{told} ({size})")
 }
 
 /// Where a value came from: a run of a field.
