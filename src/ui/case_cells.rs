@@ -27,6 +27,10 @@ use crate::service::CaseView;
 const LONGEST: usize = 60;
 /// … of one of several values.
 const LONGEST_PART: usize = 28;
+/// Characters of a summary that a narrow cell shows.
+const FITS: usize = 20;
+/// Characters of the sentence of a failure.
+const LONGEST_SENTENCE: usize = 120;
 /// Bytes of a page that the cells' links may spend on the list that they were opened from; where
 /// its address is longer than that, the row's own link knows it alone.
 const CARRIED: usize = 60_000;
@@ -74,8 +78,10 @@ pub struct FieldCell {
     pub url: String,
     /// The state.
     pub view: StateView,
-    /// The values, in one line; empty: there are none.
+    /// The values in one line, or why there are none; empty: neither.
     pub summary: String,
+    /// What does not fit beside it: the sentence of the failure, or the summary when it is long.
+    pub full: Option<String>,
     /// Whether the values are older than the last run.
     pub old: bool,
     /// The first badge.
@@ -229,10 +235,13 @@ fn called(
     let values = summary(call, &case.data);
     let failed = view.tone == Tone::Failed;
     let summary = match &state.error {
-        Some(error) if failed && values.is_empty() => cut(&error.message, LONGEST),
+        Some(error) if failed && values.is_empty() => w::failure(error.code, error.http_status).to_owned(),
         _ => values,
     };
+    let sentence = state.error.as_ref().filter(|_| failed).map(|error| cut(error.happened(), LONGEST_SENTENCE));
+    let long = summary.chars().nth(FITS).is_some();
     Cell::Field(Box::new(FieldCell {
+        full: sentence.or_else(|| Some(summary.clone()).filter(|_| long)),
         url: format!("{page}#{}", card_anchor(key.as_str())),
         says_no: view.tone == Tone::Good && first_value(call, &case.data) == Some(&Value::Bool(false)),
         old: failed || state.status == FieldStatus::Disabled,

@@ -20,6 +20,9 @@ const FEWER_ROWS: u64 = 25;
 /// Characters of a label in a card.
 const LONGEST_LABEL: usize = 28;
 
+/// Columns of API Call fields that fit beside each other on a small screen when they are wide.
+const FEW: usize = 4;
+
 /// Columns that are shown unless others are chosen.
 const USUAL_PLAIN: usize = 2;
 const USUAL_CALLS: usize = 6;
@@ -131,6 +134,11 @@ impl<'a> Columns<'a> {
     pub fn rows(&self) -> u64 {
         let fetched = self.shown().filter(|column| column.group() == Group::Fields).count();
         if fetched > USUAL_CALLS { FEWER_ROWS } else { ROWS }
+    }
+
+    /// Whether fetched values are in so few columns that each may be wide.
+    pub fn few(&self) -> bool {
+        self.shown().filter(|column| column.group() == Group::Fields).count() <= FEW
     }
 
     /// How many cells of API Call fields a page under them may have.

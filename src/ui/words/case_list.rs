@@ -1,5 +1,6 @@
 //! The list of cases.
 
+use crate::domain::failure::FailureCode;
 use crate::domain::run::FieldStatus;
 
 pub const TITLE: &str = "Cases";
@@ -79,6 +80,18 @@ pub const fn field_status(status: FieldStatus) -> &'static str {
         FieldStatus::Skipped => SKIPPED,
         FieldStatus::NeverRun => NEVER_RUN,
         FieldStatus::Disabled => DISABLED,
+    }
+}
+
+/// Why a field has no values, in the few words that a cell has room for.
+pub const fn failure(code: FailureCode, http_status: Option<u16>) -> &'static str {
+    match (code, http_status) {
+        (FailureCode::HttpStatus, Some(404 | 410)) => "Nothing found",
+        (FailureCode::HttpStatus, Some(401 | 403)) => "Access refused",
+        (FailureCode::HttpStatus, Some(429)) => "Limit reached",
+        (FailureCode::HttpStatus, Some(500..)) => "Provider has trouble",
+        (FailureCode::HttpStatus, _) => "Request refused",
+        (code, _) => super::runs::error(code),
     }
 }
 

@@ -94,7 +94,8 @@ pub const PROVIDER_SAYS: &str = "The provider says";
 pub const EXCERPT: &str = "Beginning of the answer";
 pub const CODE: &str = "Code";
 pub const PHASES: &str = "Where the time went";
-pub const PHASE_NAMES: [&str; 4] = ["Name look-up", "Connect", "Wait for the first byte", "Read the answer"];
+pub const PHASE_NAMES: [&str; 5] =
+    ["Name look-up", "Connect", "Wait for the first byte", "Read the answer", "Our own work"];
 pub const NOTHING: &str = "–";
 pub const TOTAL: &str = "Total";
 pub const NEXT_ATTEMPT: &str = "Next attempt";
