@@ -9,7 +9,7 @@ use super::case_inputs::{Input, Kind, Theirs, lines, print, text_of, value_of};
 use super::case_values::{Room, Values, written};
 use super::labels;
 use super::posted::Form;
-use super::words::case as w;
+use super::words::{case as w, quoted};
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
 use crate::domain::field::Visibility;
@@ -210,7 +210,7 @@ impl FormView {
                 .replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
-                None => self.wrong.push(format!("{name}: {}", problem.message)),
+                None => self.wrong.push(quoted(&format!("{name}: {}", problem.message))),
             }
         }
     }

@@ -15,7 +15,7 @@ pub const TROUBLE: &str =
     "It is in our log with this number. Nothing more was changed than the page shows when you load it again.";
 pub const UNREADABLE: &str = "What was sent cannot be read. Go back and try again.";
 pub const FORM_TOO_LARGE: &str = "The form is too large, or was cut on its way. Nothing was changed.";
-pub const INVALID: &str = "Nothing was changed. Go back, mend what is listed here, and send it again.";
+pub const INVALID: &str = "Nothing was changed. Go back, correct what is listed here, and send it again.";
 pub const TAKEN: &str = "Something with this name exists already; choose another one.";
 pub const BAD_CURSOR: &str =
     "This address names a page of a list that is no longer there: open the list from its beginning.";
