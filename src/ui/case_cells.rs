@@ -14,7 +14,7 @@ use super::list_query::ListQuery;
 use super::moment::Moment;
 use super::state::{Badge, StateView, Tone};
 use super::value::{Shown, cut};
-use super::words::{case as words, case_list as w};
+use super::words::{case as words, case_list as w, quoted};
 use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::clock::Instant;
@@ -238,7 +238,8 @@ fn called(
         Some(error) if failed && values.is_empty() => w::failure(error.code, error.http_status).to_owned(),
         _ => values,
     };
-    let sentence = state.error.as_ref().filter(|_| failed).map(|error| cut(error.happened(), LONGEST_SENTENCE));
+    let sentence =
+        state.error.as_ref().filter(|_| failed).map(|error| cut(&quoted(error.happened()), LONGEST_SENTENCE));
     let long = summary.chars().nth(FITS).is_some();
     Cell::Field(Box::new(FieldCell {
         full: sentence.or_else(|| Some(summary.clone()).filter(|_| long)),
@@ -258,7 +259,8 @@ fn summary(call: &ApiCall, data: &Map<String, Value>) -> String {
         let value = value_at(data, target).filter(|value| !value.is_null())?;
         let most = if value.is_object() { LONGEST } else { LONGEST_PART };
         let shown = Shown::told(Some(value), most).text;
-        let told = if value.is_boolean() { w::named(&labels::human(&target.to_string()), &shown) } else { shown };
+        let told =
+            if value.is_boolean() { w::named(&labels::human(&target.to_string()), &shown) } else { shown };
         Some(told).filter(|told| !told.is_empty())
     });
     values.take(PARTS).collect::<Vec<_>>().join(" · ")

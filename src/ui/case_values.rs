@@ -236,14 +236,16 @@ pub fn whole_url(case: CaseId, path: &str) -> String {
     format!("/cases/{case}/data?{path}")
 }
 
-/// What a large value begins with, and its size.
+/// What a large value begins with, and its size where it is much.
 fn in_brief(value: &Value, bytes: usize) -> String {
-    w::in_brief(&Shown::told(Some(value), LINE / 2).text, &w::size(bytes))
+    let told = Shown::told(Some(value), LINE / 2).text;
+    if bytes < LONGEST { told } else { w::in_brief(&told, &w::size(bytes)) }
 }
 
 /// Names the values of one card so that none is called like another.
 pub fn name_apart(values: &mut [ValueView], case_type: &CaseType) {
-    let fetched = |value: &&mut ValueView| case_type.field(&value.path).is_none_or(|field| field.plain().is_none());
+    let fetched =
+        |value: &&mut ValueView| case_type.field(&value.path).is_none_or(|field| field.plain().is_none());
     let fetched: Vec<&mut ValueView> = values.iter_mut().filter(fetched).collect();
     let paths: Vec<String> = fetched.iter().map(|value| value.path.clone()).collect();
     for (value, name) in fetched.into_iter().zip(labels::told_apart(&paths)) {

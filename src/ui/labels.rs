@@ -36,8 +36,7 @@ pub fn words(segment: &str) -> String {
 pub fn told_apart(paths: &[String]) -> Vec<String> {
     let mut depths = vec![1; paths.len()];
     loop {
-        let names: Vec<String> =
-            paths.iter().zip(&depths).map(|(path, depth)| named(path, *depth)).collect();
+        let names: Vec<String> = paths.iter().zip(&depths).map(|(path, depth)| named(path, *depth)).collect();
         let mut longer = false;
         for (index, path) in paths.iter().enumerate() {
             let twice = names.iter().filter(|name| **name == names[index]).count() > 1;

@@ -70,7 +70,8 @@ fn told(value: &Value) -> String {
     let Value::Object(members) = value else {
         return w::entries(value.as_array().map_or(0, Vec::len));
     };
-    let plain = members.iter().filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null());
+    let plain =
+        members.iter().filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null());
     let told = plain.take(PARTS).map(|(name, value)| {
         w::member(&labels::words(name), &cut(&Shown::whole(Some(value)).text, LONGEST_PART))
     });
@@ -114,7 +115,10 @@ mod tests {
         assert_eq!(Shown::line(Some(&value), 12).text, "Acme Sociét…");
         assert_eq!(Shown::line(Some(&json!({"a": [1]})), 40).text, r#"{"a":[1]}"#);
         for (value, line) in [
-            (json!({"rate": 1.08, "date": "2026-11-20", "of": {"a": 1}, "x": null}), "rate 1.08, date 2026-11-20"),
+            (
+                json!({"rate": 1.08, "date": "2026-11-20", "of": {"a": 1}, "x": null}),
+                "rate 1.08, date 2026-11-20",
+            ),
             (json!({"legal_form": "SA", "USD": 1.0}), "legal form SA, USD 1.0"),
             (json!({"a": {}, "b": [1]}), "2 values"),
             (json!([{"a": 1}]), "1 entry"),

@@ -186,8 +186,7 @@ async fn schedules_are_run_by_operators_and_held_by_builders() {
     let url = format!("/schedules/{}", list["items"][0]["id"].as_str().unwrap());
     let (viewer, operator) = (Visitor::of(&app, "viewer").await, Visitor::of(&app, "operator").await);
     let builder = Visitor::of(&app, "builder").await;
-    let read =
-        viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Goes by itself", "in 15 min"]);
+    let read = viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Active", "in 15 min"]);
     assert!(!read.contains("/run\""), "{read}");
     viewer.post(&format!("{url}/run"), &[]).await.says(403, &["operator"]);
     operator.post(&format!("{url}/run"), &[]).await.goes_to("/schedules?done=begun");

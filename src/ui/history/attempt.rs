@@ -12,7 +12,7 @@ use crate::ui::moment::Moment;
 use crate::ui::state::StateView;
 use crate::ui::value::cut;
 use crate::ui::words::moments::{span, took};
-use crate::ui::words::runs as w;
+use crate::ui::words::{quoted, runs as w};
 
 /// Units of a bar's width.
 const WIDE: u64 = 1_000;
@@ -203,7 +203,7 @@ impl Received {
 impl ErrorView {
     /// What went wrong with an attempt or a run.
     pub fn new(error: RunError, room: &mut Room) -> Self {
-        let message = cut(error.happened(), LONGEST_SENTENCE);
+        let message = cut(&quoted(error.happened()), LONGEST_SENTENCE);
         let provider = error.provider.and_then(|said| match (said.code, said.description) {
             (Some(code), Some(text)) => Some(format!("{code}: {text}")),
             (code, text) => code.or(text),

@@ -59,7 +59,8 @@ pub const FROM_LAST_GOOD: &str = "The values shown are from the last good answer
 pub const SHOWN_STAYS: &str = "The values shown are from the last good answer.";
 
 pub const INPUT_LABEL: &str = "Input, as a JSON object";
-pub const INPUT_HINT: &str = "The field’s request can use these values, for example {\"date\": \"2026-11-20\"}.";
+pub const INPUT_HINT: &str =
+    "The field’s request can use these values, for example {\"date\": \"2026-11-20\"}.";
 pub const INPUT_WRONG: &str = "This is not a JSON object. Write it like {\"date\": \"2026-11-20\"}.";
 pub const PAST_CACHE: &str = "Ask the provider even when an answer is in the cache";
 pub const RUN: &str = "Run";

@@ -8,7 +8,8 @@ pub const TYPES: &str = "Case types";
 pub const ALL_TYPES: &str = "All types";
 pub const NEW_CASE: &str = "New case";
 pub const DONE_REFRESHED: &str = "What had failed or was out of date runs again.";
-pub const DONE_NOTHING: &str = "There was nothing to refresh: nothing had failed, and nothing is out of date.";
+pub const DONE_NOTHING: &str =
+    "There was nothing to refresh: nothing had failed, and nothing is out of date.";
 
 pub const SEARCH: &str = "Search";
 pub const SEARCH_HINT: &str = "Reference or title";
@@ -61,8 +62,7 @@ pub const NO_TYPES_BUILDER: &str = "A case type says which data a case has and w
 pub const NO_TYPES_GUIDE: &str = "Read the API";
 pub const NO_TYPES_OTHERS: &str = "A case type says which data a case has and which providers fill it in. Ask a builder of your workspace to make the first one.";
 pub const NO_CASES_TITLE: &str = "No case yet";
-pub const NO_CASES: &str =
-    "Create the first one here or through the API; its fields fill themselves in.";
+pub const NO_CASES: &str = "Create the first one here or through the API; its fields fill themselves in.";
 pub const NO_CASES_VIEWER: &str = "New cases appear here as soon as somebody creates them.";
 pub const NO_MATCH_TITLE: &str = "No case matches";
 pub const NO_MATCH: &str = "Remove a filter, or search for something else.";

@@ -2,8 +2,7 @@
 
 pub const TITLE: &str = "Schedules";
 pub const NONE_TITLE: &str = "Nothing runs by schedule";
-pub const NONE: &str =
-    "A field with the trigger “scheduled” and a cron line in its case type runs on its own and is listed here.";
+pub const NONE: &str = "A field with the trigger “scheduled” and a cron line in its case type runs on its own and is listed here.";
 pub const TO_CASE_TYPES: &str = "Open the case types";
 pub const FIELD: &str = "Field";
 pub const WHEN: &str = "When";
