@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Kind, Theirs, lines, print, text_of, value_of};
+use super::case_inputs::{Input, Kind, Theirs, lines, open_at, print, text_of, value_of};
 use super::case_values::{Room, Values, written};
 use super::labels;
 use super::posted::Form;
@@ -81,9 +81,7 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
         Scope::Field(key) => {
             let call = values.case_type.field(key.as_str()).and_then(|field| field.api_call());
             let targets = call.map(|call| call.mapping.targets()).unwrap_or_default();
-            let paths: Vec<String> = targets.iter().map(|target| target.path.to_string()).collect();
-            let names = labels::told_apart(&paths);
-            paths.iter().zip(names).map(|(path, name)| of_path(values, path, name)).collect()
+            of_paths(values, targets.iter().map(|target| target.path.to_string()).collect())
         }
         Scope::Additional => {
             let known = additional(values).into_iter().chain(typed.iter().cloned());
@@ -91,21 +89,21 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
             paths.sort();
             paths.dedup();
             paths.truncate(MOST);
-            let names = labels::told_apart(&paths);
-            paths.iter().zip(names).map(|(path, name)| of_path(values, path, name)).collect()
+            of_paths(values, paths)
         }
     }
 }
 
+fn of_paths<'v>(values: &Values<'v>, paths: Vec<String>) -> Vec<Place<'v>> {
+    let named = labels::told_apart(&paths).into_iter().zip(paths);
+    named.map(|(name, path)| of_path(values, &path, name)).collect()
+}
+
 fn of_path<'v>(values: &Values<'v>, path: &str, name: String) -> Place<'v> {
     let field = values.case_type.field(path);
-    Place {
-        name: format!("{DATA}{path}"),
-        label: field.map_or(name, |field| field.name.clone()),
-        hint: None,
-        kind: field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain),
-        value: values.get(path).cloned(),
-    }
+    let label = field.map_or(name, |field| field.name.clone());
+    let kind = field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain);
+    Place { name: format!("{DATA}{path}"), label, hint: None, kind, value: values.get(path).cloned() }
 }
 
 fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
@@ -158,12 +156,8 @@ impl FormView {
             if input.locked {
                 input.text.clear();
             }
-            input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
         }
-        if !inputs.iter().any(|input| input.first) {
-            let first = inputs.iter_mut().find(|input| !input.locked);
-            first.into_iter().for_each(|input| input.first = true);
-        }
+        open_at(&mut inputs, |input| at.is_some() && input.name.strip_prefix(DATA) == at);
         let form = Self {
             scope: scope.clone(),
             hint: hint(scope),
@@ -202,12 +196,8 @@ impl FormView {
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem
-                .pointer
-                .trim_start_matches('/')
-                .replace('/', ".")
-                .replace("~1", "/")
-                .replace("~0", "~");
+            let dotted = problem.pointer.trim_start_matches('/').replace('/', ".");
+            let name = dotted.replace("~1", "/").replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
                 None => self.wrong.push(quoted(&format!("{name}: {}", problem.message))),

@@ -24,7 +24,7 @@ async fn pages_without_anything_say_what_to_do_first() {
     viewer.get("/schedules").await.says(200, &["Nothing runs by schedule"]);
     let secrets = viewer.get("/secrets").await.says(200, &["A builder of your workspace"]);
     assert!(!secrets.contains("type=\"password\""), "{secrets}");
-    builder.get("/secrets").await.says(200, &["Put the first one in", "type=\"password\""]);
+    builder.get("/secrets").await.says(200, &["Add the first one", "type=\"password\""]);
     for nothing in ["/case-types/none", "/connections/none", "/case-types/NONE", "/connections/%3Cb%3E"] {
         viewer.get(nothing).await.says(404, &["There is nothing here"]);
     }

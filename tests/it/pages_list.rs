@@ -123,7 +123,7 @@ async fn a_list_shows_cases_with_chosen_columns_filters_and_order() {
     for text in ["Beta", "12345", "Closed", "archived", "In progress", "ada", "1–2 of 2 cases"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(page.contains("class=\"number\">12345<"), "{page}");
+    assert!(page.contains("class=\"number\" data-l=\"Amount\">12345<"), "{page}");
 
     assert_eq!(references(&guest.page("/cases?sort=title").await), ["R-2", "R-1"]);
     let by_reference = guest.page(&link(&page, "Reference</a>")).await;
@@ -180,7 +180,7 @@ async fn fields_show_their_state_and_bars_lead_to_the_cases_behind_them() {
     let page = operator.page("/cases").await;
     assert!(page.contains("nice &#38; &#60;b&#62;good&#60;/b&#62;") && !page.contains("<b>good"), "{page}");
     assert!(
-        page.contains("Up to date,") && page.contains("Failed") && page.contains("Waits for n"),
+        page.contains("Up to date,") && page.contains("Failed") && page.contains("Waits for N"),
         "{page}"
     );
     for (words, found) in [("</b> up to date", "R-1"), ("</b> failed", "R-2"), ("</b> skipped", "R-3")] {
