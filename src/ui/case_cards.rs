@@ -5,7 +5,7 @@ use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
 use super::case_room::{Room, within, written};
 use super::case_trouble::{Trouble, trouble};
-use super::case_values::{LEAST, ValueView, Values};
+use super::case_values::{LEAST, ValueView, Values, name_apart};
 use super::state::StateView;
 use super::value::cut;
 use super::words::case as w;
@@ -190,7 +190,7 @@ impl Cards<'_> {
             refresh: self.here.below(&format!("/fields/{key}/refresh")),
             cancel: live(state).map(|run| format!("/runs/{run}/cancel")),
             overrides: Vec::new(),
-            with_input: self.here.page(&[("input", &key)], &card_anchor(&key)),
+            with_input: self.here.page(&[("input", &key)], ""),
             type_over: None,
             history: format!("/runs?case={}&field={key}", self.here.id),
             run: state.run_id.map(|run| format!("/runs/{run}")),
@@ -218,6 +218,7 @@ impl Cards<'_> {
                 card.values.push(show(&target.path.to_string(), &mut room));
             }
         }
+        name_apart(&mut card.values, self.values.case_type);
         card.more = targets.len().saturating_sub(card.values.len());
         card.answer = call.output_variable.as_deref().and_then(|name| {
             self.values.get(name)?;
@@ -232,6 +233,9 @@ impl Cards<'_> {
             .as_ref()
             .filter(|_| state.reason == Some(Reason::Condition))
             .map(|when| cut(when.source(), 600));
+        if !card.kept && card.values.first().is_some_and(|value| value.holds == Some(false)) {
+            card.state.says_no();
+        }
         card.overrides = state.overridden.iter().take(MOST_OVERRIDES).map(|path| self.over(path)).collect();
         if self.works {
             let scope = Scope::Field(field.key.clone());

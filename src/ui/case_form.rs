@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Kind, LONGEST_HINT, Theirs, lines, print, text_of, value_of};
+use super::case_inputs::{Input, Kind, LONGEST_HINT, Theirs, lines, open_at, print, text_of, value_of};
 use super::case_room::{FORM, Room, SHORT_WRONG, within, written};
 use super::case_values::Values;
+use super::labels;
 use super::posted::Form;
 use super::value::cut;
-use super::words::case as w;
+use super::words::{case as w, quoted};
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
 use crate::domain::field::Visibility;
@@ -96,27 +97,28 @@ fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place
         Scope::Field(key) => {
             let call = values.case_type.field(key.as_str()).and_then(|field| field.api_call());
             let targets = call.map(|call| call.mapping.targets()).unwrap_or_default();
-            targets.iter().map(|target| of_path(values, &target.path.to_string())).collect()
+            of_paths(values, targets.iter().map(|target| target.path.to_string()).collect())
         }
         Scope::Additional => {
             let known = additional(values).into_iter().chain(typed.iter().cloned());
             let mut paths: Vec<String> = known.filter(|path| DataPath::parse_exact(path).is_ok()).collect();
             paths.sort();
             paths.dedup();
-            paths.iter().map(|path| of_path(values, path)).collect()
+            of_paths(values, paths)
         }
     }
 }
 
-fn of_path<'v>(values: &Values<'v>, path: &str) -> Place<'v> {
+fn of_paths<'v>(values: &Values<'v>, paths: Vec<String>) -> Vec<Place<'v>> {
+    let named = labels::told_apart(&paths).into_iter().zip(paths);
+    named.map(|(name, path)| of_path(values, &path, name)).collect()
+}
+
+fn of_path<'v>(values: &Values<'v>, path: &str, name: String) -> Place<'v> {
     let field = values.case_type.field(path);
-    Place {
-        name: format!("{DATA}{path}"),
-        label: field.map_or_else(|| path.to_owned(), |field| field.name.clone()),
-        hint: None,
-        kind: field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain),
-        value: values.get(path).cloned(),
-    }
+    let label = field.map_or(name, |field| field.name.clone());
+    let kind = field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain);
+    Place { name: format!("{DATA}{path}"), label, hint: None, kind, value: values.get(path).cloned() }
 }
 
 fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
@@ -170,9 +172,7 @@ impl FormView {
         if let Some(wanted) = wanted.filter(|wanted| *wanted >= inputs.len()) {
             (from, inputs) = (wanted, fitting(&places[wanted..]));
         }
-        for input in &mut inputs {
-            input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
-        }
+        open_at(&mut inputs, |input| at.is_some() && input.name.strip_prefix(DATA) == at);
         let others = places[from + inputs.len()..].iter().chain(&places[..from]);
         let mut form = Self { refused: false, sentence: None, ..Self::of(scope, inputs) };
         let mut room = Room::new(LINKS, 0);
@@ -225,7 +225,7 @@ impl FormView {
         let said = |input: &Input, why: &str| format!("{}: {why}", cut(&input.label, LINK_NAME));
         let wrong = self.inputs.iter().filter_map(|input| Some(said(input, input.wrong.as_ref()?)));
         let newer = self.inputs.iter().filter(|input| input.wrong.is_none() && input.theirs.is_some());
-        let all = wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::NEWER)));
+        let all = wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::OTHERS_NEWER)));
         let all = all.take(MOST_PROBLEMS);
         all.map(|why| Problem::new("", "refused", why)).collect()
     }
@@ -249,15 +249,11 @@ impl FormView {
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem
-                .pointer
-                .trim_start_matches('/')
-                .replace('/', ".")
-                .replace("~1", "/")
-                .replace("~0", "~");
+            let dotted = problem.pointer.trim_start_matches('/').replace('/', ".");
+            let name = dotted.replace("~1", "/").replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
-                None => self.wrong.push(format!("{name}: {}", problem.message)),
+                None => self.wrong.push(quoted(&format!("{name}: {}", problem.message))),
             }
         }
     }

@@ -128,6 +128,14 @@ impl Input {
     }
 }
 
+/// Opens the page at the input that is looked for, else at the first that may be typed into.
+pub fn open_at(inputs: &mut [Input], wanted: impl Fn(&Input) -> bool) {
+    let found = inputs.iter().position(wanted).or_else(|| inputs.iter().position(|input| !input.locked));
+    if let Some(input) = found.and_then(|index| inputs.get_mut(index)) {
+        input.first = true;
+    }
+}
+
 /// A value as it is typed.
 pub fn text_of(kind: Kind<'_>, value: Option<&Value>) -> String {
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();

@@ -61,6 +61,8 @@ struct CaseListPage<'a> {
     bars: Bars,
     columns: &'a Columns<'a>,
     heads: Vec<Head>,
+    /// The heads of the cells beside the reference, where rows stand as cards.
+    labels: Vec<String>,
     statuses: Vec<(&'static str, &'static str, bool)>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
@@ -127,6 +129,7 @@ pub async fn list(
         tabs: tabs(&plans, &view),
         bars: bars.unwrap_or_default(),
         heads: heads(&columns, &view),
+        labels: columns.shown().map(Column::label).collect(),
         statuses: statuses(&view),
         chips: chips(&view, case_type),
         columns: &columns,

@@ -4,7 +4,7 @@
 use super::case_room::written;
 use super::moment::Moment;
 use super::value::cut;
-use super::words::case as w;
+use super::words::{case as w, quoted};
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::run::FieldState;
@@ -48,7 +48,7 @@ pub fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: Inst
     let facts = facts.into_iter().filter_map(|(name, text)| Some((name, cut(&text?, 1_000)))).collect();
     let since = state.fetched_at.or(state.last_success_at).filter(|_| has_values);
     Trouble {
-        sentence: cut(error.happened(), 1_000),
+        sentence: cut(&quoted(error.happened()), 1_000),
         meaning: match (has_values, since) {
             (true, Some(_)) => Some(w::FROM_LAST_GOOD),
             (true, None) => Some(w::SHOWN_STAYS),

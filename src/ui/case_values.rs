@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::case_room::{Room, within, written};
+use super::labels;
 use super::moment::Moment;
 use super::value::{Shown, cut};
 use super::words::case as w;
@@ -45,18 +46,18 @@ pub struct Mark {
     pub exact: String,
     /// The run, if it was one.
     pub run: Option<String>,
-    /// The card around it says the same already: only the icon is seen.
+    /// Only the icon is seen: what is around it says the same, or it is what everybody expects.
     pub quiet: bool,
 }
 
 /// A value on the page.
 #[derive(Debug, Clone)]
 pub struct ValueView {
-    /// What of its path goes before its name: `company.address.`.
-    pub before: String,
-    /// Its name: the plain field's, else the end of its path.
+    /// Its path.
+    pub path: String,
+    /// Its name: the plain field's, else the end of its path in words.
     pub name: String,
-    /// What people may read about it.
+    /// What people may read about it: its description, else its path.
     pub hint: Option<String>,
     /// What is read.
     pub text: String,
@@ -64,6 +65,8 @@ pub struct ValueView {
     pub nothing: bool,
     /// A list or object as JSON; says how large it is.
     pub block: Option<String>,
+    /// Yes or no, which is an answer by itself.
+    pub holds: Option<bool>,
     /// It wants a whole line.
     pub wide: bool,
     /// Whether it may be opened as an address.
@@ -96,7 +99,7 @@ impl<'v> Values<'v> {
         segments.try_fold(first, |value, segment| value.as_object()?.get(segment))
     }
 
-    /// How people name a path: by its plain field, by the field that fetches it, else as it is.
+    /// How people name a path: by its plain field, by the field that fetches it, else in words.
     pub fn named(&self, path: &str) -> String {
         let path = path.strip_prefix("data.").unwrap_or(path);
         if let Some(field) = self.case_type.field(path).filter(|field| field.plain().is_some()) {
@@ -105,7 +108,7 @@ impl<'v> Values<'v> {
         let root = path.split('.').next().unwrap_or_default();
         let fetched =
             self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
-        fetched.map_or_else(|| path.to_owned(), |(key, _)| self.field_name(key.as_str()))
+        fetched.map_or_else(|| labels::in_full(path), |(key, _)| self.field_name(key.as_str()))
     }
 
     /// The name of a field, as far as there is still such a field.
@@ -146,7 +149,7 @@ impl<'v> Values<'v> {
         let at = entry.fetched_at.unwrap_or(entry.at);
         let exact = format!("{words}, {}", Moment::full(at, self.now).text());
         let run = entry.run_id.map(|run| format!("/runs/{run}"));
-        Mark { icon, words, moment: Moment::age(at, self.now), exact, run, quiet: false }
+        Mark { icon, words, moment: Moment::age(at, self.now), exact, run, quiet: true }
     }
 
     /// Characters of one value: the more fields, the fewer.
@@ -157,8 +160,6 @@ impl<'v> Values<'v> {
     /// The value at a path, as far as there is room for it.
     pub fn show(&self, path: &str, room: &mut Room) -> ValueView {
         let field = self.case_type.field(path).filter(|field| field.plain().is_some());
-        let (before, end) = path.rsplit_once('.').map_or(("", path), |(before, end)| (before, end));
-        let dot = if before.is_empty() { "" } else { "." };
         let value = self.get(path);
         let plain = field.and_then(|field| field.plain());
         let chosen = plain.zip(value.and_then(Value::as_str)).and_then(|(plain, chosen)| {
@@ -167,11 +168,15 @@ impl<'v> Values<'v> {
         let shown = Shown::whole(value);
         let text = chosen.unwrap_or(shown.text);
         let most = if shown.block { LONGEST_BLOCK } else { self.longest() };
-        let block = value.filter(|_| shown.block).map(|value| measure(value, text.len()));
+        let block = value.filter(|_| shown.block).map(|value| in_brief(value, text.len()));
         let mut view = ValueView {
-            before: field.map_or_else(|| format!("{before}{dot}"), |_| String::new()),
-            name: field.map_or_else(|| end.to_owned(), |field| field.name.clone()),
-            hint: field.and_then(|field| field.description.clone()).map(|hint| cut(&hint, 300)),
+            path: path.to_owned(),
+            name: field.map_or_else(|| labels::human(path), |field| field.name.clone()),
+            hint: match field {
+                Some(field) => field.description.as_deref().map(|hint| cut(hint, 300)),
+                None => Some(path.to_owned()),
+            },
+            holds: value.and_then(Value::as_bool),
             nothing: shown.nothing,
             wide: shown.block || text.chars().nth(LINE).is_some(),
             link: is_link(&text),
@@ -195,9 +200,9 @@ impl<'v> Values<'v> {
 impl ValueView {
     /// Bytes that it takes on the page.
     pub fn weight(&self) -> usize {
-        let around = [&self.before, &self.name].map(|text| written(text)).iter().sum::<usize>();
+        let around = written(&self.name);
         let hint = self.hint.as_deref().map_or(0, written);
-        let stays = if self.block.is_some() { around } else { 0 };
+        let stays = self.block.as_deref().map_or(0, |brief| written(&self.path) + written(brief));
         let linked = if self.link { written(&self.text) } else { 0 };
         let mark = self.mark.as_ref().map_or(0, |mark| written(&mark.words) + written(&mark.exact));
         AROUND + around + stays + hint + written(&self.text) + linked + mark
@@ -206,7 +211,6 @@ impl ValueView {
     /// Its name and how it begins.
     fn short(self) -> Self {
         Self {
-            before: String::new(),
             name: within(&self.name, SHORT),
             hint: None,
             text: within(&self.text, SHORT),
@@ -224,11 +228,20 @@ pub fn whole_url(case: CaseId, path: &str) -> String {
     format!("/cases/{case}/data?{path}")
 }
 
-fn measure(value: &Value, bytes: usize) -> String {
-    match value {
-        Value::Array(items) => w::list(items.len(), bytes),
-        Value::Object(members) => w::object(members.len(), bytes),
-        _ => w::size(bytes),
+/// What a large value begins with, and its size where it is much.
+fn in_brief(value: &Value, bytes: usize) -> String {
+    let told = Shown::told(Some(value), LINE / 2).text;
+    if bytes < LONGEST { told } else { w::in_brief(&told, &w::size(bytes)) }
+}
+
+/// Names the values of one card so that none is called like another.
+pub fn name_apart(values: &mut [ValueView], case_type: &CaseType) {
+    let fetched =
+        |value: &&mut ValueView| case_type.field(&value.path).is_none_or(|field| field.plain().is_none());
+    let fetched: Vec<&mut ValueView> = values.iter_mut().filter(fetched).collect();
+    let paths: Vec<String> = fetched.iter().map(|value| value.path.clone()).collect();
+    for (value, name) in fetched.into_iter().zip(labels::told_apart(&paths)) {
+        value.name = name;
     }
 }
 

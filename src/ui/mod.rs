@@ -74,6 +74,7 @@ mod case_sections;
 mod case_trouble;
 mod case_values;
 mod digits;
+mod labels;
 
 /// How times, field states and values are shown.
 mod moment;

@@ -31,7 +31,7 @@ async fn a_number_keeps_every_digit_or_is_refused() {
         ("amount", "123456789012345678901234567890", Err(lost)),
         ("amount", "9007199254740993.123", Err(lost)),
         ("amount", "1e400", Err(lost)),
-        ("amount", "12,5", Err("This is no number")),
+        ("amount", "12,5", Err("This is not a number")),
         ("count", "123456789012345678901", Err(lost)),
         ("count", "1e30", Err("a whole number within 64 bits")),
         ("count", "1.5", Err("a whole number within 64 bits")),
@@ -76,16 +76,16 @@ async fn all_that_is_wrong_is_told_at_once() {
     let ada = Visitor::of(&app, "operator").await;
     let title = "t".repeat(501);
     let new = [("type", "test"), ("title", title.as_str()), ("data.amount", "twelve"), ("data.day", "")];
-    let html = ada.post("/cases/new", &new).await.says(422, &["This is no number", "500 characters"]);
-    assert_eq!(html.matches("This is needed.").count(), 2, "{html}");
+    let html = ada.post("/cases/new", &new).await.says(422, &["This is not a number", "500 characters"]);
+    assert_eq!(html.matches("Please fill this in.").count(), 2, "{html}");
     // Without anything that cannot be read, too.
     let new = [("type", "test"), ("title", title.as_str()), ("data.day", "2026-02-30")];
     let html = ada.post("/cases/new", &new).await.says(422, &["500 characters", "a date that exists"]);
-    assert_eq!(html.matches("This is needed.").count(), 1, "{html}");
+    assert_eq!(html.matches("Please fill this in.").count(), 1, "{html}");
 
     let id = app.create(json!({"city": "Gent", "day": "2026-11-21"})).await;
     let edit = [("scope", ":other"), ("data.city", ""), ("data.amount", "twelve")];
-    ada.post(&format!("/cases/{id}"), &edit).await.says(409, &["This is no number", "This is needed."]);
+    ada.post(&format!("/cases/{id}"), &edit).await.says(409, &["This is not a number", "Please fill this in."]);
 }
 
 #[actix_web::test]

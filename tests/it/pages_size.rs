@@ -186,8 +186,8 @@ async fn what_is_too_much_to_be_shown_again_is_refused_with_what_to_mend() {
     }
     form.insert("data.amount".into(), "twelve".into());
     let html = send(&ada, &address, &form, 413).await;
-    assert!(html.contains("Go back in your browser") && html.contains("amount: This is no number"), "{html}");
-    assert!(html.contains("Text 50: Something here was changed meanwhile"), "{html}");
+    assert!(html.contains("Go back in your browser") && html.contains("amount: This is not a number"), "{html}");
+    assert!(html.contains("Text 50: Somebody changed this in the meantime"), "{html}");
     assert_eq!(app.case(&id).await["version"], 1);
     // Where nothing has to be mended, it is simply saved.
     let was = print_of_nothing();

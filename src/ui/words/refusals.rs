@@ -19,7 +19,7 @@ pub const FORM_CUT: &str = "The form was cut on its way. Nothing was changed: go
 pub const FORM_TOO_LARGE: &str = "The form holds more than 256 KB, which is the most that a page can send. Nothing was changed. Go back in your \
      browser, which usually keeps what was typed; shorten the longest text, or save the texts one at a time. \
      Through the API there is more room.";
-pub const INVALID: &str = "Nothing was changed. Go back, mend what is listed here, and send it again.";
+pub const INVALID: &str = "Nothing was changed. Go back, correct what is listed here, and send it again.";
 pub const TAKEN: &str = "Something with this name exists already; choose another one.";
 pub const BAD_CURSOR: &str =
     "This address names a page of a list that is no longer there: open the list from its beginning.";
