@@ -5,20 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Kind, LONGEST_HINT, Theirs, lines, open_at, print, text_of, value_of};
-use super::case_room::{FORM, Room, SHORT_WRONG, within, written};
+use super::case_inputs::{Input, Theirs, lines, open_at, print, text_of, value_of};
+use super::case_places::{DATA, Place, fitting, places};
+use super::case_room::{Room, SHORT_WRONG, within, written};
 use super::case_values::Values;
-use super::labels;
 use super::posted::Form;
 use super::value::cut;
 use super::words::{case as w, quoted};
-use crate::domain::case::CaseStatus;
-use crate::domain::data::DataPath;
-use crate::domain::field::Visibility;
 use crate::domain::problem::Problem;
 
-/// Bytes that are kept for what is said beside an input when it is refused.
-const SAID: usize = 1_200;
 /// Bytes of the links to inputs that a form has no room for, of one beside its name and address,
 /// and of the name.
 const LINKS: usize = 25_000;
@@ -32,8 +27,6 @@ const MOST_PROBLEMS: usize = 100;
 const WAS: &str = "was.";
 /// What somebody chose in a conflict goes under.
 const TAKE: &str = "take.";
-/// An input's name begins so where it stands for data.
-const DATA: &str = "data.";
 
 /// A form as it is shown.
 #[derive(Debug, Clone)]
@@ -68,94 +61,8 @@ pub struct Read {
     pub conflict: bool,
 }
 
-/// Where an input belongs: its name, what it is called, what may be typed, the value.
-struct Place<'v> {
-    name: String,
-    label: String,
-    hint: Option<String>,
-    kind: Kind<'v>,
-    value: Option<Value>,
-}
-
-fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place<'v>> {
-    match scope {
-        Scope::Case => of_case(values),
-        Scope::Section(key) => {
-            let fields = values.case_type.fields.iter();
-            let here = fields.filter(|field| field.section == *key && field.visibility != Visibility::Hidden);
-            let plain = here.filter_map(|field| Some((field, field.plain()?)));
-            plain
-                .map(|(field, plain)| Place {
-                    name: format!("{DATA}{}", field.key),
-                    label: field.name.clone(),
-                    hint: field.description.clone(),
-                    kind: Kind::Plain(plain),
-                    value: values.get(field.key.as_str()).cloned(),
-                })
-                .collect()
-        }
-        Scope::Field(key) => {
-            let call = values.case_type.field(key.as_str()).and_then(|field| field.api_call());
-            let targets = call.map(|call| call.mapping.targets()).unwrap_or_default();
-            of_paths(values, targets.iter().map(|target| target.path.to_string()).collect())
-        }
-        Scope::Additional => {
-            let known = additional(values).into_iter().chain(typed.iter().cloned());
-            let mut paths: Vec<String> = known.filter(|path| DataPath::parse_exact(path).is_ok()).collect();
-            paths.sort();
-            paths.dedup();
-            of_paths(values, paths)
-        }
-    }
-}
-
-fn of_paths<'v>(values: &Values<'v>, paths: Vec<String>) -> Vec<Place<'v>> {
-    let named = labels::told_apart(&paths).into_iter().zip(paths);
-    named.map(|(name, path)| of_path(values, &path, name)).collect()
-}
-
-fn of_path<'v>(values: &Values<'v>, path: &str, name: String) -> Place<'v> {
-    let field = values.case_type.field(path);
-    let label = field.map_or(name, |field| field.name.clone());
-    let kind = field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain);
-    Place { name: format!("{DATA}{path}"), label, hint: None, kind, value: values.get(path).cloned() }
-}
-
-fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
-    let case = &values.view.case;
-    let place = |name: &str, label: &str, kind, value: Option<&str>| Place {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        hint: None,
-        kind,
-        value: value.map(Value::from),
-    };
-    vec![
-        place("title", w::TITLE, Kind::Text, case.title.as_deref()),
-        place("reference", w::REFERENCE, Kind::Text, case.reference.as_deref()),
-        place("status", w::STATUS, Kind::Word, Some(case.status.as_str())),
-        place("custom_status", w::CUSTOM_STATUS, Kind::Text, case.custom_status.as_deref()),
-        place("assignee", w::ASSIGNEE, Kind::Text, case.assignee.as_deref()),
-    ]
-}
-
 fn hint(scope: &Scope) -> Option<&'static str> {
     matches!(scope, Scope::Field(_) | Scope::Additional).then_some(w::FREE_HINT)
-}
-
-/// The members of the data that no field names or fills.
-pub fn additional(values: &Values<'_>) -> Vec<String> {
-    let case_type = values.case_type;
-    let filled: Vec<String> = case_type
-        .api_calls()
-        .flat_map(|(_, call)| &call.targets)
-        .map(|target| target.first().to_owned())
-        .collect();
-    let names = values.view.data.keys().filter(|name| {
-        let plain = case_type.field(name).is_some_and(|field| field.plain().is_some());
-        !plain && !filled.contains(name)
-    });
-    names.cloned().collect()
 }
 
 impl FormView {
@@ -166,8 +73,7 @@ impl FormView {
         let at = at.map(|at| at.strip_prefix(DATA).unwrap_or(at));
         let typed: Vec<String> = at.map(str::to_owned).into_iter().collect();
         let places = places(values, scope, &typed);
-        let path = |place: &Place<'_>| place.name.strip_prefix(DATA).unwrap_or(&place.name).to_owned();
-        let wanted = at.and_then(|at| places.iter().position(|place| path(place) == at));
+        let wanted = at.and_then(|at| places.iter().position(|place| place.path() == at));
         let (mut from, mut inputs) = (0, fitting(&places));
         if let Some(wanted) = wanted.filter(|wanted| *wanted >= inputs.len()) {
             (from, inputs) = (wanted, fitting(&places[wanted..]));
@@ -177,7 +83,7 @@ impl FormView {
         let mut form = Self { refused: false, sentence: None, ..Self::of(scope, inputs) };
         let mut room = Room::new(LINKS, 0);
         for place in others {
-            let (label, path) = (within(&place.label, LINK_NAME), path(place));
+            let (label, path) = (within(&place.label, LINK_NAME), place.path().to_owned());
             // An address spells other letters with three bytes each.
             if form.more == 0 && room.take(LINK + written(&label) + 3 * path.len()) {
                 form.others.push((label, path));
@@ -225,7 +131,8 @@ impl FormView {
         let said = |input: &Input, why: &str| format!("{}: {why}", cut(&input.label, LINK_NAME));
         let wrong = self.inputs.iter().filter_map(|input| Some(said(input, input.wrong.as_ref()?)));
         let newer = self.inputs.iter().filter(|input| input.wrong.is_none() && input.theirs.is_some());
-        let all = wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::OTHERS_NEWER)));
+        let all =
+            wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::OTHERS_NEWER)));
         let all = all.take(MOST_PROBLEMS);
         all.map(|why| Problem::new("", "refused", why)).collect()
     }
@@ -264,35 +171,7 @@ impl FormView {
     }
 }
 
-/// The first of these inputs, as many as fit into a form.
-fn fitting(places: &[Place<'_>]) -> Vec<Input> {
-    let mut room = Room::new(FORM, 0);
-    let mut inputs = Vec::new();
-    for place in places {
-        let input = place.input();
-        if !room.take(input.weight() + SAID) && !inputs.is_empty() {
-            break;
-        }
-        inputs.push(input);
-    }
-    inputs
-}
-
 impl Place<'_> {
-    fn input(&self) -> Input {
-        let mut input = Input::new(self.name.clone(), self.label.clone(), self.kind, self.value.as_ref());
-        let hints = [self.hint.as_deref().map(|hint| cut(hint, LONGEST_HINT)), input.hint.take()];
-        let hints: Vec<String> = hints.into_iter().flatten().collect();
-        input.hint = Some(hints.join(" ")).filter(|hint| !hint.is_empty());
-        if matches!(self.kind, Kind::Word) {
-            input.look = super::case_inputs::Look::Choice;
-            let all = CaseStatus::ALL.iter();
-            input.choices =
-                all.map(|status| (status.as_str().to_owned(), w::status(*status).to_owned())).collect();
-        }
-        input
-    }
-
     /// Takes what was typed: nothing when it is what the input was filled with.
     fn take(&self, input: &mut Input, typed: String, form: &Form, values: &Values<'_>, read: &mut Read) {
         let was = form.get(&format!("{WAS}{}", self.name)).unwrap_or_default();

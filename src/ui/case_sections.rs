@@ -3,7 +3,8 @@
 
 use super::case_address::Scope;
 use super::case_cards::{CardView, Cards, Open, SHORT};
-use super::case_form::{FormView, additional};
+use super::case_form::FormView;
+use super::case_places::additional;
 use super::case_room::{Room, within, written};
 use super::case_values::{LEAST, ValueView};
 use super::words::case as w;

@@ -68,6 +68,7 @@ mod case_detail;
 mod case_first;
 mod case_form;
 mod case_inputs;
+mod case_places;
 mod case_room;
 mod case_save;
 mod case_sections;

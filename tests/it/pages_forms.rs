@@ -85,7 +85,9 @@ async fn all_that_is_wrong_is_told_at_once() {
 
     let id = app.create(json!({"city": "Gent", "day": "2026-11-21"})).await;
     let edit = [("scope", ":other"), ("data.city", ""), ("data.amount", "twelve")];
-    ada.post(&format!("/cases/{id}"), &edit).await.says(409, &["This is not a number", "Please fill this in."]);
+    ada.post(&format!("/cases/{id}"), &edit)
+        .await
+        .says(409, &["This is not a number", "Please fill this in."]);
 }
 
 #[actix_web::test]

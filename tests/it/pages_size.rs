@@ -186,7 +186,10 @@ async fn what_is_too_much_to_be_shown_again_is_refused_with_what_to_mend() {
     }
     form.insert("data.amount".into(), "twelve".into());
     let html = send(&ada, &address, &form, 413).await;
-    assert!(html.contains("Go back in your browser") && html.contains("amount: This is not a number"), "{html}");
+    assert!(
+        html.contains("Go back in your browser") && html.contains("amount: This is not a number"),
+        "{html}"
+    );
     assert!(html.contains("Text 50: Somebody changed this in the meantime"), "{html}");
     assert_eq!(app.case(&id).await["version"], 1);
     // Where nothing has to be mended, it is simply saved.
@@ -240,6 +243,18 @@ async fn as_many_sections_and_fields_as_there_may_be_fit_on_a_page() {
         page(&ada, &format!("/cases/{id}?edit=s7")).await;
         let new = format!("/cases/new?type=t{few}");
         assert!(page(&ada, &new).await.contains("name=\"title\""));
+    }
+}
+
+#[actix_web::test]
+async fn a_case_of_very_many_members_has_small_pages_too() {
+    let app = TestApp::spawn().await;
+    app.define(json!([])).await;
+    let ada = Visitor::of(&app, "operator").await;
+    let data: Map<String, Value> = (0..60_000).map(|n| (format!("k{n}"), json!(n))).collect();
+    let id = app.create(data.into()).await;
+    for query in ["", "?edit=%3Aadditional", "?edit=%3Aadditional&at=k59999"] {
+        page(&ada, &format!("/cases/{id}{query}")).await;
     }
 }
 

@@ -75,7 +75,8 @@ pub const DATETIME_HINT: &str = "With its time zone, like 2026-11-21T09:30:00Z";
 pub const CHOICE_HINT: &str = "There are too many choices for a list: type the one that you mean.";
 pub const FREE_HINT: &str = "Numbers, true, false and JSON keep their type; anything else is text.";
 pub const TOO_LONG_TO_EDIT: &str = "This value is too large to edit here. Change it through the API.";
-pub const OTHERS: &str = "There is more here than fits into one form. Save this first, then open another one at:";
+pub const OTHERS: &str =
+    "There is more here than fits into one form. Save this first, then open another one at:";
 pub const ALONE: &str = "There is no room on the page for the rest of the case beside this form.";
 pub const WHOLE_CASE: &str = "Show the case";
 pub const TYPED_TOO_LARGE: &str = "Nothing was saved: something in the form has to be corrected first, and it holds too much to be shown \
