@@ -136,6 +136,12 @@ async fn every_page_is_open_to_everybody_small_and_speaks_to_nobody_else() {
             if across.as_i64().is_none_or(|across| across > 0) {
                 found.push(format!("{at}: the page itself moves sideways by {across}"));
             }
+            shown.tab.wide(320, 900).await;
+            let across = shown.tab.eval("document.documentElement.scrollWidth - innerWidth").await;
+            if across.as_i64().is_none_or(|across| across > 0) {
+                found.push(format!("{at}: at 400 % the page moves sideways by {across}"));
+            }
+            shown.tab.wide(width, 900).await;
             if let Some(folder) = &pictures {
                 let file = format!("{name}-{}.png", if dark { "dark" } else { "light" });
                 std::fs::write(Path::new(folder).join(file), shown.tab.picture().await).unwrap();
