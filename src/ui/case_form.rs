@@ -9,7 +9,8 @@ use super::case_inputs::{Input, Kind, Theirs, lines, open_at, print, text_of, va
 use super::case_values::{Room, Values, written};
 use super::labels;
 use super::posted::Form;
-use super::words::{case as w, quoted};
+use super::words::case as w;
+use super::words::values::quoted;
 use crate::domain::case::CaseStatus;
 use crate::domain::data::DataPath;
 use crate::domain::field::Visibility;

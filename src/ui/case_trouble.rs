@@ -3,7 +3,8 @@
 
 use super::moment::Moment;
 use super::value::cut;
-use super::words::{case as w, quoted};
+use super::words::case as w;
+use super::words::values::quoted;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::run::FieldState;
