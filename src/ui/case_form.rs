@@ -11,7 +11,8 @@ use super::case_room::{Room, SHORT_WRONG, within, written};
 use super::case_values::Values;
 use super::posted::Form;
 use super::value::cut;
-use super::words::{case as w, quoted};
+use super::words::case as w;
+use super::words::values::quoted;
 use crate::domain::problem::Problem;
 
 /// Bytes of the links to inputs that a form has no room for, of one beside its name and address,

@@ -87,6 +87,13 @@ struct Head {
     sort: Option<(String, Option<&'static str>)>,
 }
 
+impl Head {
+    /// Whether a narrow column may cut it.
+    fn is_long(&self) -> bool {
+        self.name.chars().nth(16).is_some()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "case_list_empty.html")]
 struct NoTypesPage<'a> {

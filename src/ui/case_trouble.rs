@@ -4,7 +4,8 @@
 use super::case_room::written;
 use super::moment::Moment;
 use super::value::cut;
-use super::words::{case as w, quoted};
+use super::words::case as w;
+use super::words::values::quoted;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::run::FieldState;

@@ -570,3 +570,40 @@ async fn a_page_hears_of_changes_and_only_its_own() {
     let missing = "019a0000-0000-7000-8000-000000000000";
     assert_eq!(ada.get(&format!("/cases/{missing}/events")).await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_values_are_called_by_names_and_a_no_is_said() {
+    let app = TestApp::spawn().await;
+    let ada = Visitor::new(&app, "Ada", "operator").await;
+    let mapping = json!({"response_mapping": {
+        "vat.valid": {"path": "$.valid", "type": "boolean"},
+        "owner.full_name": "$.owner", "agent.full_name": "$.agent", "rates": "$.rates", "number": "$.number",
+    }});
+    define_check(&app, json!({"name": "Check"}), mapping).await;
+    let answer = json!({"valid": false, "owner": "Ann", "agent": "Ben", "number": "BE1",
+        "rates": {"usd_rate": 1.08, "date": "2026-11-20", "of": {"a": 1}}});
+    app.upstream.answers([ok(answer)]).await;
+    let id = app.filled(json!({"amount": 5})).await["id"].as_str().unwrap().to_owned();
+    let page = ada.page(&format!("/cases/{id}")).await;
+    let text = card(&page, "check");
+    for said in [
+        "answer: no",
+        "Valid No",
+        "Owner: full name Ann",
+        "Agent: full name Ben",
+        "VAT number BE1",
+        "usd rate 1.08, date 2026-11-20",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // The path is within reach, and no mark is louder than its value.
+    assert!(page.contains("<dt title=\"owner.full_name\">") && !page.contains("mark said"), "{page}");
+
+    let form = ada.page(&format!("/cases/{id}?edit=:field.check")).await;
+    assert!(read(&form).contains("Owner: full name"), "{}", read(&form));
+    assert_eq!(form.matches(" autofocus").count(), 1, "the page opens at the first input");
+    // What somebody typed over a fetched value is said beside it.
+    ada.app.patch(&format!("/v1/cases/{id}"), &json!({"data": {"owner": {"full_name": "Eve"}}})).await;
+    let page = ada.page(&format!("/cases/{id}")).await;
+    assert_eq!(page.matches("mark said").count(), 1, "{page}");
+}

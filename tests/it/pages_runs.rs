@@ -46,7 +46,7 @@ async fn the_history_is_empty_first_then_filtered_and_paged() {
         .await
         .says(200, &["No run fits these filters"]);
     for (wrong, why) in [
-        ("status=done", "Choose one of the list."),
+        ("status=done", "Choose one from the list."),
         ("case=1", "not the id of anything"),
         ("since=yesterday", "Write a day like"),
         ("field=%3Cscript%3Ealert", "A name here"),

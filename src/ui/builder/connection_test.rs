@@ -21,7 +21,8 @@ use crate::ui::posted::Posted;
 use crate::ui::refusal::Refusal;
 use crate::ui::state::StateView;
 use crate::ui::words::moments::took;
-use crate::ui::words::{connections as w, quoted, refusals, runs};
+use crate::ui::words::values::quoted;
+use crate::ui::words::{connections as w, refusals, runs};
 
 /// Bytes of HTML for the answer.
 const ROOM: usize = 40_000;

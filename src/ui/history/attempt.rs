@@ -12,7 +12,8 @@ use crate::ui::moment::Moment;
 use crate::ui::state::StateView;
 use crate::ui::value::cut;
 use crate::ui::words::moments::{span, took};
-use crate::ui::words::{quoted, runs as w};
+use crate::ui::words::runs as w;
+use crate::ui::words::values::quoted;
 
 /// Units of a bar's width.
 const WIDE: u64 = 1_000;

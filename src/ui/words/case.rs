@@ -1,5 +1,6 @@
 //! The page of a case.
 
+use super::values::quoted;
 use crate::domain::case::CaseStatus;
 use crate::domain::run::RunStatus;
 use crate::domain::trigger::Trigger;
@@ -236,7 +237,8 @@ pub const fn run(status: RunStatus) -> &'static str {
 
 /// How a run ended that lacked values.
 pub fn lacked(names: &[String]) -> String {
-    format!("lacked {}", super::states::listed(names))
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("did not run: {} {verb} missing", super::states::listed(names))
 }
 
 /// Why a run was fired.
@@ -272,5 +274,5 @@ pub fn not_exact(typed: &str) -> String {
 pub fn does_not_fit(why: &str) -> String {
     let mut letters = why.chars();
     let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
-    super::quoted(&format!("{first}{}.", letters.as_str().trim_end_matches('.')))
+    quoted(&format!("{first}{}.", letters.as_str().trim_end_matches('.')))
 }

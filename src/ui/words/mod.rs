@@ -3,19 +3,6 @@
 //! One file a page, plus those that pages share. Sentences about a failed run are not here but
 //! in `domain/failure.rs`, since the API tells them, too.
 
-/// A message that was written for programs, as people read it: names stand in quotation marks.
-pub fn quoted(text: &str) -> String {
-    let mut inside = false;
-    let quote = |letter: char| {
-        if letter != '`' {
-            return letter;
-        }
-        inside = !inside;
-        if inside { '“' } else { '”' }
-    };
-    text.chars().map(quote).collect()
-}
-
 /// The page of a case.
 pub mod case;
 

@@ -8,6 +8,19 @@ pub const NOTHING: &str = "–";
 pub const YES: &str = "yes";
 pub const NO: &str = "no";
 
+/// A message that was written for programs, as people read it: names stand in quotation marks.
+pub fn quoted(text: &str) -> String {
+    let mut inside = false;
+    let quote = |letter: char| {
+        if letter != '`' {
+            return letter;
+        }
+        inside = !inside;
+        if inside { '“' } else { '”' }
+    };
+    text.chars().map(quote).collect()
+}
+
 /// An answer that stands alone.
 pub const ANSWER_YES: &str = "Yes";
 pub const ANSWER_NO: &str = "No";
@@ -25,4 +38,15 @@ pub fn entries(count: usize) -> String {
 /// A member of an object, in a line: `date 2026-11-20`.
 pub fn member(name: &str, value: &str) -> String {
     format!("{name} {value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_messages_stand_in_quotation_marks() {
+        assert_eq!(quoted("one of `new`, `old`"), "one of “new”, “old”");
+        assert_eq!(quoted("nothing"), "nothing");
+    }
 }
