@@ -13,7 +13,7 @@ use crate::domain::search;
 use crate::store::{CaseFilter, CaseSort, DataFilter, FieldFilter, FieldWord};
 
 /// A list as the doors ask for it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CaseQuery {
     /// Key of the case type.
     pub case_type: Option<String>,

@@ -1,8 +1,9 @@
 //! How the fields of a case type stand over all of its cases: the bars above a list.
 //!
 //! Counted over an index each time, so there is no counter that could drift and none that
-//! replicas would queue for. A case type with many cases is counted at most every two seconds by
-//! each process, and by one of those who ask at once. With filters the cases that they leave are counted, up to 10,000 of them.
+//! replicas would queue for. With filters the cases that they leave are counted, up to 10,000 of
+//! them. What has many cases is counted at most every two seconds by each process, and by one of
+//! those who ask at once; who does not want to wait for it takes it when it is there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::clock::Instant;
 use crate::domain::ids::{CaseTypeId, CaseTypeKey, FieldKey};
 use crate::domain::run::FieldStatus;
-use crate::store::{LiveCounts, MOST_CANDIDATES, StateCount, Tx};
+use crate::store::{CaseSort, LiveCounts, MOST_CANDIDATES, StateCount, StoreError, Tx};
 
 /// With more cases than this a summary is kept for a while.
 const MANY: u64 = 5_000;
@@ -86,9 +87,9 @@ impl FieldSummary {
 /// The last summary of a large case type, with when it was made; held while one is made.
 type Place = Arc<Mutex<Option<(Instant, Arc<Summary>)>>>;
 
-/// Summaries of large case types.
+/// Summaries of many cases, by case type, its version and what was asked.
 #[derive(Clone)]
-pub(super) struct Summaries(Cache<(CaseTypeId, i64), Place>);
+pub(super) struct Summaries(Cache<(CaseTypeId, i64, CaseQuery), Place>);
 
 impl Default for Summaries {
     fn default() -> Self {
@@ -107,10 +108,10 @@ impl Cases {
     ) -> Result<Arc<Summary>, ServiceError> {
         let plan = self.plans.current(actor.workspace, key).await?;
         let plan = plan.ok_or(ServiceError::NotFound("case type"))?;
-        if !query.is_everything() {
-            return self.summary_of_part(actor, &plan, query).await.map(Arc::new);
-        }
-        let place = self.summaries.0.get_with((plan.id, plan.version), async { Place::default() }).await;
+        // The type is named by the plan; the order is nothing to a count.
+        let query = CaseQuery { case_type: None, sort: CaseSort::default(), descending: false, ..query };
+        let asked = (plan.id, plan.version, query.clone());
+        let place = self.summaries.0.get_with(asked, async { Place::default() }).await;
         // Whoever asks while it is counted waits for that count: many pages make one.
         let mut kept = place.lock().await;
         let now = self.clock.now();
@@ -121,9 +122,32 @@ impl Cases {
         {
             return Ok(summary.clone());
         }
-        let summary = Arc::new(self.summary_of_all(actor, &plan, now).await?);
+        let summary = Arc::new(match query.is_everything() {
+            true => self.summary_of_all(actor, &plan, now).await?,
+            false => self.summary_of_part(actor, &plan, query).await?,
+        });
         *kept = (summary.total > MANY).then(|| (now, summary.clone()));
         Ok(summary)
+    }
+
+    /// The same until some time, or none: then it is counted further, for who asks next.
+    pub async fn summary_until(
+        &self,
+        until: Instant,
+        actor: &Actor,
+        key: &CaseTypeKey,
+        query: CaseQuery,
+    ) -> Result<Option<Arc<Summary>>, ServiceError> {
+        let (cases, actor, key) = (self.clone(), actor.clone(), key.clone());
+        let mut counting = tokio::spawn(async move { cases.summary(&actor, &key, query).await });
+        tokio::select! {
+            biased;
+            counted = &mut counting => match counted {
+                Ok(counted) => counted.map(Some),
+                Err(_) => Err(StoreError::Panicked.into()),
+            },
+            () = self.clock.sleep_until(until) => Ok(None),
+        }
     }
 
     async fn summary_of_all(

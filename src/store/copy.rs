@@ -25,6 +25,9 @@ const BYTES: usize = 4 << 20;
 /// Where the schema keeps its own history; the target has it already.
 const HISTORY: &str = "seaql_migrations";
 
+/// Where `dossier migrate` notes which master key is in effect; the file says that, too.
+const KEY_CHECK: &str = "key_check";
+
 /// Tables whose triggers tell what happened.
 const WATCHED: [&str; 3] = ["cases", "case_change", "run"];
 
@@ -92,6 +95,10 @@ pub async fn copy(from: &str, into: &str) -> Result<BTreeMap<String, u64>, CopyF
     let source = Dialect::Sqlite.connect(from, true, Purpose::Read).await?;
     let target = Dialect::Postgres.connect(into, true, Purpose::Write).await?;
     let copied = all(&source, &target).await;
+    // Until the server does so by itself it would plan for empty tables.
+    if let (Ok(_), Err(error)) = (&copied, target.execute_unprepared("VACUUM ANALYZE").await) {
+        tracing::warn!(%error, "the copied tables were not analyzed: run VACUUM ANALYZE");
+    }
     source.close().await?;
     target.close().await?;
     copied
@@ -104,9 +111,10 @@ async fn all(
     let (source, target) = (source.begin().await?, target.begin().await?);
     let mut copied = BTreeMap::new();
     let tables = tables(&target).await?;
-    for table in &tables {
+    for table in tables.iter().filter(|table| table.name != KEY_CHECK) {
         refuse_rows(&target, &table.name).await?;
     }
+    target.execute_unprepared(&format!("DELETE FROM {KEY_CHECK}")).await?;
     // What happened is copied, too: the triggers would tell it a second time.
     for table in WATCHED {
         target.execute_unprepared(&format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await?;

@@ -49,6 +49,8 @@ pub struct Bars {
     pub partial: Option<String>,
     /// What has no bar.
     pub more: Option<String>,
+    /// They are still being counted; where they are waited for.
+    pub counting: Option<String>,
 }
 
 /// The bar of a field.
@@ -105,24 +107,34 @@ const LOOKS: [(FieldStatus, &str, &str); 7] = [
 
 impl Bars {
     /// The bars of the fields that are shown first, then of others, as far as there is room.
-    pub fn new(case_type: &CaseType, columns: &Columns<'_>, counts: &Counts, view: &ListQuery) -> Self {
-        if counts.total == 0 {
+    /// Without counts they are there, and empty.
+    pub fn new(
+        case_type: &CaseType,
+        columns: &Columns<'_>,
+        counts: Option<&Counts>,
+        view: &ListQuery,
+    ) -> Self {
+        if counts.is_some_and(|counts| counts.total == 0) {
             return Self::default();
         }
-        let counted = |key: &str| counts.fields.iter().find(|field| field.key == key);
+        let counted = |key: &str| counts.map(|all| all.fields.iter().find(|field| field.key == key));
         let calls: Vec<_> = case_type.fields.iter().filter(|field| field.api_call().is_some()).collect();
         let keys = calls.iter().map(|field| field.key.as_str());
         let (shown, others): (Vec<&str>, Vec<&str>) = keys.partition(|key| columns.shows_field(key));
         let mut kept: Vec<&str> = shown.into_iter().chain(others).take(MOST).collect();
         let more = calls.len() - kept.len();
-        let bars = calls.iter().filter(|field| take(&mut kept, field.key.as_str())).filter_map(|field| {
-            let counts = counted(field.key.as_str())?;
-            Some(Bar::new(&field.name, counts, view))
-        });
+        let bars =
+            calls.iter().filter(|field| take(&mut kept, field.key.as_str())).filter_map(
+                |field| match counted(field.key.as_str()) {
+                    Some(counts) => Some(Bar::new(&field.name, counts?, view)),
+                    None => Some(Bar { name: field.name.clone(), pieces: Vec::new(), parts: Vec::new() }),
+                },
+            );
         Self {
             fields: bars.collect(),
-            partial: counts.partial.then(|| w::partial(counts.total)),
+            partial: counts.filter(|counts| counts.partial).map(|counts| w::partial(counts.total)),
             more: (more > 0).then(|| w::more_bars(more)),
+            counting: counts.is_none().then(|| view.awaited_url()),
         }
     }
 }
@@ -266,9 +278,15 @@ mod tests {
             ..FieldCounts::default()
         };
         let counts = Counts { total: 1, partial: true, fields: (0..20).map(field).collect() };
-        let bars = Bars::new(&case_type, &columns, &counts, &ListQuery::default());
+        let bars = Bars::new(&case_type, &columns, Some(&counts), &ListQuery::default());
         let names: Vec<&str> = bars.fields.iter().map(|bar| bar.name.as_str()).collect();
         assert_eq!((names.len(), names[0], names[11]), (12, "f0", "f19"));
         assert!(bars.partial.is_some() && bars.more.unwrap().starts_with("8 more"));
+
+        let awaited = Bars::new(&case_type, &columns, None, &ListQuery::default());
+        let again: Vec<&str> = awaited.fields.iter().map(|bar| bar.name.as_str()).collect();
+        assert_eq!(again, names, "bars that are still counted keep their places");
+        assert_eq!(awaited.counting.as_deref(), Some("/cases?counts=awaited"));
+        assert!(awaited.fields.iter().all(|bar| bar.pieces.is_empty() && bar.parts.is_empty()));
     }
 }

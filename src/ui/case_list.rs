@@ -16,10 +16,11 @@ use super::case_cells::{Cell, Row, Types, is_stale};
 use super::case_columns::{Column, Columns, MOST};
 use super::frame::{Frame, Place, page};
 use super::list_chips::{Chip, chips};
-use super::list_page::{ListPage, counts};
+use super::list_page::{Counting, ListPage};
 use super::list_query::{ALL_TYPES, ListQuery, Spot};
 use super::posted::Posted;
 use super::refusal::Refusal;
+use super::session::by_itself;
 use super::visitor::Visitor;
 use super::words::{case as words, case_list as w};
 use crate::domain::case::CaseStatus;
@@ -36,13 +37,16 @@ const EVENTS: &str = "/cases/events";
 /// Types that stand side by side; more are a menu.
 const TABS: usize = 6;
 
-/// What a form before this page has done.
+/// What is asked beside the view.
 #[derive(Debug, Deserialize)]
-pub struct Done {
+pub struct Asked {
+    /// What a form before this page has done.
     done: Option<String>,
+    /// Whether the counts are waited for (`awaited`).
+    counts: Option<String>,
 }
 
-impl Done {
+impl Asked {
     fn says(&self) -> Option<&'static str> {
         match self.done.as_deref()? {
             "refreshed" => Some(w::DONE_REFRESHED),
@@ -104,11 +108,11 @@ struct NoTypesPage<'a> {
 pub async fn list(
     services: Data<Services>,
     visitor: Visitor,
-    done: Query<Done>,
+    asked: Query<Asked>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let mut view = ListQuery::parse(request.query_string())?;
-    let frame = visitor.frame(Place::Cases, w::TITLE).saying(done.says());
+    let frame = visitor.frame(Place::Cases, w::TITLE).saying(asked.says());
     let mut plans = services.plans.all_current(visitor.actor.workspace).await?;
     if plans.is_empty() {
         return Ok(page(&NoTypesPage { frame: &frame }));
@@ -117,14 +121,10 @@ pub async fn list(
     let plan = chosen(&plans, &mut view)?;
     let case_type = plan.map(|plan| &*plan.case_type);
     let columns = Columns::new(case_type, view.cols.as_deref());
-    let counted = match plan {
-        Some(plan) => Some(counts(&services, &visitor.actor, &plan.key, &view).await?),
-        None => None,
-    };
-    let known = counted.as_ref().filter(|counts| !counts.partial).map(|counts| counts.total);
-    let list = ListPage::read(&services, &visitor.actor, &view, columns.rows(), known).await?;
-    let bars =
-        case_type.zip(counted).map(|(case_type, counts)| Bars::new(case_type, &columns, &counts, &view));
+    let (key, rows) = (plan.map(|plan| &plan.key), columns.rows());
+    let (list, counts) =
+        ListPage::of(&services, &visitor.actor, key, &view, rows, counting(&request, &asked)).await?;
+    let bars = case_type.map(|case_type| Bars::new(case_type, &columns, counts.as_ref(), &view));
     let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
     let now = services.clock.now();
     let rows: Vec<Row> = list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
@@ -144,6 +144,12 @@ pub async fn list(
         list,
         view: &view,
     }))
+}
+
+/// A page that lies open asks by itself, and nobody waits for its answer.
+fn counting(request: &HttpRequest, asked: &Asked) -> Counting {
+    let awaited = by_itself(request) || asked.counts.as_deref() == Some("awaited");
+    if awaited { Counting::Awaited } else { Counting::Aside }
 }
 
 /// The type whose cases are listed; none: all of them. The view names it from here on where there

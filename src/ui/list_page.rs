@@ -4,6 +4,8 @@
 //! The page before one is read from the other end and turned round; where that comes to the
 //! beginning, it is the first page, whole.
 
+use chrono::TimeDelta;
+
 use super::case_bars::{Counts, FieldCounts};
 use super::list_query::{ALL_TYPES, ListQuery, Spot};
 use super::refusal::Refusal;
@@ -23,19 +25,49 @@ pub struct ListPage {
     pub previous: Option<ListQuery>,
     /// The page behind it.
     pub next: Option<ListQuery>,
-    /// How many cases match in all, and whether there are more.
-    pub total: (u64, bool),
+    /// How many cases match in all, and whether there are more; none: they are being counted.
+    pub total: Option<(u64, bool)>,
+}
+
+/// How long rows wait for what is counted beside them, in ms: they are the page. What comes later
+/// is asked for by the page that lies open, and without script by a link.
+const PATIENCE_MS: i64 = 60;
+
+/// How long to wait for counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// Until they are there.
+    Awaited,
+    /// As long as rows may.
+    Aside,
 }
 
 impl ListPage {
-    /// Reads the page of a view, of so many rows. `known`: how many there are, when that was
-    /// counted already.
-    pub async fn read(
+    /// Reads the page of a view, of so many rows, and of one case type how its fields stand, which
+    /// tells how many match: neither waits for the other.
+    pub async fn of(
+        services: &Services,
+        actor: &Actor,
+        key: Option<&CaseTypeKey>,
+        view: &ListQuery,
+        rows: u64,
+        counting: Counting,
+    ) -> Result<(Self, Option<Counts>), Refusal> {
+        let Some(key) = key else {
+            return Ok((Self::read(services, actor, view, rows, true).await?, None));
+        };
+        let list = Self::read(services, actor, view, rows, false);
+        let (list, counts) = tokio::try_join!(list, counts(services, actor, key, view, counting))?;
+        let total = counts.as_ref().map(|counts| (counts.total, counts.partial)).or(list.total);
+        Ok((Self { total, ..list }, counts))
+    }
+
+    async fn read(
         services: &Services,
         actor: &Actor,
         view: &ListQuery,
         rows: u64,
-        known: Option<u64>,
+        count: bool,
     ) -> Result<Self, Refusal> {
         let query = case_query(view);
         let (backwards, cursor, from) = match &view.spot {
@@ -43,7 +75,7 @@ impl ListPage {
             Spot::After(place, from) => (false, Some(place.clone()), *from),
             Spot::Before(place, from) => (true, Some(place.clone()), *from),
         };
-        let request = PageRequest { limit: rows, cursor, count: known.is_none() };
+        let request = PageRequest { limit: rows, cursor, count };
         let asked = if backwards { query.clone().reversed() } else { query.clone() };
         let page = services.cases.list(actor, asked, request).await?;
         let more = page.next.is_some();
@@ -51,7 +83,9 @@ impl ListPage {
             return Err(Refusal::elsewhere(view.first().url()));
         }
         let at_least = page.total_at_least.map(|least| (least, true));
-        let total = known.or(page.total).map(|total| (total, false)).or(at_least).unwrap_or_default();
+        let rows_end =
+            from.filter(|_| !more && !backwards).map(|from| from.saturating_sub(1) + page.items.len() as u64);
+        let total = page.total.or(rows_end).map(|total| (total, false)).or(at_least);
         let mut cases = page.items;
         if backwards {
             cases.reverse();
@@ -74,32 +108,34 @@ impl ListPage {
 impl ListPage {
     /// `1–50 of 1,234 cases`.
     pub fn range(&self) -> String {
-        let (total, at_least) = self.total;
-        w::range(self.from, self.cases.len() as u64, &w::total(total, at_least))
+        let total = self.total.map(|(total, at_least)| w::total(total, at_least));
+        w::range(self.from, self.cases.len() as u64, total.as_deref())
     }
 }
 
-/// How the fields of all cases of a type stand that match.
-pub async fn counts(
+/// How the fields of all cases of a type stand that match; none: that takes longer.
+async fn counts(
     services: &Services,
     actor: &Actor,
     key: &CaseTypeKey,
     view: &ListQuery,
-) -> Result<Counts, Refusal> {
-    // The type is named by the key; the order is nothing to a count.
-    let query = CaseQuery { case_type: None, ..case_query(view) };
-    let summary = services.cases.summary(actor, key, query).await?;
+    counting: Counting,
+) -> Result<Option<Counts>, Refusal> {
+    let (cases, query) = (&services.cases, case_query(view));
+    let until = services.clock.now() + TimeDelta::milliseconds(PATIENCE_MS);
+    let summary = match counting {
+        Counting::Awaited => Some(cases.summary(actor, key, query).await?),
+        Counting::Aside => cases.summary_until(until, actor, key, query).await?,
+    };
+    let Some(summary) = summary else { return Ok(None) };
     let field = |(key, of): &(FieldKey, FieldSummary)| FieldCounts {
         key: key.to_string(),
         statuses: of.statuses.clone(),
         cached: of.cached,
         stale: of.stale,
     };
-    Ok(Counts {
-        total: summary.total,
-        partial: summary.more,
-        fields: summary.fields.iter().map(field).collect(),
-    })
+    let fields = summary.fields.iter().map(field).collect();
+    Ok(Some(Counts { total: summary.total, partial: summary.more, fields }))
 }
 
 /// What the view asks the services for.

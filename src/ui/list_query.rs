@@ -208,6 +208,12 @@ impl ListQuery {
         url
     }
 
+    /// The same with its counts, however long they take.
+    pub fn awaited_url(&self) -> String {
+        let url = self.url();
+        format!("{url}{}counts=awaited", if url.contains('?') { '&' } else { '?' })
+    }
+
     /// The same from its first page on.
     #[must_use]
     pub fn first(&self) -> Self {

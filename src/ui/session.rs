@@ -65,7 +65,7 @@ pub async fn found(request: &HttpRequest) -> Result<Option<SignedIn>, Refusal> {
 
 /// Whether a page that lies open asks, to show what has changed: nobody needs to be there for that,
 /// and a session that nobody uses ends.
-fn by_itself(request: &HttpRequest) -> bool {
+pub fn by_itself(request: &HttpRequest) -> bool {
     let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     request.headers().contains_key(LIVE) || accepts.is_some_and(|accept| accept == "text/event-stream")
 }

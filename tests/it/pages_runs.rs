@@ -47,7 +47,7 @@ async fn the_history_is_empty_first_then_filtered_and_paged() {
         .says(200, &["No run fits these filters"]);
     for (wrong, why) in [
         ("status=done", "Choose one from the list."),
-        ("case=1", "not the id of anything"),
+        ("case=1", "This is not an id"),
         ("since=yesterday", "Write a day like"),
         ("field=%3Cscript%3Ealert", "A name here"),
     ] {

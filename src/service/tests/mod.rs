@@ -1,6 +1,7 @@
 //! Tokens, secrets and case types, told as stories on a real database.
 
 mod admission;
+mod counting;
 mod house;
 mod keys;
 mod sealed;

@@ -64,7 +64,7 @@ pub struct TooWide {
 }
 
 /// The order of a list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum CaseSort {
     /// By creation.
     #[default]

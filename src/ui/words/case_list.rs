@@ -141,11 +141,15 @@ pub fn number(number: u64) -> String {
 }
 
 /// `1–50 of 1,234`; the place is not known where the links of the list were not followed.
-pub fn range(from: Option<u64>, rows: u64, total: &str) -> String {
-    match from {
-        Some(_) if rows == 0 => total.to_owned(),
-        Some(from) => format!("{}–{} of {total}", number(from), number(from + rows - 1)),
-        None => format!("{} of {total}", number(rows)),
+pub fn range(from: Option<u64>, rows: u64, total: Option<&str>) -> String {
+    let range = match from.filter(|_| rows > 0) {
+        Some(from) => format!("{}–{}", number(from), number(from + rows - 1)),
+        None => number(rows),
+    };
+    match total {
+        Some(total) if rows == 0 => total.to_owned(),
+        Some(total) => format!("{range} of {total}"),
+        None => range,
     }
 }
 
@@ -159,6 +163,12 @@ pub fn total(total: u64, at_least: bool) -> String {
 pub fn partial(counted: u64) -> String {
     format!("Counted over the first {} matching cases only; there are more.", number(counted))
 }
+
+/// While the bars are counted.
+pub const COUNTING: &str = "Counting…";
+
+/// Leads to the same view with its bars, without script.
+pub const COUNT: &str = "Show the counts";
 
 /// Bars that have no room.
 pub fn more_bars(more: usize) -> String {
@@ -180,8 +190,9 @@ mod tests {
         for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(number(value), text);
         }
-        assert_eq!(range(Some(51), 50, "1,234 cases"), "51–100 of 1,234 cases");
-        assert_eq!(range(Some(1), 0, "0 cases"), "0 cases");
+        assert_eq!(range(Some(51), 50, Some("1,234 cases")), "51–100 of 1,234 cases");
+        assert_eq!(range(Some(51), 50, None), "51–100");
+        assert_eq!(range(Some(1), 0, Some("0 cases")), "0 cases");
         assert_eq!(total(1, false), "1 case");
         assert_eq!(total(10_000, true), "at least 10,000 cases");
     }
