@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::actor::Actor;
 use super::case_body::CaseBody;
@@ -183,13 +183,38 @@ impl Cases {
     ) -> Result<CaseView, ServiceError> {
         let body = CaseBody::read(body)?;
         let current = self.get(actor, id).await?;
+        self.patch_from(actor, &current, body, pins, (expected, None)).await
+    }
+
+    /// Changes a case by a merge patch that was made of what somebody has `seen`; mapped targets
+    /// that it changes become overrides. Refused as [`ServiceError::VersionMismatch`] when the case
+    /// is at another version, or when a run has written since then what the patch changes.
+    pub async fn patch_seen(
+        &self,
+        actor: &Actor,
+        seen: &CaseView,
+        body: &Value,
+    ) -> Result<CaseView, ServiceError> {
+        let expected = Expected::OneOf(vec![seen.case.version]);
+        self.patch_from(actor, seen, CaseBody::read(body)?, true, (expected, Some(seen.data.clone()))).await
+    }
+
+    async fn patch_from(
+        &self,
+        actor: &Actor,
+        current: &CaseView,
+        body: CaseBody,
+        pins: bool,
+        (expected, seen): (Expected, Option<Map<String, Value>>),
+    ) -> Result<CaseView, ServiceError> {
+        let id = current.case.id;
         if body.case_type.as_deref().is_some_and(|key| key != current.case.case_type.as_str()) {
             let message =
                 "the type of a case cannot be changed: leave `case_type` out, or send the case's own";
             return Err(ServiceError::Invalid(vec![Problem::new("/case_type", code::INVALID, message)]));
         }
         let reference = body.reference.clone().flatten();
-        let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides };
+        let patch = Patch { actor: actor.clone(), case: id, body, pins: pins && actor.overrides, seen };
         let this = self.clone();
         let written = self
             .store

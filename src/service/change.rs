@@ -7,6 +7,7 @@ use super::case_body::CaseBody;
 use super::cases::Cases;
 use super::error::ServiceError;
 use super::plan::Plan;
+use super::precondition;
 use crate::domain::case::{
     Case, LeafChange, Provenance, ProvenanceEntry, changed_paths, leaf_changes, merge_patch,
 };
@@ -26,11 +27,13 @@ pub(super) struct Patch {
     pub(super) body: CaseBody,
     /// Whether changed targets become overrides.
     pub(super) pins: bool,
+    /// The data that the patch was made of; none: whatever there is.
+    pub(super) seen: Option<Map<String, Value>>,
 }
 
 /// Applies a patch to the case as it is now, and fires the fields that the change fires.
 pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), ServiceError> {
-    let Patch { actor, case: id, body, pins } = patch;
+    let Patch { actor, case: id, body, pins, seen } = patch;
     let row = tx.find_case(actor.workspace, id).await?.ok_or(ServiceError::NotFound("case"))?;
     let plan = cases.plans.version_in(tx, row.case.case_type_id, row.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
@@ -38,6 +41,9 @@ pub(super) async fn patch(tx: &Tx, cases: &Cases, patch: Patch) -> Result<(), Se
     let names: Vec<String> = kept.iter().map(|(name, _)| name.clone()).collect();
     let mut old = row.data.clone();
     old.extend(kept);
+    if let (Some(seen), Some(patch)) = (&seen, &body.data) {
+        precondition::check_seen(seen, &old, patch)?;
+    }
     let new = patched_data(&old, body.data.as_ref(), &plan)?;
     let case = patched_case(&row.case, &body);
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::ServiceError;
 use crate::domain::audit::AuditKind;
@@ -37,6 +37,23 @@ pub(super) async fn check_case(
         None => Vec::new(),
     };
     Err(mismatch("case", version, since, changed))
+}
+
+/// Refuses a patch of members of the data that are no longer what was seen of them: what a run
+/// writes raises no version. `now` is read once the case is held.
+pub(super) fn check_seen(
+    seen: &Map<String, Value>,
+    now: &Map<String, Value>,
+    patch: &Map<String, Value>,
+) -> Result<(), ServiceError> {
+    let newer = patch.keys().filter(|name| seen.get(*name) != now.get(*name));
+    let changed: Vec<String> = newer.map(|name| format!("data.{name}")).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let detail =
+        format!("a run has written {}: read the case again, and repeat your change", listed(&changed));
+    Err(ServiceError::VersionMismatch { detail, changed })
 }
 
 /// Refuses a change of a case type that is not as expected, or not there although it should be.

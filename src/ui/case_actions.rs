@@ -103,8 +103,9 @@ pub async fn clear_override(
     let (id, path) = path.into_inner();
     let path = DataPath::parse_exact(&path).map_err(|_| Refusal::not_found())?;
     services.cases.clear_override(&posted.visitor.actor, id, &path, Expected::Anything).await?;
-    let field = posted.form.text("field").unwrap_or_default().to_owned();
-    Ok(back(&Here::new(id, &Asked::of_form(&posted.form)), "cleared", &card_anchor(&field)))
+    let field: Option<FieldKey> = posted.form.text("field").and_then(|field| field.parse().ok());
+    let card = field.map(|field| card_anchor(field.as_str())).unwrap_or_default();
+    Ok(back(&Here::new(id, &Asked::of_form(&posted.form)), "cleared", &card))
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ use super::case_room::written;
 use super::list_page::case_query;
 use super::list_query::ListQuery;
 use super::posted::Form;
+use crate::domain::case_type::CaseType;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::service::CaseQuery;
 
@@ -49,6 +50,15 @@ impl Scope {
             Some("additional") => Self::Additional,
             Some(field) => Self::Field(field.strip_prefix("field.")?.parse().ok()?),
         })
+    }
+
+    /// Whether cases of this type have such a part.
+    pub fn is_of(&self, case_type: &CaseType) -> bool {
+        match self {
+            Self::Case | Self::Additional => true,
+            Self::Section(key) => case_type.fields.iter().any(|field| field.section == *key),
+            Self::Field(key) => case_type.field(key.as_str()).is_some_and(|field| field.api_call().is_some()),
+        }
     }
 
     /// The id of its part of the page.

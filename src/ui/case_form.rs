@@ -1,14 +1,15 @@
 //! A form over a part of a case: which inputs it has, and what somebody changed in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Theirs, lines, open_at, print, text_of, value_of};
+use super::case_inputs::{Input, Kind, Theirs, lines, open_at, print, text_of, value_of};
 use super::case_places::{DATA, Place, fitting, places};
 use super::case_room::{Room, SHORT_WRONG, within, written};
 use super::case_values::Values;
+use super::labels::in_full;
 use super::posted::Form;
 use super::value::cut;
 use super::words::case as w;
@@ -150,6 +151,9 @@ impl FormView {
             place.take(&mut input, lines(text), form, values, &mut read);
             inputs.push(input);
         }
+        let strangers = strangers(&inputs, form);
+        read.wrong |= !strangers.is_empty();
+        inputs.extend(strangers);
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
         (Self { sentence, ..Self::of(scope, inputs) }, read)
     }
@@ -170,6 +174,23 @@ impl FormView {
     pub fn word(&self) -> String {
         self.scope.word()
     }
+}
+
+/// What was typed into inputs that the form has not got any more.
+fn strangers(inputs: &[Input], form: &Form) -> Vec<Input> {
+    let known: BTreeSet<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+    let typed = form.below(DATA).map(|(path, text)| (format!("{DATA}{path}"), path, lines(text)));
+    let typed = typed.filter(|(name, _, text)| {
+        !known.contains(name.as_str())
+            && print(text) != form.get(&format!("{WAS}{name}")).map_or_else(|| print(""), str::to_owned)
+    });
+    typed
+        .map(|(name, path, text)| {
+            let mut input = Input::new(name, in_full(path), Kind::Free, None);
+            (input.text, input.wrong) = (text, Some(w::NO_SUCH_INPUT.to_owned()));
+            input
+        })
+        .collect()
 }
 
 impl Place<'_> {

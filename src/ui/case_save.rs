@@ -15,7 +15,6 @@ use super::case_values::Values;
 use super::posted::Posted;
 use super::refusal::Refusal;
 use super::words::case as w;
-use crate::domain::expected::Expected;
 use crate::domain::ids::CaseId;
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
@@ -32,7 +31,7 @@ pub async fn save(
 ) -> Result<HttpResponse, Refusal> {
     let visitor = &posted.visitor;
     visitor.require(Role::Operator)?;
-    let scope = posted.form.get("scope").and_then(Scope::parse).ok_or_else(Refusal::not_found)?;
+    let scope = posted.form.get("scope").and_then(Scope::parse).ok_or_else(Refusal::part_gone)?;
     let asked = Asked { edit: Some(scope.clone()), ..Asked::of_form(&posted.form) };
     let mut last = None;
     for _ in 0..TRIES {
@@ -45,9 +44,7 @@ pub async fn save(
         if read.patch.is_empty() {
             return Ok(back(&Here::new(*id, &asked), "unchanged", &scope));
         }
-        let expected = Expected::OneOf(vec![view.case.version]);
-        let patch = Value::Object(read.patch);
-        match services.cases.patch(&visitor.actor, *id, &patch, true, expected).await {
+        match services.cases.patch_seen(&visitor.actor, &view, &Value::Object(read.patch)).await {
             Ok(_) => return Ok(back(&Here::new(*id, &asked), "saved", &scope)),
             Err(ServiceError::VersionMismatch { .. }) => last = Some((view, form)),
             Err(error) => {
@@ -70,6 +67,9 @@ async fn read(
 ) -> Result<(FormView, super::case_form::Read), Refusal> {
     let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
+    if !scope.is_of(&plan.case_type) {
+        return Err(Refusal::part_gone());
+    }
     let values = Values::new(view, &plan.case_type, services.clock.now());
     Ok(FormView::read(&values, scope, &posted.form))
 }

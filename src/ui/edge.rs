@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use futures_util::FutureExt as _;
@@ -15,6 +16,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 
 use super::frame::Frame;
 use super::refusal::Refusal;
+use super::typed::{page_of, typed_in};
 use super::visitor::visitor_of;
 
 /// The log span of one page.
@@ -57,7 +59,9 @@ pub async fn edge(
         guest: Some(visitor.guest()),
         ..Frame::for_nobody()
     });
-    let page = refusal.page(&frame, &number(&asked));
+    let typed = typed_in(&asked);
+    let back = Some(asked.path()).filter(|_| asked.method() == Method::POST).and_then(page_of);
+    let page = refusal.page(&frame, &number(&asked), back.as_deref(), typed.as_deref());
     Ok(ServiceResponse::new(asked, page))
 }
 

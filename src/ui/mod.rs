@@ -17,6 +17,7 @@ mod safety;
 /// Who looks, and the forms that they send.
 mod posted;
 mod session;
+mod typed;
 mod visitor;
 
 /// Signing in and out.

@@ -3,7 +3,11 @@
 //! A form that changes something carries the token of the session, which no other site can read,
 //! and comes from our own origin where the browser says where it comes from (Fetch Metadata,
 //! RFC 6454). Both are checked before anything of the form is read.
+//!
+//! Forms are UTF-8, as our pages are, and name each input once: what is neither was not written by
+//! a page of ours, and is refused instead of being saved otherwise than it was meant.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -11,10 +15,12 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
+use percent_encoding::percent_decode;
 use subtle::ConstantTimeEq as _;
 use url::{Url, form_urlencoded};
 
 use super::refusal::Refusal;
+use super::typed::typed_in;
 use super::visitor::{Visitor, visitor_of};
 use crate::ui::words::refusals as w;
 
@@ -44,9 +50,29 @@ pub struct Posted {
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// As it lies in a body (`application/x-www-form-urlencoded`).
-    pub fn parse(body: &[u8]) -> Self {
-        Self(form_urlencoded::parse(body).into_owned().collect())
+    /// As it lies in a query (`application/x-www-form-urlencoded`).
+    pub fn parse(query: &[u8]) -> Self {
+        Self(form_urlencoded::parse(query).into_owned().collect())
+    }
+
+    /// The same in the body of a form, of which no letter and no input may get lost.
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        // What separates inputs is ASCII, so the whole is UTF-8 when each of them is.
+        if percent_decode(body).decode_utf8().is_err() {
+            return Err(Refusal::wrong(w::FORM_NOT_UTF8));
+        }
+        let form = Self::parse(body);
+        let mut names = HashSet::new();
+        if form.all().all(|(name, _)| names.insert(name)) {
+            Ok(form)
+        } else {
+            Err(Refusal::wrong(w::FORM_TWICE))
+        }
+    }
+
+    /// All inputs, in their order.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of an input; the last, where several have the name.
@@ -83,13 +109,13 @@ impl FromRequest for Sent {
         let body = read(payload.take());
         Box::pin(async move {
             ours?;
-            Ok(Self(Form::parse(&body.await?)))
+            Ok(Self(Form::read(&body.await?)?))
         })
     }
 }
 
 /// The body of a form.
-async fn read(mut payload: Payload) -> Result<Vec<u8>, Refusal> {
+pub async fn read(mut payload: Payload) -> Result<Vec<u8>, Refusal> {
     let (mut body, mut length) = (Vec::new(), 0);
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| Refusal::wrong(w::FORM_CUT))?;
@@ -111,12 +137,18 @@ pub fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::foreign());
     }
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    // The scheme is not compared: behind a proxy that ends TLS ours is another.
-    let host = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok()).and_then(|url| {
-        let host = url.host_str()?.to_owned();
-        Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
-    });
-    if host.is_some() && host.as_deref() == text(HOST.as_str()) { Ok(()) } else { Err(Refusal::foreign()) }
+    let url = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
+    if url.is_some_and(|url| is_ours(&url, headers)) { Ok(()) } else { Err(Refusal::foreign()) }
+}
+
+/// Whether a URL leads to the host that was asked. The scheme is not compared: behind a proxy that
+/// ends TLS ours is another.
+pub fn is_ours(url: &Url, headers: &HeaderMap) -> bool {
+    let asked = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let host = url
+        .host_str()
+        .map(|host| url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+    host.is_some() && host.as_deref() == asked
 }
 
 impl FromRequest for Posted {
@@ -126,14 +158,16 @@ impl FromRequest for Posted {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let ours = same_origin(request.headers());
         let visitor = visitor_of(request);
+        // A page that the browser calls ours, but of another session.
+        let of_before = typed_in(request).is_some_and(|typed| typed.is_ours);
         let body = read(payload.take());
         Box::pin(async move {
             ours?;
             let visitor = visitor.ok_or_else(|| Refusal::trouble("a form has no session around it"))?;
-            let form = Form::parse(&body.await?);
+            let form = Form::read(&body.await?)?;
             let token = form.get(CSRF).unwrap_or_default();
             if !bool::from(token.as_bytes().ct_eq(visitor.csrf.as_bytes())) {
-                return Err(Refusal::foreign());
+                return Err(if of_before { Refusal::of_before() } else { Refusal::foreign() });
             }
             Ok(Self { visitor: (*visitor).clone(), form })
         })
@@ -178,5 +212,20 @@ mod tests {
         assert_eq!((form.text("data.b"), form.text("empty"), form.get("none")), (Some("two"), None, None));
         assert_eq!(form.below("data.").collect::<Vec<_>>(), [("a", "1"), ("b", " two ")]);
         assert!(form.ticked("empty") && !form.ticked("none"));
+    }
+
+    #[test]
+    fn what_is_no_text_or_named_twice_is_no_form_of_ours() {
+        assert_eq!(Form::read(b"a=%C3%A9&b=+").unwrap().get("a"), Some("é"));
+        for (body, says) in [
+            (&b"a=%ff%fe"[..], "UTF-8"),
+            (b"a=%C3&b=%A9", "UTF-8"),
+            (b"a=\xff", "UTF-8"),
+            (b"a=1&b=2&a=1", "twice"),
+            (b"%61=1&a=2", "twice"),
+        ] {
+            let refused = Form::read(body).unwrap_err();
+            assert!(format!("{refused:?}").contains(says), "{refused:?}");
+        }
     }
 }

@@ -8,12 +8,17 @@ use actix_web::http::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
+use super::case_room::PAGE;
 use super::frame::{self, Frame};
+use super::typed::{Again, Typed};
 use super::words::refusals as w;
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
 use crate::service::ServiceError;
 use crate::store::StoreError;
+
+/// Where a page leads that lies on no other.
+const LIST: &str = "/cases";
 
 /// When somebody who was sent away may ask again.
 const RETRY_AFTER_SECONDS: u16 = 2;
@@ -30,6 +35,10 @@ pub struct Refusal {
     numbered: bool,
     /// The visitor is to go there first: to the sign-in, most of all.
     elsewhere: Option<String>,
+    /// Where they sign in, in another tab, since this page holds what they typed.
+    sign_in: Option<String>,
+    /// Whether what was typed is worth sending again as it is.
+    again: bool,
     /// Seconds until it is worth trying again.
     retry_after: Option<u16>,
 }
@@ -44,6 +53,8 @@ impl Refusal {
             problems: Vec::new(),
             numbered: false,
             elsewhere: None,
+            sign_in: None,
+            again: false,
             retry_after: None,
         }
     }
@@ -56,6 +67,22 @@ impl Refusal {
     /// A form that did not come from a page of ours.
     pub fn foreign() -> Self {
         Self::new(StatusCode::FORBIDDEN, w::FOREIGN_TITLE, w::FOREIGN)
+    }
+
+    /// A form of ours from before the visitor last signed in.
+    pub fn of_before() -> Self {
+        Self { again: true, ..Self::new(StatusCode::FORBIDDEN, w::OF_BEFORE_TITLE, w::OF_BEFORE) }
+    }
+
+    /// A form whose session has ended; they sign in there.
+    pub fn signed_out(place: String) -> Self {
+        let page = Self::new(StatusCode::FORBIDDEN, w::SIGNED_OUT_TITLE, w::SIGNED_OUT);
+        Self { sign_in: Some(place), again: true, ..page }
+    }
+
+    /// A form over a part of a case that the case does not have.
+    pub fn part_gone() -> Self {
+        Self { again: true, ..Self::new(StatusCode::NOT_FOUND, w::NOT_FOUND_TITLE, w::PART_GONE) }
     }
 
     /// A form or an address that cannot be read.
@@ -81,14 +108,16 @@ impl Refusal {
     fn away(error: &ServiceError, sentence: &str) -> Self {
         tracing::error!(%error, "a page was refused");
         let page = Self::new(StatusCode::SERVICE_UNAVAILABLE, w::AWAY_TITLE, sentence);
-        Self { retry_after: Some(RETRY_AFTER_SECONDS), numbered: true, ..page }
+        // What was done is not to be done again.
+        let again = !matches!(error, ServiceError::Store(StoreError::Unread(_)));
+        Self { retry_after: Some(RETRY_AFTER_SECONDS), numbered: true, again, ..page }
     }
 
     /// Our own trouble: people read no cause, the log does.
     pub fn trouble(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "a page failed");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { numbered: true, ..Self::new(status, w::TROUBLE_TITLE, w::TROUBLE) }
+        Self { numbered: true, again: true, ..Self::new(status, w::TROUBLE_TITLE, w::TROUBLE) }
     }
 
     /// What another part of the server refused, in our words.
@@ -106,7 +135,10 @@ impl Refusal {
 
 impl From<ServiceError> for Refusal {
     fn from(error: ServiceError) -> Self {
-        let conflict = |detail: &str| Self::new(StatusCode::CONFLICT, w::CONFLICT_TITLE, sentence(detail));
+        let conflict = |detail: &str| Self {
+            again: true,
+            ..Self::new(StatusCode::CONFLICT, w::CONFLICT_TITLE, sentence(detail))
+        };
         match &error {
             ServiceError::NotFound(_) => Self::not_found(),
             ServiceError::Forbidden { needed } => Self::forbidden(*needed),
@@ -165,7 +197,7 @@ impl ResponseError for Refusal {
 
     /// Where no edge goes around it: the bare page.
     fn error_response(&self) -> HttpResponse {
-        self.page(&Frame::for_nobody(), "")
+        self.page(&Frame::for_nobody(), "", None, None)
     }
 }
 
@@ -175,17 +207,37 @@ struct RefusalPage<'a> {
     frame: &'a Frame,
     refusal: &'a Refusal,
     number: &'a str,
+    /// The page that the form lay on; none: the list of cases.
+    back: Option<&'a str>,
+    again: Option<Again<'a>>,
+    /// There is no room for what was typed.
+    not_held: bool,
 }
 
 impl Refusal {
-    /// The page of it; `number` is the request's.
-    pub fn page(&self, frame: &Frame, number: &str) -> HttpResponse {
+    /// The page of it; `number` is the request's. It holds what was typed, if that is worth sending
+    /// again, and leads to the page that it was typed on.
+    pub fn page(
+        &self,
+        frame: &Frame,
+        number: &str,
+        back: Option<&str>,
+        typed: Option<&Typed>,
+    ) -> HttpResponse {
         if let Some(place) = &self.elsewhere {
             return HttpResponse::SeeOther().insert_header((LOCATION, place.as_str())).finish();
         }
         let frame = &frame.titled(self.title);
         let number = if self.numbered { number } else { "" };
-        let mut answer = frame::answer(self.status, &RefusalPage { frame, refusal: self, number });
+        let back = back.filter(|back| *back != LIST);
+        let again = typed.filter(|typed| self.again && typed.is_any()).map(|typed| typed.again(frame.csrf()));
+        let mut page = RefusalPage { frame, refusal: self, number, back, again, not_held: false };
+        let mut html = frame::written_page(&page);
+        if html.len() > PAGE {
+            (page.again, page.not_held) = (None, true);
+            html = frame::written_page(&page);
+        }
+        let mut answer = frame::sent(self.status, html);
         if let Some(seconds) = self.retry_after {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -223,6 +275,9 @@ mod tests {
             frame: &Frame::for_nobody(),
             refusal: &ServiceError::Invalid(problems).into(),
             number: "",
+            back: None,
+            again: None,
+            not_held: false,
         };
         let page = page.render().unwrap();
         assert!(page.contains("is wrong") && page.contains("is &#60;b&#62;"), "{page}");

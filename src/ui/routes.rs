@@ -11,6 +11,7 @@ use super::heads::heads;
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
+use super::typed::hold;
 use super::{
     account, asset, builder, case_actions, case_detail, case_list, case_new, case_save, history, live,
     people, person, sign_in,
@@ -132,8 +133,8 @@ async fn nothing_here() -> Result<&'static str, Refusal> {
 
 /// A page for those who are signed in.
 fn page(resource: Resource) -> impl HttpServiceFactory {
-    let resource = resource.wrap(from_fn(signed_in)).wrap(from_fn(edge)).wrap(from_fn(safe));
-    resource.wrap(tracing()).wrap(from_fn(heads))
+    let resource = resource.wrap(from_fn(signed_in)).wrap(from_fn(hold)).wrap(from_fn(edge));
+    resource.wrap(from_fn(safe)).wrap(tracing()).wrap(from_fn(heads))
 }
 
 /// A page for everybody.

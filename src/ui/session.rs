@@ -1,7 +1,8 @@
 //! Finds out who is signed in: the cookie names a session, the session a person.
 //!
-//! The cookie is out of reach of script and of other sites' forms. Where nobody is signed in, a
-//! page that was asked for by GET comes after the sign-in.
+//! The cookie is out of reach of script and of other sites' forms. Where nobody is signed in, the
+//! page that was asked for comes after the sign-in, or the page that a form was sent from; nobody
+//! who has typed something is sent away from it.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -11,15 +12,19 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, LOCATION};
+use actix_web::http::header::{ACCEPT, LOCATION, REFERER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing_actix_web::RequestId;
+use url::{Position, Url};
 
 use super::client::is_https;
+use super::next::{HOME, ours};
+use super::posted::is_ours;
 use super::refusal::Refusal;
+use super::typed::{page_of, typed_in};
 use super::visitor::Visitor;
 use crate::domain::session::LONGEST;
 use crate::service::{Begun, Services, SignedIn};
@@ -123,7 +128,21 @@ fn cookie(name: &'static str, value: String, lasts: Duration) -> Cookie<'static>
 }
 
 fn to_sign_in(request: &HttpRequest) -> Refusal {
-    let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
-    let next = if request.method() == Method::GET { asked } else { "/" };
-    Refusal::elsewhere(format!("/sign-in?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)))
+    let sign_in = |next: &str| format!("/sign-in?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC));
+    if request.method() == Method::GET {
+        let asked = request.uri().path_and_query().map_or(HOME, |asked| asked.as_str());
+        return Refusal::elsewhere(sign_in(asked));
+    }
+    let page = came_from(request).or_else(|| page_of(request.path())).unwrap_or_else(|| HOME.to_owned());
+    if typed_in(request).is_some_and(|typed| typed.is_any()) {
+        return Refusal::signed_out(sign_in(&page));
+    }
+    Refusal::elsewhere(sign_in(&page) + "&unsaved=1")
+}
+
+/// The page of ours that a form was sent from, where the browser says so.
+fn came_from(request: &HttpRequest) -> Option<String> {
+    let url = Url::parse(request.headers().get(REFERER)?.to_str().ok()?).ok()?;
+    let page = &url[Position::BeforePath..Position::AfterQuery];
+    ours(Some(page)).filter(|_| is_ours(&url, request.headers())).map(str::to_owned)
 }

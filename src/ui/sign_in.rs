@@ -26,6 +26,8 @@ struct SignInPage<'a> {
     email: &'a str,
     next: &'a str,
     wrong: Option<&'a str>,
+    /// A form was sent by somebody who was not signed in.
+    unsaved: bool,
 }
 
 #[derive(Template)]
@@ -43,7 +45,7 @@ pub async fn show(request: HttpRequest) -> Result<HttpResponse, Refusal> {
         return Err(Refusal::elsewhere(next));
     }
     let frame = Frame::for_nobody().titled(w::TITLE);
-    Ok(page(&SignInPage { frame, email: "", next, wrong: None }))
+    Ok(page(&SignInPage { frame, email: "", next, wrong: None, unsaved: query.ticked("unsaved") }))
 }
 
 /// Signs in by e-mail and password.
@@ -62,7 +64,7 @@ pub async fn sign_in(
     };
     let shown = |status, wrong: &str| {
         let frame = Frame::for_nobody().titled(w::TITLE);
-        answer(status, &SignInPage { frame, email, next, wrong: Some(wrong) })
+        answer(status, &SignInPage { frame, email, next, wrong: Some(wrong), unsaved: false })
     };
     match services.sessions.sign_in(tried).await {
         Ok(Some(begun)) => session::begin(&request, &services, &begun, next).await,

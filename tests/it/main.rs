@@ -118,6 +118,10 @@ mod metrics;
 
 #[cfg(test)]
 mod pages;
+
+#[cfg(test)]
+mod pages_again;
+
 #[cfg(test)]
 mod pages_case;
 

@@ -15,7 +15,7 @@ const MOST: usize = 200_000;
 const MARKUP: &str = "<&\"'";
 
 /// Names and values of the inputs of the form that a page has open.
-fn typed(html: &str) -> BTreeMap<String, String> {
+pub fn typed(html: &str) -> BTreeMap<String, String> {
     let form = html.split("<form class=\"edit\"").nth(1).expect("a form is open");
     let form = form.split("</form>").next().unwrap();
     let mut found = BTreeMap::new();

@@ -253,7 +253,8 @@ async fn only_forms_of_our_own_pages_change_anything() {
         browser.headers = ours;
         // A GET changes nothing: there is none, or it only shows.
         assert!([200, 404, 405].contains(&browser.get(url).await.status), "{url}");
-        Browser::new(&app).bare(url, &form).await.goes_to("/sign-in?next=%2F");
+        // Whose session has ended reads that nothing was changed.
+        Browser::new(&app).bare(url, &form).await.goes_to("/sign-in?next=%2F&unsaved=1");
     }
     assert_eq!((app.get("/v1/people").await.body, app.get("/v1/audit").await.body), before);
     browser.get("/account").await.says(200, "Ada");

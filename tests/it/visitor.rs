@@ -51,15 +51,21 @@ impl<'a> Visitor<'a> {
         let person = json!({"name": role, "email": email, "role": role, "password": PASSWORD});
         app.post("/v1/people", &person).await.expect(201);
         let mut this = Self { app, http: client_that_stays(), cookie: String::new(), csrf: String::new() };
+        this.sign_in(role).await;
+        this
+    }
+
+    /// Begins another session of the person of this role.
+    pub async fn sign_in(&mut self, role: &str) {
+        let email = format!("{role}@example.com");
         let form = body(&[("email", &email), ("password", PASSWORD)]);
-        let answer = this.http.post(app.url("/sign-in")).body(form).send().await.unwrap();
+        let answer = self.http.post(self.app.url("/sign-in")).body(form).send().await.unwrap();
         let mut cookies = answer.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
         let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();
-        this.cookie = kept.split(';').next().unwrap().to_owned();
-        let account = this.get("/account").await.html;
+        self.cookie = kept.split(';').next().unwrap().to_owned();
+        let account = self.get("/account").await.html;
         let (_, rest) = account.split_once(r#"name="csrf" value=""#).unwrap();
-        rest.split_once('"').unwrap().0.clone_into(&mut this.csrf);
-        this
+        rest.split_once('"').unwrap().0.clone_into(&mut self.csrf);
     }
 
     pub async fn get(&self, path: &str) -> Page {
@@ -83,7 +89,12 @@ impl<'a> Visitor<'a> {
 
     /// Sends a form as it stands, from this origin.
     pub async fn bare(&self, path: &str, form: &[(&str, &str)], origin: Option<&str>) -> Page {
-        let request = self.http.post(self.app.url(path)).body(body(form));
+        self.raw(path, body(form).into(), origin).await
+    }
+
+    /// Sends these bytes as a form.
+    pub async fn raw(&self, path: &str, body: Vec<u8>, origin: Option<&str>) -> Page {
+        let request = self.http.post(self.app.url(path)).body(body);
         self.send(request.header("origin", origin.unwrap_or(&self.app.url("")))).await
     }
 

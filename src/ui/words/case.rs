@@ -91,6 +91,8 @@ pub const CONFLICT: &str = "Somebody changed the same values while you were typi
 pub const KEEP_THEIRS: &str = "Keep this";
 pub const TAKE_YOURS: &str = "Save what you typed";
 pub const GONE: &str = "nothing";
+pub const NO_SUCH_INPUT: &str =
+    "This form has no such input any more, so it was not saved. Empty it to save the rest.";
 pub const UNLUCKY: &str = "Other changes to this case came in between. Nothing was saved; please save again.";
 
 pub const ACTIVITY: &str = "Activity";

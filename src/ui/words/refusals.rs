@@ -19,6 +19,22 @@ pub const FORM_CUT: &str = "The form was cut on its way. Nothing was changed: go
 pub const FORM_TOO_LARGE: &str = "The form holds more than 256 KB, which is the most that a page can send. Nothing was changed. Go back in your \
      browser, which usually keeps what was typed; shorten the longest text, or save the texts one at a time. \
      Through the API there is more room.";
+pub const FORM_NOT_UTF8: &str = "What was sent is not text in UTF-8, so some of its letters would have been lost. Nothing was changed: go back, \
+     load the page again, and send it once more.";
+pub const FORM_TWICE: &str = "An input was sent twice in one form, so it is not clear what was meant. Nothing was changed: go back, load the \
+     page again, and send it once more.";
+pub const PART_GONE: &str =
+    "The case has no such part. Its type may have been changed while the form was open. Nothing was saved.";
+pub const OF_BEFORE_TITLE: &str = "Please send this once more";
+pub const OF_BEFORE: &str = "Nothing was saved yet: the form is from before you last signed in. Look whether it is what you mean, and send it.";
+pub const SIGNED_OUT_TITLE: &str = "You are not signed in any more";
+pub const SIGNED_OUT: &str = "Nothing was saved. What you typed stays on this page: sign in in another tab, then come back here and send it.";
+pub const SIGN_IN_THERE: &str = "Sign in in another tab";
+pub const TYPED: &str = "What you typed";
+pub const SEND_AGAIN: &str = "Send again";
+pub const TYPED_NOT_HELD: &str =
+    "What you typed is too long to be shown here. Your browser may still have it: go back.";
+pub const BACK_TO_CASE: &str = "Back to the case";
 pub const INVALID: &str = "Nothing was changed. Go back, correct what is listed here, and send it again.";
 pub const TAKEN: &str = "Something with this name exists already; choose another one.";
 pub const BAD_CURSOR: &str =

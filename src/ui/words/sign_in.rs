@@ -5,6 +5,7 @@ pub const EMAIL: &str = "E-mail";
 pub const PASSWORD: &str = "Password";
 pub const SIGN_IN: &str = "Sign in";
 pub const WRONG: &str = "E-mail and password do not go together. Check both and try again.";
+pub const UNSAVED: &str = "Nothing was changed: you were not signed in any more. Sign in, then do it again on the page that follows.";
 pub const HELP: &str = "No password yet, or forgotten? Ask an admin of your workspace for a sign-in link. Whoever runs Dossier makes one with";
 pub const COMMAND: &str = "dossier sign-in-link";
 
