@@ -18,6 +18,8 @@ mod m0008_withdrawn;
 mod m0009_lists;
 mod m0010_people;
 mod m0011_epochs;
+mod m0012_keyed;
+mod m0013_fired_by;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_lists::Migration),
             Box::new(m0010_people::Migration),
             Box::new(m0011_epochs::Migration),
+            Box::new(m0012_keyed::Migration),
+            Box::new(m0013_fired_by::Migration),
         ]
     }
 }

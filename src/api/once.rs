@@ -20,7 +20,7 @@ use super::body;
 use super::error::{ApiError, Code};
 use super::extract::Wait;
 use super::replay;
-use crate::domain::once::{Kept, Once, body_hash, is_key};
+use crate::domain::once::{Kept, Once, is_key};
 use crate::service::{Actor, Services};
 
 /// The header.
@@ -71,7 +71,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Reads the whole body for its hash, and puts it back.
+    /// Reads the whole body for its mark, and puts it back.
     async fn of(request: &mut ServiceRequest) -> Result<Option<Self>, ApiError> {
         if request.method() != Method::POST {
             return Ok(None);
@@ -84,14 +84,8 @@ impl Asked {
         let services = services.ok_or_else(|| ApiError::internal("no services"))?;
         let payload = request.take_payload();
         let bytes = body::whole(request.request(), payload).await?;
-        let once = Once {
-            workspace: actor.workspace,
-            token,
-            path: format!("POST {}", request.path()),
-            key,
-            body_hash: body_hash(&bytes),
-            at: services.clock.now(),
-        };
+        let path = format!("POST {}", request.path());
+        let once = services.keys.request(actor.workspace, token, (path, key), &bytes);
         request.set_payload(Payload::from(bytes));
         let wait = Wait::of(request.headers());
         Ok(Some(Self { once, actor, services, wait }))

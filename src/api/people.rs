@@ -64,6 +64,17 @@ pub async fn patch(
     Ok(HttpResponse::Ok().json(PersonView::from(&row)))
 }
 
+/// Ends all sessions of a person.
+pub async fn end_sessions(
+    services: Data<Services>,
+    caller: Caller<Admin>,
+    path: Path<PersonId>,
+    _: Params<NoParameters>,
+) -> Result<HttpResponse, ApiError> {
+    services.people.end_sessions(&caller, *path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// Removes a person, who is signed out everywhere.
 pub async fn delete(
     services: Data<Services>,

@@ -49,6 +49,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(at("/connections/{key}/health").get(connections::health))
         .service(at("/people").get(people::list).post(people::create))
         .service(at("/people/{id}").get(people::get).patch(people::patch).delete(people::delete))
+        .service(at("/people/{id}/sessions").delete(people::end_sessions))
         .service(at("/runs").get(runs::list))
         .service(at("/runs/{id}").get(runs::get))
         .service(at("/runs/{id}/retry").post(runs::retry))

@@ -91,6 +91,8 @@ words! {
         BreakerOpened = "breaker_opened",
         /// The circuit of a connection was closed by hand.
         BreakerClosed = "breaker_closed",
+        /// All sessions of a person were ended.
+        SessionsEnded = "sessions_ended",
         /// A link that signs a person in was made.
         LinkMade = "link_made",
         /// All that is sealed is sealed with another master key.

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::clock::Rng;
+use super::keyed::KeyedHash;
 use super::sealing::{self, MasterKey, OpenError, SealError, Sealed};
 use super::secret::SecretText;
 
@@ -85,6 +86,11 @@ impl Keyring {
             return Ok(None);
         }
         sealing::rewrap(self.key_of(sealed), &self.current, rng, aad, sealed).map(Some)
+    }
+
+    /// A hash of these parts under each key, the current one first.
+    pub fn hashes(&self, parts: &[&[u8]]) -> Vec<KeyedHash> {
+        self.keys().map(|key| key.hash(parts)).collect()
     }
 
     /// A value that only the current key opens, to recognise it by.

@@ -97,6 +97,9 @@ pub mod secret;
 /// Authenticated encryption at rest.
 pub mod sealing;
 
+/// What a master key makes of texts without sealing them.
+pub mod keyed;
+
 /// The master keys of a process.
 pub mod keyring;
 

@@ -5,10 +5,12 @@
 //! is that it made or which runs it queued. This file knows neither headers nor rows.
 
 use chrono::TimeDelta;
-use ring::digest::{SHA256, digest};
 
 use super::clock::Instant;
 use super::ids::{RunId, TokenId, WorkspaceId};
+use super::keyed::{KeyedHash, is_of_one_key};
+use super::keyring::Keyring;
+use super::sealing;
 
 /// How long a key is good for.
 pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
@@ -16,14 +18,32 @@ pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// Characters of a key.
 const LONGEST_KEY: usize = 255;
 
-/// SHA-256 of a request's body, byte by byte.
-pub type BodyHash = [u8; 32];
+/// Tells a request's body from others byte by byte, and tells nothing of it to whoever has not the
+/// master key: a body may hold a password, of which a plain hash could be guessed.
+///
+/// There is one hash for each master key that is known, the one that seals first. Only that one is
+/// kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyMark(Vec<KeyedHash>);
 
-/// The hash of a body.
-pub fn body_hash(body: &[u8]) -> BodyHash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, body).as_ref());
-    hash
+impl BodyMark {
+    /// Of a body that was sent to this place: the same one elsewhere has another mark.
+    pub fn new(keys: &Keyring, place: &[&str], body: &[u8]) -> Self {
+        let place = sealing::place(place);
+        Self(keys.hashes(&[place.as_bytes(), body]))
+    }
+
+    /// What is kept of it.
+    pub fn kept(&self) -> &[u8] {
+        self.0.first().map_or(&[], |hash| hash.as_slice())
+    }
+
+    /// Whether the mark that was kept is of another body. One that cannot be compared is not said to
+    /// be: it was made with a master key that is gone. What holds then is the key of the request.
+    pub fn differs_from(&self, kept: &[u8]) -> bool {
+        let comparable = self.0.iter().find(|hash| is_of_one_key(hash.as_slice(), kept));
+        comparable.is_some_and(|hash| hash.as_slice() != kept)
+    }
 }
 
 /// Whether a text can be a key: 1 to 255 visible ASCII characters.
@@ -44,7 +64,7 @@ pub struct Once {
     /// The key, as it was sent.
     pub key: String,
     /// What its body was.
-    pub body_hash: BodyHash,
+    pub body: BodyMark,
     /// When it came.
     pub at: Instant,
 }
@@ -107,6 +127,7 @@ pub enum Repeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::sealing::MasterKey;
 
     #[test]
     fn a_key_is_visible_ascii() {
@@ -119,10 +140,39 @@ mod tests {
         }
     }
 
+    fn key(number: u8) -> MasterKey {
+        MasterKey::parse(&hex::encode([number; 32])).unwrap()
+    }
+
     #[test]
     fn bodies_are_told_apart_byte_by_byte() {
-        assert_ne!(body_hash(b"{}"), body_hash(b"{ }"));
-        // FIPS 180-2: the hash of nothing.
-        assert!(hex::encode(body_hash(b"")).starts_with("e3b0c44298fc1c14"));
+        let keys = Keyring::from(key(1));
+        let mark = |body: &[u8]| BodyMark::new(&keys, &["a", "b"], body);
+        let kept = mark(b"{}");
+        assert!(!mark(b"{}").differs_from(kept.kept()));
+        assert!(mark(b"{ }").differs_from(kept.kept()));
+        // The same password in two requests does not show.
+        assert_ne!(BodyMark::new(&keys, &["a", "c"], b"{}").kept(), kept.kept());
+    }
+
+    #[test]
+    fn a_mark_needs_the_master_key() {
+        let of = |keys: &Keyring, body: &[u8]| BodyMark::new(keys, &["a"], body);
+        let (old, new) = (Keyring::from(key(1)), Keyring::from(key(2)));
+        let kept = of(&old, b"{}");
+        // The id of the key and 32 bytes of which no part is the plain hash of the body (FIPS 180-2).
+        assert_eq!(kept.kept().len(), 36);
+        let plain = ring::digest::digest(&ring::digest::SHA256, b"{}");
+        assert!(!kept.kept().windows(8).any(|part| plain.as_ref().windows(8).any(|other| other == part)));
+        assert_ne!(kept.kept()[4..], of(&new, b"{}").kept()[4..]);
+
+        // While the master key is changed both compare; when the old one is gone nothing is refused.
+        let both = Keyring::new(key(2), vec![key(1)]);
+        assert!(!of(&both, b"{}").differs_from(kept.kept()) && of(&both, b"[]").differs_from(kept.kept()));
+        assert_eq!(of(&both, b"{}").kept(), of(&new, b"{}").kept());
+        for body in [&b"{}"[..], b"[]"] {
+            assert!(!of(&new, body).differs_from(kept.kept()));
+            assert!(!of(&new, body).differs_from(b""));
+        }
     }
 }

@@ -12,17 +12,16 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
-use ring::hmac;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox};
 
 use super::clock::Rng;
 use super::secret::{HIDDEN, SecretText};
 
-const KEY: usize = 32;
+pub(super) const KEY: usize = 32;
 const NONCE: usize = 12;
 const TAG: usize = 16;
-const ID: usize = 4;
+pub(super) const ID: usize = 4;
 const WRAPPED: usize = KEY + TAG;
 /// First byte of the encoding; another layout gets another number.
 const VERSION: u8 = 1;
@@ -30,8 +29,8 @@ const HEADER: usize = 1 + ID + NONCE + WRAPPED + NONCE;
 
 /// The key that wraps all data keys, and its id.
 pub struct MasterKey {
-    id: [u8; ID],
-    key: SecretBox<[u8; KEY]>,
+    pub(super) id: [u8; ID],
+    pub(super) key: SecretBox<[u8; KEY]>,
 }
 
 /// A text that is no master key. It never quotes the text.
@@ -69,22 +68,6 @@ impl MasterKey {
     /// The key as base64, for the key file.
     pub fn encode(&self) -> SecretText {
         SecretText::from(BASE64_STANDARD.encode(self.key.expose_secret()))
-    }
-
-    /// A number that stands for these parts: the same in all processes that have this key, and of no
-    /// use to whoever has not (HMAC-SHA256, RFC 2104).
-    pub fn number(&self, parts: &[&[u8]]) -> [u8; 16] {
-        // A key of its own, so that it shares nothing with what wraps data keys.
-        let derived = hmac::Key::new(hmac::HMAC_SHA256, self.key.expose_secret());
-        let derived = hmac::sign(&derived, b"dossier numbers");
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()));
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        let mut number = [0; 16];
-        number.copy_from_slice(&context.sign().as_ref()[..16]);
-        number
     }
 
     /// Tells keys apart without telling the key: the first 8 hex digits of its SHA-256.

@@ -138,3 +138,63 @@ impl Listeners {
         self.tidy();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const HERE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
+
+    fn case(number: u128) -> CaseId {
+        CaseId(Uuid::from_u128(number))
+    }
+
+    fn event(seq: i64, case_id: CaseId) -> Event {
+        Event {
+            mark: EventMark { tx: 0, seq },
+            kind: EventKind::CaseChanged,
+            workspace: HERE,
+            case_id,
+            at: Instant::UNIX_EPOCH,
+            by: None,
+            field: None,
+            run_id: None,
+            paths: Vec::new(),
+            live: None,
+        }
+    }
+
+    #[test]
+    fn who_does_not_keep_up_is_dropped_and_holds_nobody_up() {
+        let mut listeners = Listeners { cursor: Some(EventMark::default()), ..Listeners::default() };
+        let (_, mut slow) = listeners.add(HERE, None);
+        let (_, mut elsewhere) = listeners.add(HERE, Some(case(2)));
+        let (_, mut quick) = listeners.add(HERE, Some(case(1)));
+        let (waiting, all) = (i64::try_from(WAITING).unwrap(), i64::try_from(WAITING).unwrap() + 10);
+        for seq in 1..=all {
+            listeners.take_in(vec![event(seq, case(1))], EventMark { tx: 0, seq });
+            assert_eq!(quick.try_recv().unwrap().mark.seq, seq);
+            assert_eq!(listeners.count(), if seq > waiting { 2 } else { 3 }, "after {seq} events");
+        }
+        // It gets what waited for it, without a gap, and then its end: it comes back behind the last.
+        for seq in 1..=waiting {
+            assert_eq!(slow.try_recv().unwrap().mark.seq, seq);
+        }
+        assert_eq!(slow.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert_eq!(elsewhere.try_recv().unwrap_err(), mpsc::error::TryRecvError::Empty);
+        assert_eq!(listeners.cursor, Some(EventMark { tx: 0, seq: all }));
+    }
+
+    #[test]
+    fn when_the_last_one_is_dropped_nothing_is_remembered() {
+        let mut listeners = Listeners { cursor: Some(EventMark::default()), ..Listeners::default() };
+        let (_, slow) = listeners.add(HERE, None);
+        for seq in 0..=i64::try_from(WAITING).unwrap() {
+            listeners.take_in(vec![event(seq, case(1))], EventMark { tx: 0, seq });
+        }
+        assert_eq!((listeners.count(), listeners.cursor), (0, None));
+        drop(slow);
+    }
+}

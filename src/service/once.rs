@@ -6,16 +6,33 @@
 //! kept afterwards, by [`Keys::refused`]: nothing was done, so nothing can fall apart.
 
 use super::error::ServiceError;
-use crate::domain::once::{Kept, Once, Repeat};
+use super::vault::Vault;
+use crate::domain::clock::SharedClock;
+use crate::domain::ids::{TokenId, WorkspaceId};
+use crate::domain::once::{BodyMark, Kept, Once, Repeat};
 use crate::store::{Store, StoreError, Tx};
 
-/// The keys of all workspaces. Cheap to clone.
-#[derive(Clone)]
+/// The keys of all workspaces.
 pub struct Keys {
     pub(super) store: Store,
+    pub(super) clock: SharedClock,
+    pub(super) vault: Vault,
 }
 
 impl Keys {
+    /// A request with a key that has come just now.
+    pub fn request(
+        &self,
+        workspace: WorkspaceId,
+        token: TokenId,
+        (path, key): (String, String),
+        body: &[u8],
+    ) -> Once {
+        let place = [&workspace.to_string(), &token.to_string(), path.as_str(), key.as_str()];
+        let body = BodyMark::new(&self.vault.keys(), &place, body);
+        Once { workspace, token, path, key, body, at: self.clock.now() }
+    }
+
     /// What the same request came to before.
     pub async fn find(&self, once: &Once) -> Result<Option<Kept>, ServiceError> {
         match self.store.read().await?.find_once(once).await? {

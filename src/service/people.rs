@@ -120,7 +120,7 @@ impl People {
         let kept = self.store.read().await?.kept_password(who.person.id).await?;
         if kept.is_some() && !who.session.by_link {
             let present = present.unwrap_or_else(|| SecretText::from(String::new()));
-            if !self.passwords.verify(&present, kept).await? {
+            if !self.sessions.is_present(who, &present, kept).await? {
                 return Err(ServiceError::invalid(
                     "/present",
                     code::INVALID,
@@ -191,6 +191,26 @@ impl People {
         let deleted = deleted.await;
         self.sessions.forget();
         deleted
+    }
+
+    /// Signs a person out everywhere; for admins. Whoever does it to themself is signed out, too.
+    /// Their links stay good, and so do their password and role.
+    pub async fn end_sessions(&self, actor: &Actor, id: PersonId) -> Result<(), ServiceError> {
+        actor.require(Role::Admin)?;
+        let (actor, now) = (actor.clone(), self.clock.now());
+        let ended = self.store.write(move |tx| {
+            Box::pin(async move {
+                tx.hold(Edited::People(actor.workspace)).await?;
+                let row = find(tx, &actor, id).await?;
+                if tx.end_sessions(id, None).await? > 0 {
+                    audit(tx, &row, AuditAction::SessionsEnded, Vec::new(), &actor.author(), now).await?;
+                }
+                Ok::<_, ServiceError>(())
+            })
+        });
+        let ended = ended.await;
+        self.sessions.forget();
+        ended
     }
 
     async fn hashed(&self, password: Option<SecretText>) -> Result<Option<String>, ServiceError> {

@@ -73,7 +73,7 @@ pub struct Services {
     /// Cached answers.
     pub cache: CachedAnswers,
     /// Requests that may be sent twice.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// The rows below them, for lists and for readiness.
     pub store: Store,
     /// What is counted.
@@ -137,7 +137,7 @@ impl Services {
             vault: vault.clone(),
             secrets,
             provider_tokens: ProviderTokens::new(store.clone(), clock.clone(), vault.clone()),
-            case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault, plans.clone()),
+            case_types: CaseTypes::new(store.clone(), clock.clone(), rng, vault.clone(), plans.clone()),
             plans: plans.clone(),
             fields: Fields { cases: cases.clone() },
             cache: CachedAnswers { store: store.clone(), plans },
@@ -145,7 +145,7 @@ impl Services {
             schedules,
             events: Events { store: store.clone() },
             live: Live::new(store.clone(), clock.clone()),
-            keys: Keys { store: store.clone() },
+            keys: Arc::new(Keys { store: store.clone(), clock: clock.clone(), vault }),
             cases,
             store,
             metrics: Metrics::default(),

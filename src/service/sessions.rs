@@ -16,9 +16,10 @@ use super::uses::Uses;
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::SessionId;
 use crate::domain::person::LONGEST_PASSWORD;
+use crate::domain::secret::SecretText;
 use crate::domain::session;
 use crate::domain::token::{self, TokenHash};
-use crate::store::{NewSession, PersonRow, SessionRow, Store, StoreError};
+use crate::store::{Edited, NewSession, PersonRow, SessionRow, Store, StoreError};
 
 /// Workspaces in which one e-mail is tried.
 const WORKSPACES: u32 = 20;
@@ -66,9 +67,9 @@ impl Sessions {
             self.passwords.verify(&password, None).await?;
         }
         for (person, kept) in people {
-            if self.passwords.verify(&password, Some(kept)).await? {
+            if self.passwords.verify(&password, Some(kept.clone())).await? {
                 self.throttle.succeeded(counted);
-                return self.begin(person, &user_agent).await;
+                return self.begin(person, kept, &user_agent).await;
             }
         }
         tracing::info!(%address, "a sign-in was refused: e-mail and password do not go together");
@@ -91,6 +92,8 @@ impl Sessions {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let Some(link) = tx.find_link(&hash).await? else { return Ok(None) };
+                    tx.hold(Edited::People(link.person.workspace)).await?;
                     if !tx.use_link(&hash, now).await? {
                         return Ok(None);
                     }
@@ -109,7 +112,13 @@ impl Sessions {
         }))
     }
 
-    async fn begin(&self, person: PersonRow, user_agent: &str) -> Result<Option<Begun>, ServiceError> {
+    /// `kept`: what the password was compared with.
+    pub(super) async fn begin(
+        &self,
+        person: PersonRow,
+        kept: String,
+        user_agent: &str,
+    ) -> Result<Option<Begun>, ServiceError> {
         let (now, token) = (self.clock.now(), session::generate(&*self.rng));
         let row = row(self.new_id(), &person, now, false, session::agent(user_agent));
         let new = NewSession { row, hash: token::hash(token.expose()) };
@@ -117,9 +126,13 @@ impl Sessions {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    // Switched off while the password was compared?
+                    // Removed, switched off or given another password while that one was compared?
+                    tx.hold(Edited::People(person.workspace)).await?;
+                    let compared = tx.kept_password(person.id).await?.is_some_and(|now| now == kept);
                     let person = tx.find_person(person.workspace, person.id).await?;
-                    let Some(person) = person.filter(|person| person.active) else { return Ok(None) };
+                    let Some(person) = person.filter(|person| person.active && compared) else {
+                        return Ok(None);
+                    };
                     tx.insert_session(&new).await?;
                     Ok(Some((new.row, person)))
                 })
@@ -129,6 +142,22 @@ impl Sessions {
             tracing::info!(person = %person.id, "somebody signed in");
             Begun { signed_in: SignedIn::new(row, person, token.expose()), token }
         }))
+    }
+
+    /// Whether somebody who is signed in knows their present password (`kept`). Guesses are counted as
+    /// those of a sign-in are.
+    pub(super) async fn is_present(
+        &self,
+        who: &SignedIn,
+        password: &SecretText,
+        kept: Option<String>,
+    ) -> Result<bool, ServiceError> {
+        let counted = self.throttle.begin_again(who.person.id, self.clock.now())?;
+        let right = self.passwords.verify(password, kept).await?;
+        if right {
+            self.throttle.succeeded(counted);
+        }
+        Ok(right)
     }
 
     fn new_id(&self) -> SessionId {

@@ -1,4 +1,5 @@
-//! How often a sign-in may fail: counted by e-mail and by address, in this process.
+//! How often a sign-in may fail: counted by e-mail and by address, in this process. Who is signed in
+//! and tells their present password again is counted by person.
 //!
 //! A try is counted when it begins and given back when it succeeds, so that many at once are no
 //! more than many in a row. What is counted is bounded: where there is too much of it, what began
@@ -13,6 +14,7 @@ use chrono::TimeDelta;
 
 use super::error::ServiceError;
 use crate::domain::clock::Instant;
+use crate::domain::ids::PersonId;
 use crate::domain::person::folded;
 
 /// For so long failures count, from the first.
@@ -31,12 +33,13 @@ const MOST: usize = 20_000;
 enum Subject {
     Email(String),
     Address(IpAddr),
+    Person(PersonId),
 }
 
 impl Subject {
     fn most(&self) -> u32 {
         match self {
-            Self::Email(_) => OF_EMAIL,
+            Self::Email(_) | Self::Person(_) => OF_EMAIL,
             Self::Address(_) => OF_ADDRESS,
         }
     }
@@ -53,7 +56,7 @@ struct Count {
 pub(super) struct Throttle(Arc<Mutex<HashMap<Subject, Count>>>);
 
 /// A try that was counted.
-pub(super) struct Try([Subject; 2]);
+pub(super) struct Try(Vec<Subject>);
 
 impl Throttle {
     fn counts(&self) -> MutexGuard<'_, HashMap<Subject, Count>> {
@@ -62,7 +65,15 @@ impl Throttle {
 
     /// Counts a try, unless there were too many.
     pub(super) fn begin(&self, email: &str, address: IpAddr, now: Instant) -> Result<Try, ServiceError> {
-        let subjects = [Subject::Email(folded(email)), Subject::Address(network(address))];
+        self.count(vec![Subject::Email(folded(email)), Subject::Address(network(address))], now)
+    }
+
+    /// Counts a try of somebody who is signed in, likewise.
+    pub(super) fn begin_again(&self, person: PersonId, now: Instant) -> Result<Try, ServiceError> {
+        self.count(vec![Subject::Person(person)], now)
+    }
+
+    fn count(&self, subjects: Vec<Subject>, now: Instant) -> Result<Try, ServiceError> {
         let mut counts = self.counts();
         counts.retain(|_, count| now - count.since < WINDOW);
         let full = subjects.iter().filter_map(|subject| {
@@ -85,7 +96,7 @@ impl Throttle {
         let mut counts = self.counts();
         for subject in subjects {
             match subject {
-                Subject::Email(_) => {
+                Subject::Email(_) | Subject::Person(_) => {
                     counts.remove(&subject);
                 }
                 Subject::Address(_) => {
@@ -118,7 +129,7 @@ fn network(address: IpAddr) -> IpAddr {
 fn too_often(left: Duration) -> ServiceError {
     let minutes = left.as_secs().div_ceil(60).max(1);
     let s = if minutes == 1 { "" } else { "s" };
-    let detail = format!("Too many sign-ins have failed. Wait {minutes} minute{s}, then try again.");
+    let detail = format!("Too many tries have failed. Wait {minutes} minute{s}, then try again.");
     ServiceError::TooManyRequests { detail, retry_after: Duration::from_secs(left.as_secs().max(1)) }
 }
 

@@ -163,7 +163,7 @@ impl Tx {
         self.forget_found(&row).await?;
         let error = RunError::cancelled("The case was deleted, so the run was cancelled.", 0, at);
         self.cancel_all(id, Reason::CaseDeleted, &error).await?;
-        let emptied = "UPDATE run SET input = NULL, old = NULL, missing = NULL, joined = NULL, written = NULL, \
+        let emptied = "UPDATE run SET input = NULL, old = NULL, missing = NULL, joined = NULL, written = NULL, fired_by = NULL, \
              kept_manual = NULL, fingerprint = NULL, \
              error = CASE WHEN reason = 'case_deleted' THEN error END WHERE case_id = $1";
         self.execute(sql(emptied, vec![uuid(id.0)])).await?;

@@ -5,7 +5,8 @@
 //! The order: on SQLite the one writer's count. On PostgreSQL transactions commit in another order
 //! than they count, so a reader stays below the oldest one that still runs; whoever goes on from a mark
 //! that it has read misses nothing and sees nothing twice. All processes use the same role there, since
-//! a role does not see what transactions of others run.
+//! a role does not see what transactions of others run. Transactions of another cluster, whose dump was
+//! restored, are moved into the past at the start (`dialect/postgres.rs`).
 
 use std::collections::HashMap;
 

@@ -10,7 +10,7 @@ use super::statement::{CHUNK, int, json_list, maybe_text, ms, sql, text, tuples,
 use super::tx::Tx;
 use crate::domain::clock::Instant;
 use crate::domain::ids::RunId;
-use crate::domain::once::{BodyHash, KEPT_FOR, Kept, Once, Repeat};
+use crate::domain::once::{KEPT_FOR, Kept, Once, Repeat};
 
 const COLUMNS: usize = 10;
 const THIS: &str = "workspace_id = $1 AND token_id = $2 AND path = $3 AND key = $4";
@@ -24,7 +24,7 @@ impl Tx {
         let mut values = key(once);
         values.push(ms(once.at - KEPT_FOR));
         let Some(row) = self.one(sql(statement, values)).await? else { return Ok(None) };
-        if row.try_get_by_index::<Vec<u8>>(0)? != once.body_hash {
+        if once.body.differs_from(&row.try_get_by_index::<Vec<u8>>(0)?) {
             return Ok(Some(Repeat::OtherBody));
         }
         let corrupt = |reason: String| StoreError::Corrupt { table: "idempotency", id: once.token.0, reason };
@@ -107,7 +107,7 @@ fn key(once: &Once) -> Vec<Value> {
 fn row(once: &Once, kept: &Kept) -> Vec<Value> {
     let mut values = key(once);
     values.extend([
-        hash(&once.body_hash),
+        Value::from(once.body.kept().to_vec()),
         int(kept.status),
         maybe_text(kept.code.as_deref()),
         maybe_text(kept.location.as_deref()),
@@ -115,8 +115,4 @@ fn row(once: &Once, kept: &Kept) -> Vec<Value> {
         ms(once.at),
     ]);
     values
-}
-
-fn hash(hash: &BodyHash) -> Value {
-    Value::from(hash.to_vec())
 }

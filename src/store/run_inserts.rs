@@ -76,8 +76,8 @@ pub(super) async fn insert(tx: &Tx, runs: &[&NewRun]) -> Result<(), StoreError> 
 
 const COLUMNS: &str = "id, workspace_id, case_id, case_type_id, case_type, case_type_version, field, trigger, priority, \
      due_at, attempts_max, idempotency_key, fingerprint, retry_of, schedule_id, tick_at, depth, parent_run_id, joined, \
-     input, old, force, overwrite, created_at, connection, lane, endpoint";
-const COLUMN_COUNT: usize = 27;
+     input, old, force, overwrite, created_at, connection, lane, endpoint, fired_by";
+const COLUMN_COUNT: usize = 28;
 
 pub(super) async fn insert_rows(tx: &Tx, runs: &[&NewRun], rows: &[Pending]) -> Result<(), StoreError> {
     let both: Vec<_> = runs.iter().zip(rows).collect();
@@ -124,5 +124,6 @@ fn row_values(run: &NewRun, row: &Pending) -> [Value; COLUMN_COUNT] {
         maybe_text(run.connection.as_ref().map(ConnectionKey::as_str)),
         text(run.lane.as_str()),
         maybe_text(run.endpoint.as_ref().map(EndpointKey::as_str)),
+        text(run.by.as_str()),
     ]
 }

@@ -21,7 +21,7 @@ fn run_columns() -> String {
      before.case_id = run.case_id AND before.field = run.field AND before.begun AND before.status IN \
      ('queued', 'running')) THEN 'predecessor' ELSE {WAITING_FOR} END, priority, {DUE_AT}, attempt, attempts_max, \
      idempotency_key, retry_of, batch_id, depth, parent_run_id, joined, input, force, overwrite, cached, cached_from, \
-     written, kept_manual, error, created_at, started_at, ended_at, duration_ms"
+     written, kept_manual, error, created_at, started_at, ended_at, duration_ms, fired_by"
     )
 }
 
@@ -63,6 +63,7 @@ fn run(row: &QueryResult) -> Result<Run, StoreError> {
         started_at: columns.maybe_at()?,
         ended_at: columns.maybe_at()?,
         duration_ms: columns.get()?,
+        by: columns.get()?,
     })
 }
 

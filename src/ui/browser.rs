@@ -1,13 +1,14 @@
-//! What a browser says of itself, short enough to be recognised by whoever uses it.
+//! Which browser it was, in words by which whoever uses it recognises it.
 //!
 //! Browsers name each other for historical reasons, so the order matters: who is looked for first
 //! names those after it, too.
 
 use super::words::account as w;
 
-const BROWSERS: [(&str, &str); 7] = [
+const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
     ("Firefox/", "Firefox"),
     ("FxiOS/", "Firefox"),
     ("CriOS/", "Chrome"),
@@ -25,7 +26,7 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// `Firefox on Linux`, or the beginning of what it says.
+/// `Firefox on Linux`; what names no browser that we know is an unknown one.
 pub fn browser(agent: &str) -> String {
     let known = |list: &[(&str, &'static str)]| {
         list.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
@@ -33,8 +34,7 @@ pub fn browser(agent: &str) -> String {
     match (known(&BROWSERS), known(&SYSTEMS)) {
         (Some(name), Some(system)) => w::on(name, system),
         (Some(name), None) => name.to_owned(),
-        _ if agent.trim().is_empty() => w::UNKNOWN_BROWSER.to_owned(),
-        _ => agent.chars().take(40).collect(),
+        _ => w::UNKNOWN_BROWSER.to_owned(),
     }
 }
 
@@ -63,7 +63,14 @@ mod tests {
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15",
                 "Safari on macOS",
             ),
-            ("curl/8.14.1", "curl/8.14.1"),
+            ("curl/8.14.1", "Unknown browser"),
+            ("X11; Linux", "Unknown browser"),
+            (
+                &format!(
+                    "Mozilla/5.0 (Linux; Android 15) {webkit} SamsungBrowser/28.0 Chrome/130.0 Mobile Safari/537.36"
+                ),
+                "Samsung Internet on Android",
+            ),
             ("Safari/1", "Safari"),
             (" ", "Unknown browser"),
         ] {

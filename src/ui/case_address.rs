@@ -5,13 +5,14 @@
 
 use url::form_urlencoded::{Serializer, parse};
 
+use super::case_room::written;
 use super::list_page::case_query;
 use super::list_query::ListQuery;
 use super::posted::Form;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::service::CaseQuery;
 
-/// Characters of a list's query that go along.
+/// Bytes of a list's query that go along, as they are written on a page.
 const LONGEST_VIEW: usize = 2_000;
 
 /// Which part of a case a form changes.
@@ -138,7 +139,7 @@ impl Asked {
 }
 
 fn view(text: &str) -> Option<String> {
-    Some(text.to_owned()).filter(|text| !text.is_empty() && text.len() <= LONGEST_VIEW)
+    Some(text.to_owned()).filter(|text| !text.is_empty() && written(text) <= LONGEST_VIEW)
 }
 
 /// Where the page of a case is, with what goes along.
@@ -185,6 +186,11 @@ impl Here {
     /// the address names no part of the page.
     pub fn edit(&self, scope: &Scope) -> String {
         self.page(&[("edit", &scope.word())], "")
+    }
+
+    /// The same, where one form has no room for all: it begins at the input of this path.
+    pub fn edit_at(&self, scope: &Scope, at: &str) -> String {
+        self.page(&[("edit", &scope.word()), ("at", at)], &scope.anchor())
     }
 
     /// An address below the case that forms are sent to: `/refresh`.

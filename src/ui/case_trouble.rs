@@ -1,6 +1,7 @@
 //! What went wrong on a card: the sentence for the case manager, what it means for the values
 //! shown, and what a builder reads of it one click away.
 
+use super::case_room::written;
 use super::moment::Moment;
 use super::value::cut;
 use super::words::case as w;
@@ -24,6 +25,14 @@ pub struct Trouble {
     pub facts: Vec<(&'static str, String)>,
     /// How the answer began.
     pub excerpt: Option<String>,
+}
+
+impl Trouble {
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let facts: usize = self.facts.iter().map(|(_, text)| 100 + written(text)).sum();
+        600 + written(&self.sentence) + facts + self.excerpt.as_deref().map_or(0, written)
+    }
 }
 
 /// The trouble of a field whose values, if it has any, are those of an older answer.

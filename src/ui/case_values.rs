@@ -3,12 +3,13 @@
 //! A page has room for so much and no more ([`Room`]): what does not fit is cut, says so, and
 //! leads to the whole of it.
 //!
-//! [`Room`]: crate::ui::case_values::Room
+//! [`Room`]: crate::ui::case_room::Room
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::case_room::{Room, within, written};
 use super::labels;
 use super::moment::Moment;
 use super::value::{Shown, cut};
@@ -24,51 +25,13 @@ const LONGEST: usize = 1_000;
 const LONGEST_BLOCK: usize = 6_000;
 /// Characters of a value that stands beside others.
 const LINE: usize = 200;
-/// What a value costs beside its text, and at the least.
+/// Characters of all values of a case together, as far as each has a line.
+const ALL: usize = 60_000;
+/// Bytes of a value beside its texts, and of one that is written short.
 const AROUND: usize = 520;
-pub const LEAST: usize = AROUND + 240;
-
-/// What may still be written on a page, in bytes. Some of it is kept for what must come later,
-/// if ever so short.
-#[derive(Debug)]
-pub struct Room {
-    left: usize,
-    kept: usize,
-}
-
-impl Room {
-    /// So much, of which some is kept.
-    pub fn new(left: usize, kept: usize) -> Self {
-        Self { left, kept }
-    }
-
-    /// Whether there is so much beside what is kept.
-    pub fn has(&self, bytes: usize) -> bool {
-        self.left >= self.kept.saturating_add(bytes)
-    }
-
-    /// Takes some, if there is enough.
-    pub fn take(&mut self, bytes: usize) -> bool {
-        let enough = self.has(bytes);
-        self.left -= if enough { bytes } else { 0 };
-        enough
-    }
-
-    /// Takes what has to be written in any case.
-    pub fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes);
-    }
-
-    /// What was kept is wanted now.
-    pub fn free(&mut self, bytes: usize) {
-        self.kept = self.kept.saturating_sub(bytes);
-    }
-}
-
-/// Bytes of a text once it is escaped.
-pub fn written(text: &str) -> usize {
-    text.len() + 4 * text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count()
-}
+pub const LEAST: usize = 440;
+/// Bytes of the name and of the beginning of a value that is written short.
+const SHORT: usize = 60;
 
 /// Where a value came from, as it is shown beside it.
 #[derive(Debug, Clone)]
@@ -189,6 +152,11 @@ impl<'v> Values<'v> {
         Mark { icon, words, moment: Moment::age(at, self.now), exact, run, quiet: true }
     }
 
+    /// Characters of one value: the more fields, the fewer.
+    fn longest(&self) -> usize {
+        (ALL / self.case_type.fields.len().max(1)).clamp(LINE, LONGEST)
+    }
+
     /// The value at a path, as far as there is room for it.
     pub fn show(&self, path: &str, room: &mut Room) -> ValueView {
         let field = self.case_type.field(path).filter(|field| field.plain().is_some());
@@ -199,7 +167,7 @@ impl<'v> Values<'v> {
         });
         let shown = Shown::whole(value);
         let text = chosen.unwrap_or(shown.text);
-        let most = if shown.block { LONGEST_BLOCK } else { LONGEST };
+        let most = if shown.block { LONGEST_BLOCK } else { self.longest() };
         let block = value.filter(|_| shown.block).map(|value| in_brief(value, text.len()));
         let mut view = ValueView {
             path: path.to_owned(),
@@ -217,9 +185,8 @@ impl<'v> Values<'v> {
             text: cut(&text, most),
             block,
         };
-        if !room.take(written(&view.text) + AROUND) {
-            view.text = cut(&text, 20);
-            view.block = None;
+        if !room.take(view.weight()) {
+            view = view.short();
             room.spend(LEAST);
         }
         if view.text.len() < text.len() {
@@ -227,6 +194,31 @@ impl<'v> Values<'v> {
             view.link = false;
         }
         view
+    }
+}
+
+impl ValueView {
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let around = written(&self.name);
+        let hint = self.hint.as_deref().map_or(0, written);
+        let stays = self.block.as_deref().map_or(0, |brief| written(&self.path) + written(brief));
+        let linked = if self.link { written(&self.text) } else { 0 };
+        let mark = self.mark.as_ref().map_or(0, |mark| written(&mark.words) + written(&mark.exact));
+        AROUND + around + stays + hint + written(&self.text) + linked + mark
+    }
+
+    /// Its name and how it begins.
+    fn short(self) -> Self {
+        Self {
+            name: within(&self.name, SHORT),
+            hint: None,
+            text: within(&self.text, SHORT),
+            block: None,
+            mark: None,
+            link: false,
+            ..self
+        }
     }
 }
 
@@ -261,15 +253,6 @@ fn is_link(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn room_is_given_until_there_is_none() {
-        let mut room = Room::new(10, 2);
-        assert!(room.take(7) && !room.take(3) && room.take(1) && !room.take(1));
-        room.free(2);
-        assert!(room.take(2) && !room.has(1));
-        assert_eq!(written("a<b>"), 12);
-    }
 
     #[test]
     fn only_pages_become_links() {

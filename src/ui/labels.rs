@@ -4,6 +4,8 @@
 //! is its name; where two of one card end alike, as much of the path goes before as tells them
 //! apart: *Company: name*. The path itself stays within reach, as the title of the name.
 
+use std::collections::HashMap;
+
 use super::words::values::CAPITALS;
 
 /// The end of a path as a name: `bank.iban_valid` is `IBAN valid`.
@@ -38,8 +40,13 @@ pub fn told_apart(paths: &[String]) -> Vec<String> {
     loop {
         let names: Vec<String> = paths.iter().zip(&depths).map(|(path, depth)| named(path, *depth)).collect();
         let mut longer = false;
+        // Counted first: there may be as many paths as a case has room for.
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for name in &names {
+            *counts.entry(name).or_default() += 1;
+        }
         for (index, path) in paths.iter().enumerate() {
-            let twice = names.iter().filter(|name| **name == names[index]).count() > 1;
+            let twice = counts.get(&*names[index]).is_some_and(|count| *count > 1);
             if twice && depths[index] < path.split('.').count() {
                 depths[index] += 1;
                 longer = true;

@@ -19,7 +19,7 @@ async fn entries(app: &TestApp, query: &str) -> Vec<Value> {
 }
 
 /// Does something to the rows, past Dossier.
-async fn tamper(app: &TestApp, statement: &str) {
+pub async fn tamper(app: &TestApp, statement: &str) {
     if cluster().is_some() {
         app.database.psql(statement);
         return;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{TOKEN, TestApp, secs};
+use crate::database::cluster;
 use crate::upstream::{ok, status};
 
 /// An open stream of server-sent events.
@@ -263,4 +264,41 @@ async fn a_quiet_stream_shows_that_it_lives_and_ends_with_its_token_its_case_or_
     stays.beat().await;
     app.restart().await;
     assert_eq!(stays.block().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restored_dump_tells_is_old_and_in_order() {
+    if cluster().is_none() {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    app.define_one("/v", json!({}), json!({})).await;
+    app.upstream.otherwise(ok(json!({"value": 7})));
+    let first = app.filled(json!({})).await["id"].clone();
+    let second = app.filled(json!({})).await["id"].clone();
+    // As if they had been written in a cluster that has counted much further.
+    app.database.psql("UPDATE case_event SET tx = tx + 1000000000 + seq");
+
+    let restored = app.beside(&[]).await;
+    let mut stream = Stream::open(&restored, "/v1/events", Some("0-0")).await;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(stream.next().await);
+    }
+    let kinds: Vec<_> = told.iter().map(|it| (it.kind.as_str(), &it.data["case_id"])).collect();
+    let expected =
+        [("case.created", &first), ("run.ended", &first), ("case.created", &second), ("run.ended", &second)];
+    assert_eq!(kinds, expected);
+    // What happens from now on comes behind them, once.
+    let third = json!(restored.create(json!({})).await);
+    let created = stream.next_of("case.created").await;
+    assert_eq!(created.data["case_id"], third);
+    let mut again = Stream::open(&restored, "/v1/events", Some(&told[3].id)).await;
+    assert_eq!(again.next_of("case.created").await, created);
+    // Another start changes nothing any more.
+    let all =
+        "SELECT string_agg(tx || '-' || seq, ' ' ORDER BY seq) FROM case_event WHERE kind = 'case.created'";
+    let before = app.database.psql(all);
+    let _next = app.beside(&[]).await;
+    assert_eq!(app.database.psql(all), before);
 }

@@ -95,6 +95,14 @@ async fn furnish(process: &Process, upstream: &Upstream) {
     }
 }
 
+/// The status of a request for a person under the one key of this test, and whether it was a repetition.
+async fn under_one_key(process: &Process, name: &str) -> (u16, bool) {
+    let body = json!({"name": name, "email": "ada@example.com", "role": "viewer", "password": SECRET});
+    let request = client().post(format!("{}/v1/people", process.base)).bearer_auth(crate::process::TOKEN);
+    let answer = request.header("Idempotency-Key", "once").json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.headers().contains_key("idempotent-replayed"))
+}
+
 /// A new case is filled in by all three.
 async fn fill(process: &Process) {
     let request = client().post(format!("{}/v1/cases", process.base)).bearer_auth(crate::process::TOKEN);
@@ -194,6 +202,7 @@ async fn a_key_of_the_settings_is_changed_with_both_known() {
     let (old, new) = (key(1), key(2));
     let process = launch.clone().with("SECURITY__MASTER_KEY", &old).start().await;
     furnish(&process, &upstream).await;
+    assert_eq!(under_one_key(&process, "Ada").await, (201, false));
     process.kill();
     let (only_new, both) = (
         [url, ("SECURITY__MASTER_KEY", new.as_str())],
@@ -208,6 +217,9 @@ async fn a_key_of_the_settings_is_changed_with_both_known() {
         .start()
         .await;
     fill(&process).await;
+    // What a request with a key said is compared by the key that it came under.
+    assert_eq!(under_one_key(&process, "Ada").await, (201, true));
+    assert_eq!(under_one_key(&process, "Eve").await.0, 422);
     let done = works(folder.path(), &["secrets", "rotate-key"], &both).await;
     assert!(
         done.contains("150 secrets") && done.contains("3 versions") && done.contains("1 connections"),
@@ -218,6 +230,9 @@ async fn a_key_of_the_settings_is_changed_with_both_known() {
     process.kill();
     let process = launch.with("SECURITY__MASTER_KEY", &new).start().await;
     fill(&process).await;
+    // That key is gone: nothing happens twice, and nobody can say any more that it was another body.
+    assert_eq!(under_one_key(&process, "Ada").await, (201, true));
+    assert_eq!(under_one_key(&process, "Eve").await, (201, true));
     let again = works(folder.path(), &["secrets", "rotate-key"], &only_new).await;
     assert!(again.contains("Sealed anew: 0 secrets"), "{again}");
 }

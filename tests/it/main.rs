@@ -122,7 +122,13 @@ mod pages;
 mod pages_case;
 
 #[cfg(test)]
+mod pages_forms;
+
+#[cfg(test)]
 mod pages_list;
+
+#[cfg(test)]
+mod pages_size;
 
 #[cfg(test)]
 mod pages_story;

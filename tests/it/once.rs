@@ -291,3 +291,20 @@ async fn kill_9_in_the_middle_makes_nothing_twice() {
     let (_, list) = process.call(&http, "GET", "/v1/cases?count=true", None).await;
     assert_eq!(list["total"], KEYS + 1);
 }
+
+#[tokio::test]
+async fn no_hash_of_a_body_is_kept_that_could_be_guessed() {
+    let app = TestApp::spawn().await;
+    let person = json!({"name": "Ada", "email": "ada@example.com", "role": "viewer", "password": "guess me, if you can"});
+    let made = post(&app, "/v1/people", "k", &person).await;
+    assert!(made.status == 201 && !is_replayed(&made), "{made:?}");
+    assert!(is_replayed(&post(&app, "/v1/people", "k", &person).await));
+    let plain = ring::digest::digest(&ring::digest::SHA256, person.to_string().as_bytes());
+    let rows = app.database_bytes();
+    assert!(
+        !rows.windows(8).any(|bytes| bytes == &plain.as_ref()[..8]),
+        "the plain hash of a password is kept"
+    );
+    let path = b"POST /v1/people";
+    assert!(rows.windows(path.len()).any(|bytes| bytes == path), "this looked where the key is kept");
+}

@@ -174,3 +174,22 @@ async fn runs_are_repeated_and_cancelled_by_forms_of_ours_only() {
     }
     app.drain().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_says_who_fired_it() {
+    let app = TestApp::spawn().await;
+    app.define_one("/a", json!({"retry": 0}), json!({})).await;
+    app.upstream.otherwise(ok(json!({"value": 5})));
+    let id = case(&app, "KYB-1", json!({})).await;
+    let operator = Visitor::of(&app, "operator").await;
+    let made = operator.post(&format!("/cases/{id}/fields/check/refresh"), &[]).await;
+    assert_eq!(made.status, 303, "{}", made.html);
+    app.drain().await;
+    operator.get(&run_of(&app, &id).await).await.says(200, &["Refreshed by operator"]);
+    let list = operator.get("/runs").await.says(200, &["By hand", ">by operator<", ">by configured admin<"]);
+    harmless(&list);
+    // Whoever is deleted with a case is forgotten with it.
+    app.delete(&format!("/v1/cases/{id}")).await;
+    let list = operator.get("/runs").await.says(200, &["a deleted case", "By hand", "Case made"]);
+    assert!(!list.contains(">by "), "{list}");
+}

@@ -60,6 +60,31 @@ async fn a_failed_case_is_found_understood_and_mended_without_reloading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_stopped_elsewhere_shows_it_without_reloading() {
+    let shown = Shown::start().await;
+    let tab = &shown.tab;
+    let name = "document.querySelector('[data-live=how] .state-tile').innerText";
+    tab.open(&shown.url("/connections/credit_bureau")).await;
+    assert!(tab.eval(&format!("{name}.startsWith('Closed')")).await.as_bool().unwrap());
+    tab.eval("window.stays = true").await;
+    shown.demo.post("/v1/connections/credit_bureau/breaker/open", &serde_json::json!({})).await;
+    tab.until(&format!("{name}.startsWith('Open')")).await;
+    tab.until("document.querySelector('[data-live=troubles] .state')").await;
+    tab.until("document.querySelector('.head form[action$=\"breaker/close\"]')").await;
+    tab.until("document.getElementById('announcements').textContent.includes('Open')").await;
+
+    // The list, too, and what was chosen there stays chosen.
+    tab.open(&shown.url("/connections")).await;
+    tab.eval("window.stays = true").await;
+    let row = "document.querySelector('#connection-credit_bureau')";
+    tab.until(&format!("{row}.innerText.includes('Open')")).await;
+    shown.demo.post("/v1/connections/credit_bureau/breaker/close", &serde_json::json!({})).await;
+    tab.until(&format!("!{row}.innerText.includes('Open')")).await;
+    assert_eq!(tab.eval("window.stays").await, true, "the page was never loaded again");
+    assert_eq!(tab.complaints(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_script_a_case_is_read_edited_refreshed_and_left() {
     let shown = Shown::start().await;
     let (tab, case) = (&shown.tab, shown.case("KYB-1010").await);

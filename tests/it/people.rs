@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, secs};
 use crate::database::cluster;
 use crate::upstream::client;
+use crate::visitor::{HOSTILE, PASSWORD as VISITORS, Visitor, harmless};
 
 /// It must be found nowhere but in the request that sets it.
 const PASSWORD: &str = "pAsSw0rd-planted-here";
@@ -361,6 +362,58 @@ async fn people_end_their_own_sessions_and_change_their_own_password() {
     sessions.sign_out(&by_link.signed_in).await.unwrap();
     sessions.sign_out(&by_link.signed_in).await.unwrap();
     assert!(!is_good(&app, &by_link).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_ends_all_sessions_of_somebody_else() {
+    let app = TestApp::spawn().await;
+    let (ada, bob) = (add(&app, "Ada", "operator").await, add(&app, "Bob", "viewer").await);
+    let (one, two, bobs) =
+        (sign_in(&app, "Ada").await, sign_in(&app, "Ada").await, sign_in(&app, "Bob").await);
+    let people = app.services().people.clone();
+    let refused = people.end_sessions(&bobs.signed_in.actor, ada.parse().unwrap()).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden { .. })), "{refused:?}");
+
+    let url = format!("/v1/people/{ada}/sessions");
+    app.delete(&url).await.expect(204);
+    assert!(!is_good(&app, &one).await && !is_good(&app, &two).await && is_good(&app, &bobs).await);
+    // Again changes nothing, so nothing is said of it.
+    app.delete(&url).await.expect(204);
+    let audit = app.get("/v1/audit?kind=person").await.expect(200);
+    let ended: Vec<_> =
+        audit["items"].as_array().unwrap().iter().filter(|it| it["action"] == "sessions_ended").collect();
+    assert_eq!((ended.len(), &ended[0]["key"], &ended[0]["id"]), (1, &json!("Ada"), &json!(ada)));
+    assert!(is_good(&app, &sign_in(&app, "Ada").await).await, "the password stays good");
+    assert_eq!(app.delete("/v1/people/0193e0a0-0000-7000-8000-000000000000/sessions").await.status, 404);
+
+    // The same by the page, which only an admin has.
+    let (admin, viewer) = (Visitor::of(&app, "admin").await, Visitor::of(&app, "operator").await);
+    let page = format!("/people/{bob}");
+    admin.get(&page).await.says(200, &["End all of their sessions"]);
+    assert_eq!(viewer.post(&format!("{page}/sessions/end"), &[]).await.status, 403);
+    let form = [("csrf", "wrong")];
+    assert_eq!(admin.bare(&format!("{page}/sessions/end"), &form, None).await.status, 403);
+    assert!(is_good(&app, &bobs).await);
+    let done = admin.post(&format!("{page}/sessions/end"), &[]).await;
+    done.goes_to(&format!("{page}?done=ended"));
+    admin.get(&done.location).await.says(200, &["signed out everywhere."]);
+    assert!(!is_good(&app, &bobs).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_page_names_browsers_and_escapes_what_they_say() {
+    let app = TestApp::spawn().await;
+    let viewer = Visitor::of(&app, "viewer").await;
+    let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0 Safari/537.36";
+    for agent in [chrome, HOSTILE] {
+        let (email, password) = ("viewer@example.com".to_owned(), SecretText::from(VISITORS.to_owned()));
+        let (address, user_agent) = ("192.0.2.9".parse().unwrap(), agent.to_owned());
+        let sign_in = SignIn { email, password, address, user_agent };
+        Box::pin(app.services().sessions.sign_in(sign_in)).await.unwrap().unwrap();
+    }
+    let page = viewer.get("/account").await;
+    let page = page.says(200, &["Chrome on Linux", "Unknown browser", &format!("title=\"{chrome}\"")]);
+    harmless(&page);
 }
 
 #[tokio::test(flavor = "multi_thread")]

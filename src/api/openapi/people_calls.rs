@@ -86,5 +86,14 @@ pub fn people() -> Vec<Call> {
         .path("id", "The person.", uuid())
         .answers_nothing(204, "They are signed out everywhere.", &[])
         .refuses(409),
+        call(
+            HttpMethod::Delete,
+            "/v1/people/{id}/sessions",
+            "end_sessions",
+            "Signs a person out everywhere.",
+        )
+        .needs(Admin)
+        .path("id", "The person.", uuid())
+        .answers_nothing(204, "None of their sessions is good any more.", &[]),
     ]
 }

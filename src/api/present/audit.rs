@@ -19,7 +19,7 @@ pub struct AuditView {
     /// The token that it was done with.
     token_id: Option<Uuid>,
     /// `created`, `changed`, `deleted`; of a connection also `enabled`, `disabled`, `resumed`,
-    /// `breaker_opened`, `breaker_closed`; of a person `link_made`; of the master key `rotated`.
+    /// `breaker_opened`, `breaker_closed`; of a person `link_made`, `sessions_ended`; of the master key `rotated`.
     action: &'static str,
     /// `connection`, `secret`, `case_type`, `token`, `workspace`, `person` or `master_key`.
     kind: &'static str,

@@ -231,4 +231,6 @@ pub struct Run {
     pub ended_at: Option<Instant>,
     /// From first claim to end, in ms.
     pub duration_ms: Option<i64>,
+    /// Who fired it, as histories name them; none: it is older than that was kept, or its case is gone.
+    pub by: Option<String>,
 }

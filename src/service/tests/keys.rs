@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::house::house;
-use crate::domain::once::{KEPT_FOR, Kept, Once, Repeat, body_hash};
+use crate::domain::once::{KEPT_FOR, Kept, Once, Repeat};
 use crate::store::StoreError;
 
 #[tokio::test]
@@ -11,13 +11,11 @@ async fn old_keys_are_forgotten_some_at_a_time() {
     let house = house().await;
     let (store, now) = (house.services.store.clone(), house.services.clock.now());
     let actor = house.actor("default").await;
-    let once = move |n: i64| Once {
-        workspace: actor.workspace,
-        token: actor.token().unwrap(),
-        path: "POST /v1/cases".to_owned(),
-        key: format!("k{n}"),
-        body_hash: body_hash(b"{}"),
-        at: now + TimeDelta::seconds(n),
+    let requests = house.services.keys.clone();
+    let once = move |n: i64| {
+        let names = ("POST /v1/cases".to_owned(), format!("k{n}"));
+        let once = requests.request(actor.workspace, actor.token().unwrap(), names, b"{}");
+        Once { at: now + TimeDelta::seconds(n), ..once }
     };
     let keys: Vec<Once> = (0..4).map(once).collect();
     let all = keys.clone();

@@ -5,4 +5,5 @@ mod counting;
 mod house;
 mod keys;
 mod sealed;
+mod signing_in;
 mod versions;

@@ -52,6 +52,9 @@ impl Dialect {
             postgres::wait_for_turn(on).await?;
         }
         migrations::Migrator::up(on, None).await?;
+        if self == Self::Postgres {
+            postgres::take_in_restored(on).await?;
+        }
         // The turn ends with the connection.
         Ok(on.close_by_ref().await?)
     }

@@ -69,6 +69,21 @@ pub(super) async fn wait_for_turn(on: &DatabaseConnection) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Moves events behind which there is nothing yet into the past. That a row is seen whose transaction has
+/// not begun says that it was written in another cluster: a dump of that one was restored here. Streams
+/// would tell it only when this cluster counts as far, and then as news. They keep their order.
+pub(super) async fn take_in_restored(on: &DatabaseConnection) -> Result<(), StoreError> {
+    let next = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    let moved = on
+        .execute_unprepared(&format!("UPDATE case_event SET tx = {next} - 1 WHERE tx >= {next}"))
+        .await?
+        .rows_affected();
+    if moved > 0 {
+        tracing::info!(events = moved, "the database was restored from a dump of another cluster");
+    }
+    Ok(())
+}
+
 /// The options of a connection that listens; none: the URL cannot be read.
 pub(crate) fn connect_info(url: &str) -> Option<PgConnectOptions> {
     let options: PgConnectOptions = url.parse().ok()?;

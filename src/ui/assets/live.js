@@ -3,11 +3,14 @@
 // The page names where it hears of changes (<body data-events>). When something changed, the
 // page is fetched again and its parts, marked [data-live="name"], are laid over the old ones:
 // what is equal stays, what somebody works in stays and is marked, the rest is replaced.
+// What no event tells, a page looks for by itself, every so many ms, where a part
+// says [data-every]; never while nobody looks at it.
 
 import { tellTimes } from "./times.js";
 
 // Between two loads lie at least so many ms; a long list asks for more by [data-pause].
 const PAUSE = Number(document.querySelector("[data-pause]")?.dataset.pause ?? 400);
+const EVERY = Number(document.querySelector("[data-every]")?.dataset.every ?? 0);
 
 // A part is worked in while the focus is in one of its inputs, one of them was changed, a menu of
 // it is open, or it holds what somebody typed and the server refused ([data-keeps]).
@@ -143,6 +146,8 @@ export function goLive(announce) {
       }
     }, PAUSE);
   }
+
+  if (EVERY) setInterval(soon, EVERY);
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !due || loading) return;

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::pages::{Asked, next_url};
+use super::pages::{Asked, Further};
 use crate::domain::clock::Instant;
 use crate::service::{CaseTypeView, Services};
 use crate::ui::frame::{Frame, Place, page as send};
@@ -28,8 +28,7 @@ struct TypeRow {
 struct CaseTypesPage {
     frame: Frame,
     rows: Vec<TypeRow>,
-    next: Option<String>,
-    later: bool,
+    further: Further,
 }
 
 /// The page.
@@ -44,8 +43,7 @@ pub async fn page(
     Ok(send(&CaseTypesPage {
         frame: visitor.frame(Place::CaseTypes, w::TITLE),
         rows: list.items.iter().map(|view| row(view, now)).collect(),
-        next: next_url("/case-types", list.next),
-        later: asked.later(),
+        further: asked.further("/case-types", w::FURTHER, list.next),
     }))
 }
 

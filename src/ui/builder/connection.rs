@@ -6,7 +6,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::connection_state::{Tile, of_circuit, of_status, tiles, troubles};
-use super::pages::Asked;
+use super::pages::{Asked, EVENTS};
 use crate::domain::clock::Instant;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::ConnectionKey;
@@ -87,7 +87,7 @@ pub async fn page(
     let found = services.runs.list(&visitor.actor, filter, part).await?;
     let name = name_of(&view);
     let done = w::done(Asked::of(&request).done());
-    let frame = visitor.frame(Place::Connections, name.clone()).saying(done);
+    let frame = visitor.frame(Place::Connections, name.clone()).saying(done).hearing(EVENTS);
     let rows = rows(&services, &visitor, &found.items, false).await?;
     Ok(send(&ConnectionPage::new(frame, name, &view, &health, rows, services.clock.now())))
 }
@@ -136,6 +136,14 @@ impl ConnectionPage {
             switches: switches(health),
             frame,
         }
+    }
+}
+
+impl ConnectionPage {
+    /// What those hear who do not see it, when what keeps calls from going has changed.
+    fn says(&self) -> String {
+        let troubles: Vec<_> = self.troubles.iter().map(|it| it.before.as_str()).collect();
+        if troubles.is_empty() { w::CALLS_GO.to_owned() } else { troubles.join(". ") }
     }
 }
 

@@ -14,6 +14,11 @@ use crate::ui::words::moments::{span, took};
 /// Below this part of good calls the number is marked.
 const BAD_RATE: f64 = 0.9;
 
+/// Whether so few good calls are a reason to look.
+pub fn is_bad(rate: f64) -> bool {
+    rate < BAD_RATE
+}
+
 /// How far it has come.
 pub fn of_status(status: ConnectionStatus) -> StateView {
     let (tone, icon) = match status {
@@ -82,19 +87,21 @@ pub fn tiles(health: &ConnectionHealth, now: Instant) -> Vec<Tile> {
     let ms = |ms: u64| took(i64::try_from(ms).unwrap_or(i64::MAX));
     let oldest = health.oldest_waiting_seconds.map(|it| span(i64::try_from(it).unwrap_or(i64::MAX)));
     let (calls, quota) = (&health.calls, health.lane.quota.as_ref());
-    vec![
+    let quota = quota.map(|quota| Tile {
+        note: Some(Moment::age(quota.at, now)),
+        bad: quota.remaining == 0,
+        ..tile(w::QUOTA, Some(w::quota(quota.remaining, quota.limit)))
+    });
+    let always = [
         tile(w::DEPTH, Some(health.queue_depth.to_string())),
         tile(w::OLDEST, oldest),
         Tile {
-            bad: calls.success_rate.is_some_and(|rate| rate < BAD_RATE),
+            bad: calls.success_rate.is_some_and(is_bad),
             ..tile(w::SUCCESS, calls.success_rate.map(w::percent))
         },
         tile(w::P50, calls.p50_ms.map(ms)),
         tile(w::P95, calls.p95_ms.map(ms)),
-        Tile {
-            note: quota.map(|quota| Moment::age(quota.at, now)),
-            bad: quota.is_some_and(|quota| quota.remaining == 0),
-            ..tile(w::QUOTA, quota.map(|quota| w::quota(quota.remaining, quota.limit)))
-        },
-    ]
+    ];
+    // Few providers tell what is left.
+    always.into_iter().chain(quota).collect()
 }

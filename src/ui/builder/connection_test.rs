@@ -123,8 +123,23 @@ fn stage(stage: StageTested) -> StageView {
     StageView {
         question: w::stage(stage.name),
         state: of_verdict(stage.verdict),
-        steps: stage.steps.into_iter().map(step).collect(),
+        steps: stage.steps.into_iter().map(spoken).map(step).collect(),
     }
+}
+
+/// What a step says begins like a sentence, unless it begins with an address or a name.
+fn spoken(step: StepTested) -> StepTested {
+    let detail = step.detail.map(|detail| {
+        let first = detail.split(' ').next().unwrap_or_default();
+        let is_word = first.len() < detail.len() && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if !is_word {
+            return detail;
+        }
+        let mut letters = detail.chars();
+        let first = letters.next().map_or(' ', |letter| letter.to_ascii_uppercase());
+        format!("{first}{}", letters.as_str())
+    });
+    StepTested { detail, ..step }
 }
 
 fn step(step: StepTested) -> StepView {

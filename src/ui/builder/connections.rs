@@ -4,8 +4,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::connection_state::{of_status, troubles};
-use super::pages::{Asked, next_url};
+use super::connection_state::{is_bad, of_status, troubles};
+use super::pages::{Asked, EVENTS, Further};
 use crate::service::{PageRequest, Services};
 use crate::ui::frame::{Frame, Place, page as send};
 use crate::ui::refusal::Refusal;
@@ -22,7 +22,8 @@ struct ConnectionLine {
     name: String,
     address: Option<String>,
     states: Vec<StateView>,
-    success: Option<String>,
+    /// How many of its last calls succeeded, and whether that is a reason to look.
+    success: Option<(String, bool)>,
     waiting: u64,
     users: String,
 }
@@ -32,8 +33,7 @@ struct ConnectionLine {
 struct ConnectionsPage {
     frame: Frame,
     rows: Vec<ConnectionLine>,
-    next: Option<String>,
-    later: bool,
+    further: Further,
 }
 
 /// The page.
@@ -54,15 +54,14 @@ pub async fn page(
             key: view.row.key.to_string(),
             address: view.definition["base_url"].as_str().map(str::to_owned),
             states: states.collect(),
-            success: health.calls.success_rate.map(w::percent),
+            success: health.calls.success_rate.map(|rate| (w::percent(rate), is_bad(rate))),
             waiting: health.queue_depth,
             users: w::users(view.used_by.len()),
         });
     }
     Ok(send(&ConnectionsPage {
-        frame: visitor.frame(Place::Connections, w::TITLE),
+        frame: visitor.frame(Place::Connections, w::TITLE).hearing(EVENTS),
         rows,
-        next: next_url("/connections", list.next),
-        later: asked.later(),
+        further: asked.further("/connections", w::FURTHER, list.next),
     }))
 }

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::pages::{Asked, next_url};
+use super::pages::{Asked, Further};
 use super::schedule_view::ScheduleShown;
 use crate::domain::ids::ScheduleId;
 use crate::domain::token::Role;
@@ -22,8 +22,7 @@ use crate::ui::words::schedules as w;
 struct SchedulesPage {
     frame: Frame,
     schedules: Vec<ScheduleShown>,
-    next: Option<String>,
-    later: bool,
+    further: Further,
 }
 
 /// The page.
@@ -38,8 +37,7 @@ pub async fn page(
     Ok(send(&SchedulesPage {
         frame: visitor.frame(Place::Schedules, w::TITLE).saying(w::done(asked.done())),
         schedules: list.items.iter().map(|schedule| ScheduleShown::new(schedule, now)).collect(),
-        next: next_url("/schedules", list.next),
-        later: asked.later(),
+        further: asked.further("/schedules", w::FURTHER, list.next),
     }))
 }
 

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::pages::{Asked, next_url};
+use super::pages::{Asked, Further, next_url};
 use crate::domain::expected::Expected;
 use crate::domain::ids::SecretName;
 use crate::domain::problem::code;
@@ -55,8 +55,7 @@ struct Typed {
 struct SecretsPage<'a> {
     frame: Frame,
     rows: Vec<SecretRow>,
-    next: Option<String>,
-    later: bool,
+    further: Further,
     typed: Typed,
     wrong: &'a Wrong,
     open: bool,
@@ -162,8 +161,7 @@ async fn shown(
     let page = SecretsPage {
         frame: visitor.frame(Place::Secrets, w::TITLE).saying(w::done(asked.done())),
         rows: list.items.iter().map(row).collect(),
-        next: next_url("/secrets", list.next),
-        later: asked.later(),
+        further: asked.further("/secrets", w::FURTHER, list.next),
         typed: typed.or(replaced).unwrap_or(Typed { redact: true, ..Typed::default() }),
         wrong,
         open,

@@ -25,6 +25,8 @@ use crate::ui::words::runs as w;
 
 /// Characters of a sentence in a cell.
 const LONGEST_SENTENCE: usize = 160;
+/// … and of a name.
+const LONGEST_NAME: usize = 40;
 /// Names that are offered.
 const OFFERED: u64 = 200;
 
@@ -50,6 +52,8 @@ pub struct RunRow {
     pub case_type: String,
     pub field: String,
     pub trigger: &'static str,
+    /// Who set it off, if anybody did.
+    pub by: Option<String>,
     pub state: StateView,
     pub attempts: String,
     pub took: Option<String>,
@@ -70,6 +74,11 @@ impl RunRow {
             case_type: run.case_type.to_string(),
             field: run.field.to_string(),
             trigger: w::trigger(run.trigger),
+            by: run
+                .by
+                .as_deref()
+                .filter(|_| run.trigger != Trigger::Scheduled)
+                .map(|by| cut(&w::by_short(by), LONGEST_NAME)),
             state: state::of_run(run, now),
             attempts: w::attempts(run.attempt, run.attempts_max),
             took: run.duration_ms.map(took),

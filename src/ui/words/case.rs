@@ -70,12 +70,22 @@ pub const SAVE: &str = "Save";
 pub const CANCEL: &str = "Cancel";
 pub const CHOOSE: &str = "–";
 pub const REQUIRED: &str = "required";
+pub const NEEDED: &str = "Please fill this in.";
 pub const NOT_A_NUMBER: &str = "This is not a number. Write it with digits and a point, like 1250.5.";
 pub const DATETIME_HINT: &str = "With its time zone, like 2026-11-21T09:30:00Z";
+pub const CHOICE_HINT: &str = "There are too many choices for a list: type the one that you mean.";
 pub const FREE_HINT: &str = "Numbers, true, false and JSON keep their type; anything else is text.";
 pub const TOO_LONG_TO_EDIT: &str = "This value is too large to edit here. Change it through the API.";
+pub const OTHERS: &str =
+    "There is more here than fits into one form. Save this first, then open another one at:";
+pub const ALONE: &str = "There is no room on the page for the rest of the case beside this form.";
+pub const WHOLE_CASE: &str = "Show the case";
+pub const TYPED_TOO_LARGE: &str = "Nothing was saved: something in the form has to be corrected first, and it holds too much to be shown \
+     on one page again. Go back in your browser, which usually keeps what was typed; correct what is listed here and send it once more, \
+     or save the longest texts first, one at a time. Through the API there is more room.";
 pub const NEWER: &str = "Somebody changed something here in the meantime.";
 pub const NEWER_KEPT: &str = "What you type stays; when you save, you see both and choose.";
+pub const OTHERS_NEWER: &str = "Somebody changed this in the meantime.";
 pub const REFUSED: &str = "Nothing was saved yet. Correct what is marked, then save again.";
 pub const CONFLICT: &str = "Somebody changed the same values while you were typing. Nothing was saved yet: choose for each one, then save again.";
 pub const KEEP_THEIRS: &str = "Keep this";
@@ -249,6 +259,15 @@ pub fn wrote(count: usize) -> String {
 /// What was typed is no JSON; `why` is the parser's.
 pub fn not_json(why: &str) -> String {
     format!("This is not valid JSON: {why}.")
+}
+
+/// A number that was typed and would become another one.
+pub fn not_exact(typed: &str) -> String {
+    let typed = crate::ui::value::cut(typed, 40);
+    format!(
+        "{typed} has more digits than a number keeps: whole numbers are exact within 64 bits, others to about 15 digits. \
+         Shorten it, or keep it as a text."
+    )
 }
 
 /// What was typed does not fit; `why` is a fragment of the field's type.

@@ -10,9 +10,7 @@ pub const KEY: &str = "Key";
 pub const VERSION: &str = "Version";
 pub const FIELDS: &str = "Fields";
 pub const CHANGED: &str = "Changed";
-pub const PAGES: &str = "Pages of the list";
 pub const FURTHER: &str = "Further case types";
-pub const FIRST: &str = "From the beginning";
 
 pub const CASES: &str = "Its cases";
 pub const RUNS: &str = "Its runs";
@@ -63,12 +61,8 @@ pub const RULE: &str = "Rules";
 pub const OFF: &str = "Switched off";
 pub const ON: &str = "Switched on";
 pub const HISTORY: &str = "Runs";
-pub const JSON: &str = "The definition as JSON";
-pub const JSON_HINT: &str =
-    "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
 pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/case-types/{key} answers the whole.";
 pub const MORE_FIELDS: &str = "Further fields stand in the JSON only, since this page is long already.";
-pub const COPY: &str = "Copy";
 pub const VERSIONS: &str = "Versions";
 pub const BY: &str = "By";
 pub const WHEN: &str = "When";

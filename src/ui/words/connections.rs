@@ -13,18 +13,16 @@ pub const NAME: &str = "Name";
 pub const ADDRESS: &str = "Address";
 pub const NO_ADDRESS: &str = "none yet";
 pub const STATE: &str = "State";
-pub const CALLS: &str = "Last calls";
 pub const WAITING: &str = "Runs that wait";
 pub const USED_BY: &str = "Used by";
 pub const NOBODY: &str = "no field";
-pub const PAGES: &str = "Pages of the list";
 pub const FURTHER: &str = "Further connections";
-pub const FIRST: &str = "From the beginning";
 
 pub const HOW: &str = "How it does";
 pub const STATUS: &str = "State";
 pub const BREAKER: &str = "Circuit";
 pub const HELD: &str = "On hold: the provider refused our credentials five times in a row";
+pub const CALLS_GO: &str = "Nothing keeps calls from going";
 pub const PAUSED: &str = "The provider takes no more calls until";
 pub const DEPTH: &str = "Runs that wait";
 pub const OLDEST: &str = "Oldest waits for";
@@ -51,11 +49,7 @@ pub const NO_ENDPOINTS: &str = "It names no endpoints; fields say method and pat
 pub const LAST_RUNS: &str = "Last runs";
 pub const ALL_RUNS: &str = "All its runs";
 pub const NO_RUNS: &str = "No run has gone over it yet.";
-pub const JSON: &str = "The definition as JSON";
-pub const JSON_HINT: &str =
-    "Credentials that were typed in read as [hidden]; written back like that they stay as they are.";
 pub const JSON_LONG: &str = "This is the beginning of it; GET /v1/connections/{key} answers the whole.";
-pub const COPY: &str = "Copy";
 
 pub const BY_HAND: &str = "By hand";
 pub const ENABLE: &str = "Switch on";

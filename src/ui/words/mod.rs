@@ -15,6 +15,9 @@ pub mod case_list;
 /// New cases.
 pub mod case_new;
 
+/// What several pages have in common.
+pub mod parts;
+
 /// Ages and times.
 pub mod moments;
 

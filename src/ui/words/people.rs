@@ -29,6 +29,12 @@ pub const MAKE_LINK: &str = "Make a sign-in link";
 pub const LINK_MADE: &str = "Send this to them now: it is not shown again, and good once, for an hour.";
 pub const COPY: &str = "Copy";
 
+pub const SESSIONS: &str = "Sessions";
+pub const SESSIONS_LEAD: &str =
+    "When a device is lost: signs this person out of every browser at once. Their password stays good.";
+pub const END_SESSIONS: &str = "End all of their sessions";
+pub const SESSIONS_ENDED: &str = "This person is signed out everywhere.";
+
 pub const REMOVE: &str = "Remove";
 pub const REMOVE_LEAD: &str =
     "They are signed out everywhere and cannot come back. What they did keeps their name.";

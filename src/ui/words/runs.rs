@@ -144,6 +144,18 @@ pub const fn trigger(trigger: Trigger) -> &'static str {
     }
 }
 
+/// Why a field runs, and who set that off: `Refreshed by Ada`.
+pub fn fired(trigger: Trigger, who: Option<&str>) -> String {
+    let Some(who) = who.filter(|_| trigger != Trigger::Scheduled) else {
+        return self::trigger(trigger).to_owned();
+    };
+    let done = match trigger {
+        Trigger::Manual => "Refreshed",
+        other => self::trigger(other),
+    };
+    format!("{done} by {}", by(who))
+}
+
 /// Why a run was skipped or cancelled.
 pub const fn reason(reason: Reason) -> &'static str {
     match reason {
@@ -220,6 +232,15 @@ pub fn by(by: &str) -> String {
     }
 }
 
+/// The same in a table: `by Ada`.
+pub fn by_short(who: &str) -> String {
+    match who.split_once(':') {
+        Some(("token", name)) => format!("by {name}"),
+        Some(("run", _)) => "by an earlier run".to_owned(),
+        _ => format!("by {}", by(who)),
+    }
+}
+
 /// `Skipped: VAT number is missing`.
 pub fn lacks(names: &str) -> String {
     format!("Skipped: waits for {names}")
@@ -243,4 +264,26 @@ pub fn bar(phases: &[(&str, String)], total: &str) -> String {
 /// How long the next attempt waits.
 pub fn waits(span: &str) -> String {
     format!("waits {span}:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_who_fired_a_run() {
+        let cases = [
+            (Trigger::Manual, Some("person:Ada <ada@example.com>"), "Refreshed by Ada"),
+            (Trigger::Manual, Some("token:ops"), "Refreshed by the token ops"),
+            (Trigger::Manual, None, "By hand"),
+            (Trigger::OnCreate, Some("person:Ada <a@b.example>"), "Case made by Ada"),
+            (Trigger::OnUpdate, Some("run:0193"), "Value changed by the run before it in the chain"),
+            (Trigger::Scheduled, Some("schedule"), "By schedule"),
+        ];
+        for (trigger, by, says) in cases {
+            assert_eq!(fired(trigger, by), says);
+        }
+        assert_eq!(by_short("person:Ada <ada@example.com>"), "by Ada");
+        assert_eq!(by_short("token:ops"), "by ops");
+    }
 }

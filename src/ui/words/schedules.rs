@@ -20,9 +20,7 @@ pub const RUN_HINT: &str = "Fires the field for every case that it is for, at lo
 pub const PAUSE: &str = "Pause";
 pub const RESUME: &str = "Resume";
 pub const MORE: &str = "Later ones";
-pub const PAGES: &str = "Pages of the list";
 pub const FURTHER: &str = "Further schedules";
-pub const FIRST: &str = "From the beginning";
 
 /// What a form has done, by the code in the address.
 pub fn done(code: &str) -> Option<&'static str> {

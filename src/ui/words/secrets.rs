@@ -37,9 +37,7 @@ pub const CANCEL: &str = "Cancel";
 pub const DELETE: &str = "Delete";
 pub const DELETE_SURE: &str = "Nobody uses it. It cannot be brought back.";
 pub const DELETE_YES: &str = "Delete it";
-pub const PAGES: &str = "Pages of the list";
 pub const FURTHER: &str = "Further secrets";
-pub const FIRST: &str = "From the beginning";
 pub const EXAMPLE_HOST: &str = "api.example.com";
 
 /// What is not listed.

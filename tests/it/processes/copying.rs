@@ -33,6 +33,8 @@ pub async fn everything_comes_along(url: &str, master_key: &str) {
     let process = file.start().await;
     fill(&process, &upstream.url("")).await;
     let before = read(&process).await;
+    let happened = events(&process).await;
+    assert_eq!(happened.len(), 40, "each case was made and filled");
     let target = file.clone().with("DATABASE__URL", url);
 
     let words = ["copy", "--from", "sqlite://data/dossier.db"];
@@ -57,12 +59,19 @@ pub async fn everything_comes_along(url: &str, master_key: &str) {
     for ((page, before), (_, after)) in before.iter().zip(&after) {
         assert_eq!(before, after, "{page}");
     }
+    // What happened is told as before, none of it twice, and in the same order.
+    assert_eq!(events(&process).await, happened);
+    let ids: Vec<_> = happened.iter().rev().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(told(&process, "0-0", ids.len()).await, ids);
     // It goes on there: the secret opens, the connection is called.
     let case = json!({"case_type": "grown", "data": {"n": 99}});
     let (code, case) = process.call(&client(), "POST", "/v1/cases", Some(&case)).await;
     assert_eq!(code, 201, "{case}");
     settled(&process, case["id"].as_str().unwrap()).await;
     assert_eq!(upstream.calls().last().unwrap().header("authorization"), Some("Bearer a-secret-of-ours"));
+    let new = told(&process, ids[ids.len() - 1], 2).await;
+    let listed: Vec<_> = events(&process).await.into_iter().take(2).rev().collect();
+    assert_eq!(json!(new), json!(listed.iter().map(|event| &event["id"]).collect::<Vec<_>>()));
 }
 
 async fn fill(process: &Process, url: &str) {
@@ -88,6 +97,31 @@ async fn fill(process: &Process, url: &str) {
         let (code, case) = process.call(&http, "POST", "/v1/cases", Some(&case)).await;
         assert_eq!(code, 201, "{case}");
         settled(process, case["id"].as_str().unwrap()).await;
+    }
+}
+
+/// What happened, newest first.
+async fn events(process: &Process) -> Vec<Value> {
+    let request =
+        client().get(format!("{}/v1/events?limit=200", process.base)).bearer_auth(crate::process::TOKEN);
+    let answer: Value =
+        request.header("accept", "application/json").send().await.unwrap().json().await.unwrap();
+    answer["items"].as_array().unwrap().clone()
+}
+
+/// The ids of the events that a stream begins with behind one.
+async fn told(process: &Process, after: &str, count: usize) -> Vec<String> {
+    let request = client().get(format!("{}/v1/events", process.base)).bearer_auth(crate::process::TOKEN);
+    let mut answer = request.header("last-event-id", after).send().await.unwrap();
+    let mut text = String::new();
+    loop {
+        let ids: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+        if ids.len() >= count && text.ends_with("\n\n") {
+            return ids.into_iter().take(count).map(str::to_owned).collect();
+        }
+        text.push_str(
+            std::str::from_utf8(&answer.chunk().await.unwrap().expect("the stream goes on")).unwrap(),
+        );
     }
 }
 
