@@ -20,9 +20,6 @@ const FEWER_ROWS: u64 = 25;
 /// Characters of a label in a card.
 const LONGEST_LABEL: usize = 28;
 
-/// Columns of API Call fields that fit beside each other on a small screen when they are wide.
-const FEW: usize = 4;
-
 /// Columns that are shown unless others are chosen.
 const USUAL_PLAIN: usize = 2;
 const USUAL_CALLS: usize = 6;
@@ -136,9 +133,13 @@ impl<'a> Columns<'a> {
         if fetched > USUAL_CALLS { FEWER_ROWS } else { ROWS }
     }
 
-    /// Whether fetched values are in so few columns that each may be wide.
-    pub fn few(&self) -> bool {
-        self.shown().filter(|column| column.group() == Group::Fields).count() <= FEW
+    /// The class of a table whose fetched values stand in so few columns that each may be wide.
+    pub fn wide(&self) -> &'static str {
+        match self.shown().filter(|column| column.group() == Group::Fields).count() {
+            0..=3 => " three",
+            4 => " four",
+            _ => "",
+        }
     }
 
     /// How many cells of API Call fields a page under them may have.

@@ -188,7 +188,7 @@ pub const fn error(code: FailureCode) -> &'static str {
         FailureCode::BlockedAddress => "Address not allowed",
         FailureCode::RedirectRefused => "Redirect refused",
         FailureCode::HttpStatus => "Refused by the provider",
-        FailureCode::Unsuccessful => "Answer not a success",
+        FailureCode::Unsuccessful => "Unsuccessful answer",
         FailureCode::InvalidResponse => "Answer unreadable",
         FailureCode::ResponseTooLarge => "Answer too large",
         FailureCode::MappingFailed => "Answer does not fit",
