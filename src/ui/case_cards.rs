@@ -237,10 +237,13 @@ impl Cards<'_> {
             card.state.says_no();
         }
         card.overrides = state.overridden.iter().take(MOST_OVERRIDES).map(|path| self.over(path)).collect();
-        if self.works {
-            let scope = Scope::Field(field.key.clone());
-            card.type_over = (!targets.is_empty()).then(|| self.here.edit(&scope));
-        }
+        let scope = Scope::Field(field.key.clone());
+        card.type_over = Some(self.here.edit(&scope)).filter(|_| self.works && !targets.is_empty());
+        self.open_on(card, field);
+    }
+
+    /// The form that is open on this card.
+    fn open_on(&self, card: &mut CardView, field: &Field) {
         match self.open {
             Some(Open::Form(form)) if self.is_open(field) => card.form = Some(form.clone()),
             Some(Open::Input(_, input)) if self.is_open(field) => card.input = Some(input.clone()),

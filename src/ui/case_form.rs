@@ -21,7 +21,8 @@ use crate::domain::problem::Problem;
 const LINKS: usize = 25_000;
 const LINK: usize = 80;
 const LINK_NAME: usize = 100;
-/// Characters of another's value in a form that is too large.
+/// Characters of another's value, and where the form is too large.
+const LONGEST_THEIRS: usize = 500;
 const SHORT_THEIRS: usize = 40;
 /// Problems that are listed where the form itself cannot be shown.
 const MOST_PROBLEMS: usize = 100;
@@ -82,7 +83,7 @@ impl FormView {
         }
         open_at(&mut inputs, |input| at.is_some() && input.name.strip_prefix(DATA) == at);
         let others = places[from + inputs.len()..].iter().chain(&places[..from]);
-        let mut form = Self { refused: false, sentence: None, ..Self::of(scope, inputs) };
+        let mut form = Self { refused: false, ..Self::of(scope, inputs) };
         let mut room = Room::new(LINKS, 0);
         for place in others {
             let (label, path) = (within(&place.label, LINK_NAME), place.path().to_owned());
@@ -229,7 +230,7 @@ impl Place<'_> {
     fn theirs(&self, values: &Values<'_>) -> Theirs {
         let text = text_of(self.kind, self.value.as_ref());
         let mark = self.name.strip_prefix(DATA).and_then(|path| values.mark(path));
-        Theirs { text: super::value::cut(&text, 500), who: mark.map(|mark| mark.exact).unwrap_or_default() }
+        Theirs { text: cut(&text, LONGEST_THEIRS), who: mark.map(|mark| mark.exact).unwrap_or_default() }
     }
 
     fn add(&self, value: Value, values: &Values<'_>, patch: &mut Map<String, Value>) {

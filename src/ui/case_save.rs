@@ -1,5 +1,8 @@
 //! Saves what somebody changed in a form of a case: only what they typed, and never over what
-//! somebody else has changed meanwhile without asking.
+//! somebody else, or a run, has changed meanwhile without asking.
+//!
+//! The form is laid over the case as it is, and saved to that very case: where it has become another
+//! in between, both are done again, so that changes elsewhere in the case stand beside each other.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,7 +13,7 @@ use serde_json::Value;
 use super::case_address::{Asked, Here, Scope};
 use super::case_cards::Open;
 use super::case_detail::page;
-use super::case_form::FormView;
+use super::case_form::{FormView, Read};
 use super::case_values::Values;
 use super::posted::Posted;
 use super::refusal::Refusal;
@@ -59,12 +62,13 @@ pub async fn save(
     page(&services, visitor, &view, &asked, Some((StatusCode::CONFLICT, Open::Form(form)))).await
 }
 
+/// What somebody typed, laid over the case as it was read.
 async fn read(
     services: &Services,
     view: &CaseView,
     scope: &Scope,
     posted: &Posted,
-) -> Result<(FormView, super::case_form::Read), Refusal> {
+) -> Result<(FormView, Read), Refusal> {
     let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     if !scope.is_of(&plan.case_type) {

@@ -132,9 +132,9 @@ mod tests {
 
     const CASE: &str = "/cases/019a0000-0000-7000-8000-000000000000";
 
-    async fn page(title: String) -> Result<HttpResponse, Refusal> {
+    fn page(title: &str) -> Result<HttpResponse, Refusal> {
         let store = |error| Err(ServiceError::Store(error).into());
-        match title.as_str() {
+        match title {
             "away" => store(StoreError::Unavailable(String::new())),
             "unread" => store(StoreError::Unread(String::new())),
             "trouble" => Err(Refusal::trouble("a test")),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     async fn sent(path: &str, title: &str) -> String {
-        let refuse = |body: String| page(body.split(['=', '&']).nth(1).unwrap_or_default().to_owned());
+        let refuse = |body: String| async move { page(body.split(['=', '&']).nth(1).unwrap_or_default()) };
         let around = |pattern: &str| {
             let resource = web::resource(pattern.to_owned()).route(web::post().to(refuse));
             resource.wrap(from_fn(hold)).wrap(from_fn(edge))

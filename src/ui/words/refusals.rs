@@ -28,7 +28,8 @@ pub const PART_GONE: &str =
 pub const OF_BEFORE_TITLE: &str = "Please send this once more";
 pub const OF_BEFORE: &str = "Nothing was saved yet: the form is from before you last signed in. Look whether it is what you mean, and send it.";
 pub const SIGNED_OUT_TITLE: &str = "You are not signed in any more";
-pub const SIGNED_OUT: &str = "Nothing was saved. What you typed stays on this page: sign in in another tab, then come back here and send it.";
+pub const SIGNED_OUT: &str =
+    "Nothing was saved. Sign in in another tab, then come back to this one and send it again.";
 pub const SIGN_IN_THERE: &str = "Sign in in another tab";
 pub const TYPED: &str = "What you typed";
 pub const SEND_AGAIN: &str = "Send again";
