@@ -13,6 +13,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, LOCATION, REFERER};
+use actix_web::http::uri::PathAndQuery;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
@@ -21,7 +22,7 @@ use tracing_actix_web::RequestId;
 use url::{Position, Url};
 
 use super::client::is_https;
-use super::next::{HOME, ours};
+use super::next::{HOME, next, ours};
 use super::posted::is_ours;
 use super::refusal::Refusal;
 use super::typed::{page_of, typed_in};
@@ -130,8 +131,7 @@ fn cookie(name: &'static str, value: String, lasts: Duration) -> Cookie<'static>
 fn to_sign_in(request: &HttpRequest) -> Refusal {
     let sign_in = |next: &str| format!("/sign-in?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC));
     if request.method() == Method::GET {
-        let asked = request.uri().path_and_query().map_or(HOME, |asked| asked.as_str());
-        return Refusal::elsewhere(sign_in(asked));
+        return Refusal::elsewhere(sign_in(next(request.uri().path_and_query().map(PathAndQuery::as_str))));
     }
     let page = came_from(request).or_else(|| page_of(request.path())).unwrap_or_else(|| HOME.to_owned());
     if typed_in(request).is_some_and(|typed| typed.is_any()) {
@@ -145,4 +145,26 @@ fn came_from(request: &HttpRequest) -> Option<String> {
     let url = Url::parse(request.headers().get(REFERER)?.to_str().ok()?).ok()?;
     let page = &url[Position::BeforePath..Position::AfterQuery];
     ours(Some(page)).filter(|_| is_ours(&url, request.headers())).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_the_page_it_was_sent_from() {
+        for (referer, expected) in [
+            ("http://dossier.test:8080/runs?status=failed", Some("/runs?status=failed")),
+            ("https://dossier.test:8080/runs#x", Some("/runs")),
+            ("http://evil.test/runs", None),
+            ("http://dossier.test:8080//evil.test", None),
+            ("nonsense", None),
+        ] {
+            let request = TestRequest::post().insert_header(("host", "dossier.test:8080"));
+            let request = request.insert_header((REFERER, referer)).to_http_request();
+            assert_eq!(came_from(&request).as_deref(), expected, "{referer}");
+        }
+    }
 }

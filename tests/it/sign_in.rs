@@ -161,6 +161,8 @@ async fn who_signs_in_goes_where_they_wanted_and_out_again() {
     assert!(out.cookies.iter().all(|cookie| cookie.contains("Max-Age=0")) && browser.cookie.is_empty());
     browser.cookie = cookie;
     browser.get("/account").await.goes_to("/sign-in?next=%2Faccount");
+    // Not longer than what is gone to afterwards.
+    browser.get(&format!("/cases?q={}", "x".repeat(3_000))).await.goes_to("/sign-in?next=%2F");
 }
 
 #[tokio::test(flavor = "multi_thread")]
