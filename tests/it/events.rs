@@ -105,9 +105,8 @@ async fn a_stream_of_a_case_tells_what_happens_to_it_and_to_no_other() {
 
     app.create(json!({})).await;
     app.upstream.release();
-    let ended = stream.next().await;
+    let ended = stream.next_of("run.ended").await;
     let run = &app.case(&id).await["fields"]["check"]["run_id"];
-    assert_eq!(ended.kind, "run.ended");
     let at = ended.data["at"].clone();
     let expected = json!({
         "case_id": id, "at": at, "by": null, "field": "check", "run_id": run, "paths": ["data.value"],

@@ -319,7 +319,12 @@ async fn the_later_of_two_at_two_processes_waits_for_the_first_and_becomes_a_rep
     let there = here.beside(&[("WORKERS__CONCURRENCY", "0")]).await;
     here.upstream.otherwise(status(503));
     let person = json!({"name": "Ada", "email": "ada@example.com", "role": "viewer"});
-    here.define_one("/check", json!({"schedule": {"cron": "0 3 * * *"}}), json!({})).await;
+    let timed = json!({"key": "timed", "trigger": "scheduled", "schedule": {"cron": "0 3 * * *"}});
+    here.define(json!([
+        here.field("/check", json!({}), json!({})),
+        here.field("/timed", timed, json!({"response_mapping": {"timed": "$.value"}})),
+    ]))
+    .await;
     let case = here.create(json!({})).await;
     here.drain().await;
     let run = here.runs(&case).await[0]["id"].as_str().unwrap().to_owned();
