@@ -49,7 +49,7 @@ pub(super) async fn score(request: HttpRequest, state: Data<SandboxState>, body:
     let subject = company.map_or(question.company_number.as_str(), |company| &company.vat);
     state.admit(&request, "credit", subject, company).await?;
     let company = company.ok_or_else(|| {
-        Refusal::missing("SUBJECT_UNKNOWN", format!("No file on company `{}`.", question.company_number))
+        Refusal::missing("SUBJECT_UNKNOWN", format!("No file on company {}.", question.company_number))
     })?;
     let today = state.clock.now().date_naive();
     let valid_until = today.checked_add_days(Days::new(30)).unwrap_or(today).to_string();

@@ -1,8 +1,8 @@
-//! The sample workspace of `dossier demo`: case types, a secret, a connection and cases that use the
+//! The sample workspace of `dossier demo`: case types, a secret, connections and cases that use the
 //! sandbox.
 //!
 //! The files below `config/demo` are compiled in; where the sandbox listens is put into them
-//! here, as `params.sandbox` of the case types, in the connection and as the only host of the secret. What comes
+//! here: in the connections, which the case types name, and as the only host of the secret. What comes
 //! out are bodies for the API, not yet checked by anybody.
 
 use std::net::SocketAddr;
@@ -54,13 +54,10 @@ impl Demo {
         }
         let connections = include_str!("../../config/demo/connections.json");
         let connections = serde_json::from_str(&connections.replace("{sandbox}", &sandbox.to_string()))?;
-        let mut case_types: Vec<Value> = vec![
+        let case_types = vec![
             serde_json::from_str(include_str!("../../config/demo/company_onboarding.json"))?,
             serde_json::from_str(include_str!("../../config/demo/loan_application.json"))?,
         ];
-        for case_type in &mut case_types {
-            case_type["params"]["sandbox"] = format!("http://{sandbox}").into();
-        }
         let cases = serde_json::from_str(include_str!("../../config/demo/cases.json"))?;
         Ok(Self { secrets, connections, case_types, cases })
     }
@@ -79,13 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn the_address_of_the_sandbox_is_everywhere() {
+    fn every_field_calls_the_sandbox_through_a_connection_with_a_name() {
         let demo = demo();
-        assert!(demo.case_types.iter().all(|one| one["params"]["sandbox"] == "http://127.0.0.1:4711"));
+        let fields = demo.case_types.iter().flat_map(|one| one["fields"].as_array().unwrap());
+        for call in fields.filter_map(|field| field.get("api_config")) {
+            let named = |connection: &&Value| connection["key"] == call["connection"];
+            let connection = demo.connections.iter().find(named).unwrap();
+            assert!(connection["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:4711"));
+            assert!(connection["name"].is_string(), "{connection}");
+        }
         assert_eq!(demo.secrets.len(), 1);
         assert_eq!(demo.secrets[0].value, CREDIT_TOKEN);
         assert_eq!(demo.secrets[0].hosts, ["127.0.0.1:4711"]);
-        assert_eq!(demo.connections[0]["base_url"], "http://127.0.0.1:4711/credit");
     }
 
     #[test]

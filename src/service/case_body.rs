@@ -6,6 +6,8 @@ use super::error::ServiceError;
 use crate::domain::case::CaseStatus;
 use crate::domain::case_type::findings::Findings;
 use crate::domain::case_type::reader::{Reader, refuse_nul};
+use crate::domain::case_type::{CaseType, Origin};
+use crate::domain::problem::Problem;
 
 /// Members that answers carry and bodies may bring back.
 const READ_ONLY: [&str; 10] = [
@@ -68,6 +70,17 @@ impl CaseBody {
             _ => Err(ServiceError::Invalid(findings.problems)),
         }
     }
+}
+
+/// All that would be refused in the body of a creation, so that a form tells it at once.
+pub fn problems_of_new(case_type: &CaseType, body: &Value) -> Vec<Problem> {
+    let common = match CaseBody::read(body) {
+        Err(ServiceError::Invalid(problems)) => problems,
+        _ => Vec::new(),
+    };
+    let none = Map::new();
+    let data = body.get("data").and_then(Value::as_object).unwrap_or(&none);
+    common.into_iter().chain(case_type.check_data(data, Origin::Creation).err().unwrap_or_default()).collect()
 }
 
 fn nullable(

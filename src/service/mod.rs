@@ -143,6 +143,7 @@ pub use access::Access;
 pub use actor::{Actor, Who};
 pub use audit::{Audit, Verified};
 pub use cache::{CachePurge, CachedAnswers};
+pub use case_body::problems_of_new;
 pub use case_query::CaseQuery;
 pub use case_type_views::{CaseTypeVersionView, CaseTypeView};
 pub use case_types::CaseTypes;

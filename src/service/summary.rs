@@ -122,9 +122,10 @@ impl Cases {
         {
             return Ok(summary.clone());
         }
-        let summary = Arc::new(match query.is_everything() {
-            true => self.summary_of_all(actor, &plan, now).await?,
-            false => self.summary_of_part(actor, &plan, query).await?,
+        let summary = Arc::new(if query.is_everything() {
+            self.summary_of_all(actor, &plan, now).await?
+        } else {
+            self.summary_of_part(actor, &plan, query).await?
         });
         *kept = (summary.total > MANY).then(|| (now, summary.clone()));
         Ok(summary)
@@ -139,7 +140,7 @@ impl Cases {
         query: CaseQuery,
     ) -> Result<Option<Arc<Summary>>, ServiceError> {
         let (cases, actor, key) = (self.clone(), actor.clone(), key.clone());
-        let mut counting = tokio::spawn(async move { cases.summary(&actor, &key, query).await });
+        let mut counting = self.store.beside(async move { cases.summary(&actor, &key, query).await });
         tokio::select! {
             biased;
             counted = &mut counting => match counted {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use migrations::MigratorTrait;
 use sea_orm::DatabaseConnection;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -114,6 +115,14 @@ impl Store {
             Dialect::Sqlite => Ok(Tx::reading(&self.0.readers, self.0.dialect).await?),
             Dialect::Postgres => self.0.crowd.read(&self.0.readers).await,
         }
+    }
+
+    /// Begins reading that goes on when nobody waits for it any more, and ends before the process does.
+    pub fn beside<T: Send + 'static>(
+        &self,
+        reading: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.0.tasks.spawn(reading)
     }
 
     /// Whether the database answers and has the schema of this program.

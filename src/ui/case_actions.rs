@@ -9,8 +9,9 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::case_address::{Asked, Here, card_anchor};
-use super::case_cards::InputForm;
-use super::case_detail::{Refused, is_stale, page};
+use super::case_cards::{InputForm, Open};
+use super::case_detail::{is_stale, page};
+use super::digits;
 use super::frame::{self, Frame, Place};
 use super::posted::{Form, Posted};
 use super::refusal::Refusal;
@@ -33,16 +34,18 @@ pub async fn refresh(
     visitor.require(Role::Operator)?;
     let (id, field) = path.into_inner();
     let asked = Asked::of_form(form);
-    let Ok(input) = input(form) else {
-        let view = services.cases.get(&visitor.actor, id).await?;
-        let typed = InputForm {
-            text: form.get("input").unwrap_or_default().to_owned(),
-            force: form.ticked("force"),
-            wrong: Some(w::INPUT_WRONG.to_owned()),
-        };
-        let asked = Asked { open: Some(field.to_string()), ..asked };
-        let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Refused::Input(field, typed)));
-        return page(&services, visitor, &view, &asked, refused).await;
+    let input = match input(form) {
+        Ok(input) => input,
+        Err(wrong) => {
+            let view = services.cases.get(&visitor.actor, id).await?;
+            let typed = InputForm {
+                text: form.get("input").unwrap_or_default().to_owned(),
+                force: form.ticked("force"),
+                wrong: Some(wrong),
+            };
+            let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Open::Input(field, typed)));
+            return page(&services, visitor, &view, &asked, refused).await;
+        }
     };
     let request = RefreshRequest {
         input,
@@ -55,12 +58,11 @@ pub async fn refresh(
     Ok(to(Here::new(id, &asked).page(&[], &card_anchor(field.as_str()))))
 }
 
-/// What was typed as input; nothing typed is none.
-fn input(form: &Form) -> Result<Option<Map<String, Value>>, ()> {
-    match form.text("input") {
-        None => Ok(None),
-        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| ()),
-    }
+/// What was typed as input; nothing typed is none. The error is a sentence.
+fn input(form: &Form) -> Result<Option<Map<String, Value>>, String> {
+    let Some(text) = form.text("input") else { return Ok(None) };
+    let input = serde_json::from_str(text).map_err(|_| w::INPUT_WRONG.to_owned())?;
+    digits::inexact(text).map_or(Ok(Some(input)), |lost| Err(w::not_exact(lost)))
 }
 
 /// `POST /cases/{id}/refresh`: `which` is `stale`, `failed` or `all`.

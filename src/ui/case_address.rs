@@ -5,13 +5,14 @@
 
 use url::form_urlencoded::{Serializer, parse};
 
+use super::case_room::written;
 use super::list_page::case_query;
 use super::list_query::ListQuery;
 use super::posted::Form;
 use crate::domain::ids::{CaseId, FieldKey};
 use crate::service::CaseQuery;
 
-/// Characters of a list's query that go along.
+/// Bytes of a list's query that go along, as they are written on a page.
 const LONGEST_VIEW: usize = 2_000;
 
 /// Which part of a case a form changes.
@@ -138,7 +139,7 @@ impl Asked {
 }
 
 fn view(text: &str) -> Option<String> {
-    Some(text.to_owned()).filter(|text| !text.is_empty() && text.len() <= LONGEST_VIEW)
+    Some(text.to_owned()).filter(|text| !text.is_empty() && written(text) <= LONGEST_VIEW)
 }
 
 /// Where the page of a case is, with what goes along.
@@ -181,9 +182,15 @@ impl Here {
         format!("/cases/{}{mark}{query}{hash}{anchor}", self.id)
     }
 
-    /// The page with a form open in it.
+    /// The page with a form open in it, which opens at its first input: browsers do that only where
+    /// the address names no part of the page.
     pub fn edit(&self, scope: &Scope) -> String {
-        self.page(&[("edit", &scope.word())], &scope.anchor())
+        self.page(&[("edit", &scope.word())], "")
+    }
+
+    /// The same, where one form has no room for all: it begins at the input of this path.
+    pub fn edit_at(&self, scope: &Scope, at: &str) -> String {
+        self.page(&[("edit", &scope.word()), ("at", at)], &scope.anchor())
     }
 
     /// An address below the case that forms are sent to: `/refresh`.
@@ -222,9 +229,8 @@ mod tests {
         ] {
             let here = Here { id, view: Some("status=draft&q=a b".into()), activity: Shows::Runs };
             let url = here.edit(&scope);
-            let (path, hash) = url.split_once('#').unwrap();
-            let asked = Asked::parse(path.split_once('?').unwrap().1);
-            assert_eq!(hash, scope.anchor());
+            assert!(!url.contains('#'), "{url}");
+            let asked = Asked::parse(url.split_once('?').unwrap().1);
             assert_eq!(asked.edit, Some(scope));
             assert_eq!(asked.view.as_deref(), Some("status=draft&q=a b"));
             assert_eq!(asked.activity, Shows::Runs);

@@ -3,22 +3,29 @@
 use super::case_address::{Asked, Here, Scope, card_anchor};
 use super::case_first::{FirstAction, live};
 use super::case_form::FormView;
+use super::case_room::{Room, within, written};
 use super::case_trouble::{Trouble, trouble};
-use super::case_values::{LEAST, Room, ValueView, Values, written};
+use super::case_values::{LEAST, ValueView, Values, name_apart};
 use super::state::StateView;
 use super::value::cut;
 use super::words::case as w;
 use crate::domain::api_call::ApiCall;
 use crate::domain::field::{Field, Visibility};
+use crate::domain::ids::FieldKey;
 use crate::domain::mapping::is_empty;
 use crate::domain::run::{FieldState, FieldStatus, Reason};
 
 /// Values on one card, unless it was asked for by name.
 const MOST_VALUES: usize = 40;
 const MOST_VALUES_OPEN: usize = 200;
-/// What a card costs beside its values, and what a short one does.
+/// Overrides that a card's menu clears.
+const MOST_OVERRIDES: usize = 20;
+/// Bytes of the values of one card, of what is on it beside its texts, and of a short one.
+const VALUES: usize = 60_000;
 const AROUND: usize = 4_200;
 pub const SHORT: usize = 900;
+/// Bytes of a button that is a form, beside what every link carries along.
+const BUTTON: usize = 420;
 
 /// Someone's value over a mapped one.
 #[derive(Debug, Clone)]
@@ -90,6 +97,17 @@ pub struct Cards<'c> {
     pub asked: &'c Asked,
     /// Whether whoever looks may work on cases.
     pub works: bool,
+    /// The form that is open on the page.
+    pub open: Option<&'c Open>,
+}
+
+/// What somebody types into.
+#[derive(Debug)]
+pub enum Open {
+    /// A form over a part of the case.
+    Form(FormView),
+    /// A run of a field with input.
+    Input(FieldKey, InputForm),
 }
 
 impl Cards<'_> {
@@ -100,22 +118,44 @@ impl Cards<'_> {
         }
         let state = &self.values.view.fields.iter().find(|(key, _)| *key == field.key)?.1;
         let mut card = self.bare(field, call, state);
-        if field.visibility == Visibility::HideWhenEmpty && self.is_idle(call, state) {
+        if field.visibility == Visibility::HideWhenEmpty && self.is_idle(call, state) && !self.is_open(field)
+        {
             card.hidden = true;
             return Some(card);
         }
-        let asked = self.asked.open.as_deref() == Some(field.key.as_str());
-        if !room.has(AROUND + self.cost(call)) && !asked {
-            room.spend(SHORT);
-            card.short = Some(self.here.page(&[("open", field.key.as_str())], &card.anchor));
-            card.name = cut(&card.name, 80);
-            card.says = card.name.clone();
-            return Some(card);
-        }
-        room.spend(AROUND);
+        let asked = self.asked.open.as_deref() == Some(field.key.as_str()) || self.is_open(field);
         let most = if asked { MOST_VALUES_OPEN } else { MOST_VALUES };
-        self.fill(&mut card, (field, call, state), most, room);
+        self.fill(&mut card, (field, call, state), most);
+        let weight = card.weight(self.here.view.as_deref().map_or(0, written));
+        if asked {
+            room.spend(weight);
+        } else if !room.take(weight) {
+            room.spend(SHORT);
+            return Some(self.short(field, self.bare(field, call, state)));
+        }
         Some(card)
+    }
+
+    /// What is left of a card when there is no room for it.
+    fn short(&self, field: &Field, card: CardView) -> CardView {
+        let name = within(&card.name, 80);
+        let state = StateView { before: within(&card.state.before, 160), badges: Vec::new(), ..card.state };
+        CardView {
+            short: Some(self.here.page(&[("open", field.key.as_str())], &card.anchor)),
+            says: name.clone(),
+            name,
+            state,
+            ..card
+        }
+    }
+
+    /// Whether somebody types into something on this card.
+    fn is_open(&self, field: &Field) -> bool {
+        match self.open {
+            Some(Open::Form(form)) => form.scope == Scope::Field(field.key.clone()),
+            Some(Open::Input(key, _)) => *key == field.key,
+            None => false,
+        }
     }
 
     /// Nothing to show and nothing under way.
@@ -123,12 +163,6 @@ impl Cards<'_> {
         let quiet = [FieldStatus::NeverRun, FieldStatus::Skipped, FieldStatus::Disabled];
         quiet.contains(&state.status)
             && call.targets.iter().all(|target| is_empty(self.values.get(&target.to_string())))
-    }
-
-    /// About what the values take, so that a card is whole or short.
-    fn cost(&self, call: &ApiCall) -> usize {
-        let targets = call.mapping.targets().iter().take(MOST_VALUES);
-        targets.map(|target| 560 + self.values.get(&target.path.to_string()).map_or(0, rough)).sum()
     }
 
     fn bare(&self, field: &Field, call: &ApiCall, state: &FieldState) -> CardView {
@@ -156,7 +190,7 @@ impl Cards<'_> {
             refresh: self.here.below(&format!("/fields/{key}/refresh")),
             cancel: live(state).map(|run| format!("/runs/{run}/cancel")),
             overrides: Vec::new(),
-            with_input: self.here.page(&[("input", &key)], &card_anchor(&key)),
+            with_input: self.here.page(&[("input", &key)], ""),
             type_over: None,
             history: format!("/runs?case={}&field={key}", self.here.id),
             run: state.run_id.map(|run| format!("/runs/{run}")),
@@ -167,13 +201,8 @@ impl Cards<'_> {
         }
     }
 
-    fn fill(
-        &self,
-        card: &mut CardView,
-        (field, call, state): (&Field, &ApiCall, &FieldState),
-        most: usize,
-        room: &mut Room,
-    ) {
+    fn fill(&self, card: &mut CardView, (field, call, state): (&Field, &ApiCall, &FieldState), most: usize) {
+        let mut room = Room::new(VALUES, 0);
         let targets = call.mapping.targets();
         let show = |path: &str, room: &mut Room| {
             let mut value = self.values.show(path, room);
@@ -186,13 +215,14 @@ impl Cards<'_> {
         };
         for target in targets.iter().take(most) {
             if room.has(LEAST) {
-                card.values.push(show(&target.path.to_string(), room));
+                card.values.push(show(&target.path.to_string(), &mut room));
             }
         }
+        name_apart(&mut card.values, self.values.case_type);
         card.more = targets.len().saturating_sub(card.values.len());
         card.answer = call.output_variable.as_deref().and_then(|name| {
             self.values.get(name)?;
-            Some(show(name, room))
+            Some(show(name, &mut room))
         });
         let has_values = card.values.iter().any(|value| !value.nothing) || card.answer.is_some();
         card.bare = !has_values;
@@ -203,21 +233,25 @@ impl Cards<'_> {
             .as_ref()
             .filter(|_| state.reason == Some(Reason::Condition))
             .map(|when| cut(when.source(), 600));
-        card.overrides = state.overridden.iter().map(|path| self.over(path)).collect();
+        if !card.kept && card.values.first().is_some_and(|value| value.holds == Some(false)) {
+            card.state.says_no();
+        }
+        card.overrides = state.overridden.iter().take(MOST_OVERRIDES).map(|path| self.over(path)).collect();
         if self.works {
             let scope = Scope::Field(field.key.clone());
             card.type_over = (!targets.is_empty()).then(|| self.here.edit(&scope));
-            card.input = (self.asked.input.as_ref() == Some(&field.key)).then(InputForm::default);
-            if self.asked.edit.as_ref() == Some(&scope) {
-                card.form = FormView::fresh(self.values, &scope, self.asked.at.as_deref(), room);
-            }
+        }
+        match self.open {
+            Some(Open::Form(form)) if self.is_open(field) => card.form = Some(form.clone()),
+            Some(Open::Input(_, input)) if self.is_open(field) => card.input = Some(input.clone()),
+            _ => {}
         }
     }
 
     fn over(&self, path: &str) -> Override {
         let encoded: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
         let url = self.here.below(&format!("/overrides/{}/clear", encoded.replace('+', "%20")));
-        Override { word: w::clear_override(&self.values.named(path)), url }
+        Override { word: w::clear_override(&cut(&self.values.named(path), 80)), url }
     }
 }
 
@@ -226,16 +260,21 @@ fn is_kept(state: &FieldState) -> bool {
     state.status == FieldStatus::Succeeded && state.error.is_some()
 }
 
-/// About the bytes that a value takes on the page.
-fn rough(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::String(text) => written(text).min(1_000),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => value.to_string().len().min(8_000),
-        _ => 16,
-    }
-}
-
 impl CardView {
+    /// Bytes that it takes on the page; `view` are those that every link of it carries along.
+    fn weight(&self, view: usize) -> usize {
+        let texts =
+            [Some(&self.name), self.description.as_ref(), self.why.as_ref(), Some(&self.state.before)];
+        let texts: usize = texts.into_iter().flatten().map(|text| written(text)).sum();
+        let buttons = self.overrides.len() + 5;
+        let overrides: usize = self.overrides.iter().map(|over| BUTTON + written(&over.word)).sum();
+        let values: usize = self.values.iter().chain(&self.answer).map(ValueView::weight).sum();
+        let form = self.form.as_ref().map_or(0, FormView::weight);
+        let input = self.input.as_ref().map_or(0, |input| written(&input.text));
+        let trouble = self.trouble.as_ref().map_or(0, Trouble::weight);
+        AROUND + 3 * texts + overrides + (2 * buttons + 2) * view + values + form + input + trouble
+    }
+
     /// The refresh of the menu has the key unless the first button is one.
     pub fn key_of_refresh(&self) -> &'static str {
         if self.first.as_ref().is_some_and(|first| first.key == "r") { "" } else { "r" }

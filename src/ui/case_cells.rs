@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 
 use super::case_address::card_anchor;
 use super::case_columns::{Column, Columns, Shows};
+use super::labels;
 use super::list_query::ListQuery;
 use super::moment::Moment;
 use super::state::{Badge, StateView, Tone};
 use super::value::{Shown, cut};
+use super::words::values::quoted;
 use super::words::{case as words, case_list as w};
 use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
@@ -26,6 +28,13 @@ use crate::service::CaseView;
 const LONGEST: usize = 60;
 /// … of one of several values.
 const LONGEST_PART: usize = 28;
+/// Characters of a summary that a narrow cell shows.
+const FITS: usize = 20;
+/// Characters of the sentence of a failure.
+const LONGEST_SENTENCE: usize = 120;
+/// Bytes of a page that the cells' links may spend on the list that they were opened from; where
+/// its address is longer than that, the row's own link knows it alone.
+const CARRIED: usize = 60_000;
 /// Values that an enrichment cell tells.
 const PARTS: usize = 2;
 
@@ -70,12 +79,16 @@ pub struct FieldCell {
     pub url: String,
     /// The state.
     pub view: StateView,
-    /// The values, in one line; empty: there are none.
+    /// The values in one line, or why there are none; empty: neither.
     pub summary: String,
+    /// What does not fit beside it: the sentence of the failure, or the summary when it is long.
+    pub full: Option<String>,
     /// Whether the values are older than the last run.
     pub old: bool,
     /// The first badge.
     pub badge: Option<Badge>,
+    /// The call went well, and what it answered first is no.
+    pub says_no: bool,
 }
 
 impl FieldCell {
@@ -115,10 +128,13 @@ impl Row {
         let id = case.case.id.to_string();
         let name = case.case.reference.clone().or_else(|| case.case.title.clone());
         let name = name.unwrap_or_else(|| w::unnamed(&id[id.len().saturating_sub(8)..]));
-        let cells = columns.shown().map(|column| cell(case, column, types, now)).collect();
+        let around = around(view);
+        let carried = around.len() * columns.cells() <= CARRIED;
+        let page = format!("/cases/{id}{}", if carried { around.as_str() } else { "" });
+        let cells = columns.shown().map(|column| cell(case, column, types, &page, now)).collect();
         let wants = |state: &FieldState| state.status == FieldStatus::Failed || is_stale(state);
         Self {
-            url: url(&id, view),
+            url: format!("/cases/{id}{around}"),
             name: cut(&name, LONGEST),
             cells,
             wants_refresh: case.fields.iter().any(|(_, state)| wants(state)),
@@ -132,17 +148,17 @@ pub fn is_stale(state: &FieldState) -> bool {
     state.stale && state.status == FieldStatus::Succeeded
 }
 
-/// The page of a case that knows the list around it.
-fn url(id: &str, view: &ListQuery) -> String {
+/// What the address of a case's page knows of the list around it.
+fn around(view: &ListQuery) -> String {
     let around = view.first().query();
     let around: String = url::form_urlencoded::byte_serialize(around.as_bytes()).collect();
-    if around.is_empty() { format!("/cases/{id}") } else { format!("/cases/{id}?view={around}") }
+    if around.is_empty() { around } else { format!("?view={around}") }
 }
 
 /// The names of case types by their keys.
 pub type Types<'a> = std::collections::BTreeMap<&'a str, &'a CaseType>;
 
-fn cell(case: &CaseView, column: &Column<'_>, types: &Types<'_>, now: Instant) -> Cell {
+fn cell(case: &CaseView, column: &Column<'_>, types: &Types<'_>, page: &str, now: Instant) -> Cell {
     match &column.shows {
         Shows::Title => text(case.case.title.as_deref()),
         Shows::Assignee => text(case.case.assignee.as_deref()),
@@ -158,7 +174,7 @@ fn cell(case: &CaseView, column: &Column<'_>, types: &Types<'_>, now: Instant) -
         Shows::Updated => Cell::Time(Moment::age(case.case.updated_at, now)),
         Shows::States => states(case, now),
         Shows::Plain(field, kind) => plain(field, *kind, &case.data),
-        Shows::Call(field, call) => called(case, field, call, types, now),
+        Shows::Call(field, call) => called(case, (field, call), types, page, now),
     }
 }
 
@@ -172,7 +188,7 @@ fn text(whole: Option<&str>) -> Cell {
 
 fn plain(field: &Field, kind: PlainType, data: &Map<String, Value>) -> Cell {
     let value = data.get(field.key.as_str());
-    let shown = Shown::line(value, LONGEST);
+    let shown = Shown::told(value, LONGEST);
     if shown.nothing {
         return Cell::Nothing;
     }
@@ -206,7 +222,13 @@ fn states(case: &CaseView, now: Instant) -> Cell {
     if found.is_empty() { Cell::Nothing } else { Cell::States(found) }
 }
 
-fn called(case: &CaseView, field: &Field, call: &ApiCall, types: &Types<'_>, now: Instant) -> Cell {
+fn called(
+    case: &CaseView,
+    (field, call): (&Field, &ApiCall),
+    types: &Types<'_>,
+    page: &str,
+    now: Instant,
+) -> Cell {
     let found = case.fields.iter().find(|(key, _)| *key == field.key);
     let Some((key, state)) = found else { return Cell::Nothing };
     let case_type = types.get(case.case.case_type.as_str());
@@ -214,11 +236,16 @@ fn called(case: &CaseView, field: &Field, call: &ApiCall, types: &Types<'_>, now
     let values = summary(call, &case.data);
     let failed = view.tone == Tone::Failed;
     let summary = match &state.error {
-        Some(error) if failed && values.is_empty() => cut(&error.message, LONGEST),
+        Some(error) if failed && values.is_empty() => w::failure(error.code, error.http_status).to_owned(),
         _ => values,
     };
+    let sentence =
+        state.error.as_ref().filter(|_| failed).map(|error| cut(&quoted(error.happened()), LONGEST_SENTENCE));
+    let long = summary.chars().nth(FITS).is_some();
     Cell::Field(Box::new(FieldCell {
-        url: format!("/cases/{}#{}", case.case.id, card_anchor(key.as_str())),
+        full: sentence.or_else(|| Some(summary.clone()).filter(|_| long)),
+        url: format!("{page}#{}", card_anchor(key.as_str())),
+        says_no: view.tone == Tone::Good && first_value(call, &case.data) == Some(&Value::Bool(false)),
         old: failed || state.status == FieldStatus::Disabled,
         badge: view.badges.first().copied(),
         view,
@@ -231,12 +258,18 @@ fn summary(call: &ApiCall, data: &Map<String, Value>) -> String {
     let values = call.mapping.targets().iter().filter_map(|target| {
         let target = &target.path;
         let value = value_at(data, target).filter(|value| !value.is_null())?;
-        let shown = Shown::line(Some(value), LONGEST_PART).text;
-        let last = target.segments().last().map_or("", String::as_str).replace('_', " ");
-        let told = if value.is_boolean() { w::named(&last, &shown) } else { shown };
+        let most = if value.is_object() { LONGEST } else { LONGEST_PART };
+        let shown = Shown::told(Some(value), most).text;
+        let told =
+            if value.is_boolean() { w::named(&labels::human(&target.to_string()), &shown) } else { shown };
         Some(told).filter(|told| !told.is_empty())
     });
     values.take(PARTS).collect::<Vec<_>>().join(" · ")
+}
+
+/// The first value that a field is to write.
+fn first_value<'a>(call: &ApiCall, data: &'a Map<String, Value>) -> Option<&'a Value> {
+    value_at(data, &call.mapping.targets().first()?.path)
 }
 
 fn value_at<'a>(data: &'a Map<String, Value>, path: &DataPath) -> Option<&'a Value> {
@@ -250,7 +283,7 @@ fn input_name(path: &str, case_type: Option<&CaseType>) -> String {
     let path = path.strip_prefix("data.").unwrap_or(path);
     let first = path.split('.').next().unwrap_or(path);
     let field = case_type.and_then(|case_type| case_type.field(first)).filter(|_| first == path);
-    field.map_or_else(|| path.replace(['.', '_'], " "), |field| field.name.clone())
+    field.map_or_else(|| labels::in_full(path), |field| field.name.clone())
 }
 
 #[cfg(test)]
@@ -279,7 +312,7 @@ mod tests {
         let (_, call) = case_type.api_calls().next().unwrap();
         for (data, line) in [
             (json!({}), ""),
-            (json!({"vat": {"valid": true, "name": "Acme\n SA", "note": "n"}}), "valid: yes · Acme SA"),
+            (json!({"vat": {"valid": true, "name": "Acme\n SA", "note": "n"}}), "Valid: yes · Acme SA"),
             (json!({"vat": {"valid": null, "name": "", "note": "n"}, "x": 5}), "n · 5"),
             (json!({"vat": "text", "x": ["a", "b"]}), "a, b"),
         ] {
@@ -306,7 +339,7 @@ mod tests {
     fn an_input_that_lacks_has_its_name() {
         let case_type = case_type();
         for (path, name) in
-            [("data.vat_number", "VAT number"), ("vat.valid", "vat valid"), ("old_name", "old name")]
+            [("data.vat_number", "VAT number"), ("vat.valid", "VAT valid"), ("old_name", "Old name")]
         {
             assert_eq!(input_name(path, Some(&case_type)), name);
         }

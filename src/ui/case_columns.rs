@@ -7,6 +7,7 @@ use crate::domain::api_call::ApiCall;
 use crate::domain::case_type::CaseType;
 use crate::domain::field::{Field, FieldKind, PlainType, Visibility};
 use crate::store::CaseSort;
+use crate::ui::value::cut;
 use crate::ui::words::case_list as w;
 
 /// Columns of one page: more are neither legible nor a small page.
@@ -15,6 +16,9 @@ pub const MOST: usize = 12;
 /// Rows of a page: half as many where many columns hold what was fetched, so that it stays small.
 const ROWS: u64 = 50;
 const FEWER_ROWS: u64 = 25;
+
+/// Characters of a label in a card.
+const LONGEST_LABEL: usize = 28;
 
 /// Columns that are shown unless others are chosen.
 const USUAL_PLAIN: usize = 2;
@@ -59,6 +63,11 @@ pub struct Column<'a> {
 impl<'a> Column<'a> {
     fn new(id: impl Into<String>, name: &'a str, shows: Shows<'a>) -> Self {
         Self { id: id.into(), name, shows, chosen: false }
+    }
+
+    /// What stands beside its cells where rows stand as cards; the title speaks for itself.
+    pub fn label(&self) -> String {
+        if matches!(self.shows, Shows::Title) { String::new() } else { cut(self.name, LONGEST_LABEL) }
     }
 
     /// Whether it holds numbers, which stand on the right.
@@ -124,6 +133,21 @@ impl<'a> Columns<'a> {
         if fetched > USUAL_CALLS { FEWER_ROWS } else { ROWS }
     }
 
+    /// The class of a table whose fetched values stand in so few columns that each may be wide.
+    pub fn wide(&self) -> &'static str {
+        match self.shown().filter(|column| column.group() == Group::Fields).count() {
+            0..=3 => " three",
+            4 => " four",
+            _ => "",
+        }
+    }
+
+    /// How many cells of API Call fields a page under them may have.
+    pub fn cells(&self) -> usize {
+        let fetched = self.shown().filter(|column| column.group() == Group::Fields).count();
+        fetched * usize::try_from(self.rows()).unwrap_or(usize::MAX)
+    }
+
     /// Whether this API Call field is shown.
     pub fn shows_field(&self, key: &str) -> bool {
         self.shown().any(|column| matches!(column.shows, Shows::Call(field, _) if field.key.as_str() == key))
@@ -133,8 +157,8 @@ impl<'a> Columns<'a> {
     pub fn menu(&self) -> Vec<(&'static str, Vec<&Column<'a>>)> {
         let groups = [
             (Group::Case, w::COLUMNS_OF_CASES),
-            (Group::Data, w::COLUMNS_OF_DATA),
             (Group::Fields, w::COLUMNS_OF_FIELDS),
+            (Group::Data, w::COLUMNS_OF_DATA),
         ];
         let of = |group| self.0.iter().filter(|column| column.group() == group).collect::<Vec<_>>();
         let menu = groups.into_iter().map(|(group, name)| (name, of(group)));
@@ -168,8 +192,9 @@ fn all(case_type: Option<&CaseType>) -> Vec<Column<'_>> {
             }
         }
     }
-    columns.extend(plain);
+    // What was fetched comes first: it is what people look at the list for.
     columns.extend(calls);
+    columns.extend(plain);
     columns.extend(times());
     columns
 }
@@ -226,12 +251,13 @@ mod tests {
         let usual = Columns::new(Some(&case_type), None);
         assert_eq!(
             shown(&usual),
-            ["title", "status", "assignee", "data.a", "data.b", "field.score", "updated_at"]
+            ["title", "status", "assignee", "field.score", "data.a", "data.b", "updated_at"]
         );
         assert_eq!(usual.rows(), 50);
         assert!(usual.shows_field("score") && usual.shown().any(Column::is_number));
         let chosen = ["data.c", "field.score", "field.gone", "data.secret"].map(str::to_owned);
-        assert_eq!(shown(&Columns::new(Some(&case_type), Some(&chosen))), ["data.c", "field.score"]);
+        assert_eq!(shown(&Columns::new(Some(&case_type), Some(&chosen))), ["field.score", "data.c"]);
+        assert_eq!(usual.cells(), 50);
         assert_eq!(shown(&Columns::new(Some(&case_type), Some(&[]))), [""; 0]);
         assert_eq!(
             shown(&Columns::new(None, None)),

@@ -7,23 +7,25 @@ use askama::Template;
 
 use super::case_activity::{Activity, activity};
 use super::case_address::{Asked, Here, Scope, list_query};
-use super::case_cards::{Cards, InputForm};
+use super::case_cards::{Cards, InputForm, Open};
 use super::case_form::FormView;
-use super::case_sections::{SectionView, least};
-use super::case_values::{Room, Values};
-use super::frame::{Frame, Place, answer};
+use super::case_room::{PAGE, ROOM, Room, written};
+use super::case_sections::{SectionView, least, leave_alone};
+use super::case_values::Values;
+use super::frame::{Frame, Place, sent, written_page};
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::value::cut;
 use super::visitor::Visitor;
 use super::words::case as w;
-use crate::domain::ids::{CaseId, FieldKey};
+use crate::domain::ids::CaseId;
+use crate::domain::problem::Problem;
 use crate::domain::run::{FieldState, FieldStatus};
 use crate::domain::token::Role;
 use crate::service::{CaseView, ServiceError, Services};
 
-/// Bytes of values, cards and inputs; the rest of a page stays well below what is left of 200 KB.
-const ROOM: usize = 140_000;
+/// Entries of the activity where there is no room.
+const FEW: usize = 5;
 
 /// What stands at the top.
 #[derive(Debug)]
@@ -56,15 +58,16 @@ struct CasePage {
     activity: Activity,
     /// A form is open: Escape leaves it, not the page.
     editing: bool,
+    /// Nothing else is shown.
+    alone: bool,
 }
 
-/// What was refused, to be shown in the page with what was typed.
-#[derive(Debug)]
-pub enum Refused {
-    /// A form over a part of the case.
-    Form(FormView),
-    /// A run with input.
-    Input(FieldKey, InputForm),
+/// How a page is made: with so much room, and at last with the open form alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    Room(usize),
+    Alone,
+    Shrunk,
 }
 
 /// `GET /cases/{id}`.
@@ -82,35 +85,98 @@ pub async fn show(
     page(&services, &visitor, &view, &asked, None).await
 }
 
-/// The page, as it is now; with what was refused in it.
+/// The page, as it is now; with what was refused in it, as it was typed.
 pub async fn page(
     services: &Services,
     visitor: &Visitor,
     view: &CaseView,
     asked: &Asked,
-    refused: Option<(StatusCode, Refused)>,
+    refused: Option<(StatusCode, Open)>,
 ) -> Result<HttpResponse, Refusal> {
     let plan = services.plans.version(view.case.case_type_id, view.case_type_version).await?;
     let plan = plan.ok_or(ServiceError::NotFound("case"))?;
     let here = Here::new(view.case.id, asked);
     let values = Values::new(view, &plan.case_type, services.clock.now());
     let works = visitor.actor.role.allows(Role::Operator);
-    let mut room = Room::new(ROOM, least(&plan.case_type));
-    let mut head = head(services, visitor, &values, &here).await?;
-    if works && asked.edit == Some(Scope::Case) {
-        head.form = FormView::fresh(&values, &Scope::Case, asked.at.as_deref(), &mut room);
-    }
-    let mut sections = Cards { values: &values, here: &here, asked, works }.sections(&mut room);
-    let mut status = StatusCode::OK;
-    if let Some((code, refused)) = refused {
-        status = code;
-        put(refused, &mut head, &mut sections);
-    }
+    let (status, mut open) = match refused {
+        Some((status, refused)) => (status, Some(refused)),
+        None => (StatusCode::OK, opened(&values, asked).filter(|_| works)),
+    };
+    let head = head(services, visitor, &values, &here).await?;
     let activity = activity(services, &visitor.actor, &values, &here).await?;
-    let editing = asked.edit.is_some() || asked.input.is_some();
     let done = asked.done.as_deref().and_then(w::done);
     let frame = visitor.frame(Place::Cases, head.title.clone()).saying(done).hearing(here.below("/events"));
-    Ok(answer(status, &CasePage { frame, here, head, sections, activity, editing }))
+    let editing = open.is_some();
+    let mut page = CasePage { frame, here, head, sections: Vec::new(), activity, editing, alone: false };
+    for fill in fills(open.as_ref(), least(&plan.case_type)) {
+        if fill == Fill::Shrunk
+            && let Some(Open::Form(form)) = &mut open
+        {
+            form.shrink();
+        }
+        if !matches!(fill, Fill::Room(1..)) {
+            page.here.view = None;
+            page.activity.entries.truncate(FEW);
+        }
+        let here = page.here.clone();
+        let cards = Cards { values: &values, here: &here, asked, works, open: open.as_ref() };
+        page.fill(&cards, fill, least(&plan.case_type));
+        let html = written_page(&page);
+        if html.len() <= PAGE {
+            return Ok(sent(status, html));
+        }
+        tracing::debug!(?fill, bytes = html.len(), "the page of a case is made smaller");
+    }
+    Err(too_large(open.as_ref()))
+}
+
+/// The form that the address asks for.
+fn opened(values: &Values<'_>, asked: &Asked) -> Option<Open> {
+    let input = asked.input.clone().map(|field| Open::Input(field, InputForm::default()));
+    let form = |scope| FormView::fresh(values, scope, asked.at.as_deref()).map(Open::Form);
+    asked.edit.as_ref().and_then(form).or(input)
+}
+
+/// How a page is tried, one after the other, until it is no larger than it may be.
+fn fills(open: Option<&Open>, least: usize) -> Vec<Fill> {
+    let typed = match open {
+        Some(Open::Form(form)) => form.weight(),
+        Some(Open::Input(_, input)) => written(&input.text),
+        None => 0,
+    };
+    let room = ROOM.saturating_sub(typed);
+    let mut fills = vec![Fill::Room(room), Fill::Room(room * 2 / 3), Fill::Room(0)];
+    // Where there is no room for the fields of the case even when they are written short.
+    fills.retain(|_| typed + least <= PAGE || open.is_none());
+    fills.extend([Fill::Alone, Fill::Shrunk].into_iter().filter(|_| open.is_some()));
+    fills
+}
+
+/// What was typed cannot be shown again.
+fn too_large(open: Option<&Open>) -> Refusal {
+    let problems = match open {
+        Some(Open::Form(form)) => form.problems(),
+        Some(Open::Input(_, input)) => {
+            input.wrong.iter().map(|why| Problem::new("", "refused", why.clone())).collect()
+        }
+        None => return Refusal::trouble("the page of a case is too large"),
+    };
+    Refusal::too_large(w::TYPED_TOO_LARGE, problems)
+}
+
+impl CasePage {
+    fn fill(&mut self, cards: &Cards<'_>, fill: Fill, least: usize) {
+        let bytes = if let Fill::Room(bytes) = fill { bytes } else { 0 };
+        self.sections = cards.sections(&mut Room::new(bytes, least));
+        self.head.form = match cards.open {
+            Some(Open::Form(form)) if form.scope == Scope::Case => Some(form.clone()),
+            _ => None,
+        };
+        self.alone = !matches!(fill, Fill::Room(_));
+        if self.alone {
+            leave_alone(&mut self.sections);
+        }
+    }
 }
 
 async fn head(
@@ -159,34 +225,4 @@ async fn head(
 pub fn is_stale(state: &FieldState) -> bool {
     let idle = matches!(state.status, FieldStatus::Succeeded | FieldStatus::Failed | FieldStatus::Skipped);
     state.stale && idle
-}
-
-/// Puts what was refused where it was typed.
-fn put(refused: Refused, head: &mut Head, sections: &mut [SectionView]) {
-    let mut cards = sections.iter_mut().flat_map(|section| &mut section.cards);
-    match refused {
-        Refused::Input(field, form) => {
-            if let Some(card) = cards.find(|card| card.key == field.as_str()) {
-                card.hidden = false;
-                card.input = Some(form);
-            }
-        }
-        Refused::Form(form) => match &form.scope {
-            Scope::Case => head.form = Some(form),
-            Scope::Field(field) => {
-                if let Some(card) = cards.find(|card| card.key == field.as_str()) {
-                    card.hidden = false;
-                    card.form = Some(form);
-                }
-            }
-            Scope::Section(_) | Scope::Additional => {
-                let anchor = form.scope.anchor();
-                if let Some(section) = sections.iter_mut().find(|section| section.anchor == anchor) {
-                    section.values.clear();
-                    section.edit = None;
-                    section.form = Some(form);
-                }
-            }
-        },
-    }
 }

@@ -56,7 +56,7 @@ impl Cards<'_> {
         let name = self.values.named(missing);
         if let Some(field) = case_type.field(path).filter(|field| field.plain().is_some()) {
             let scope = Scope::Section(field.section.clone());
-            let url = self.here.page(&[("edit", &scope.word()), ("at", path)], &format!("in-data.{path}"));
+            let url = self.here.page(&[("edit", &scope.word()), ("at", path)], "");
             return link(url, w::fill_in(&name)).filter(|_| self.works);
         }
         if missing.starts_with("case.") {
@@ -68,7 +68,7 @@ impl Cards<'_> {
             return link(format!("#{}", card_anchor(key.as_str())), w::go_to(&name));
         }
         let scope = Scope::Additional.word();
-        let url = self.here.page(&[("edit", &scope), ("at", path)], &format!("in-data.{path}"));
+        let url = self.here.page(&[("edit", &scope), ("at", path)], "");
         link(url, w::fill_in(&name)).filter(|_| self.works && case_type.additional_data)
     }
 }

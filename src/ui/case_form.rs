@@ -5,23 +5,29 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::case_address::Scope;
-use super::case_inputs::{Input, Kind, Theirs, lines, print, text_of, value_of};
-use super::case_values::{Room, Values, written};
+use super::case_inputs::{Input, Theirs, lines, open_at, print, text_of, value_of};
+use super::case_places::{DATA, Place, fitting, places};
+use super::case_room::{Room, SHORT_WRONG, within, written};
+use super::case_values::Values;
 use super::posted::Form;
+use super::value::cut;
 use super::words::case as w;
-use crate::domain::case::CaseStatus;
-use crate::domain::data::DataPath;
-use crate::domain::field::Visibility;
+use super::words::values::quoted;
 use crate::domain::problem::Problem;
 
-/// Inputs of one form over what no field names.
-const MOST: usize = 100;
+/// Bytes of the links to inputs that a form has no room for, of one beside its name and address,
+/// and of the name.
+const LINKS: usize = 25_000;
+const LINK: usize = 80;
+const LINK_NAME: usize = 100;
+/// Characters of another's value in a form that is too large.
+const SHORT_THEIRS: usize = 40;
+/// Problems that are listed where the form itself cannot be shown.
+const MOST_PROBLEMS: usize = 100;
 /// What the print of an input goes under; its name follows.
 const WAS: &str = "was.";
 /// What somebody chose in a conflict goes under.
 const TAKE: &str = "take.";
-/// An input's name begins so where it stands for data.
-const DATA: &str = "data.";
 
 /// A form as it is shown.
 #[derive(Debug, Clone)]
@@ -38,6 +44,11 @@ pub struct FormView {
     pub wrong: Vec<String>,
     /// It holds what somebody typed and was refused.
     pub refused: bool,
+    /// Inputs that there is no room for: what each is called, and the path at which a form with
+    /// it begins.
+    pub others: Vec<(String, String)>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 /// What somebody did in a form.
@@ -51,120 +62,80 @@ pub struct Read {
     pub conflict: bool,
 }
 
-/// Where an input belongs: its name, what it is called, what may be typed, the value.
-struct Place<'v> {
-    name: String,
-    label: String,
-    hint: Option<String>,
-    kind: Kind<'v>,
-    value: Option<Value>,
-}
-
-fn places<'v>(values: &Values<'v>, scope: &Scope, typed: &[String]) -> Vec<Place<'v>> {
-    match scope {
-        Scope::Case => of_case(values),
-        Scope::Section(key) => {
-            let fields = values.case_type.fields.iter();
-            let here = fields.filter(|field| field.section == *key && field.visibility != Visibility::Hidden);
-            let plain = here.filter_map(|field| Some((field, field.plain()?)));
-            plain
-                .map(|(field, plain)| Place {
-                    name: format!("{DATA}{}", field.key),
-                    label: field.name.clone(),
-                    hint: field.description.clone(),
-                    kind: Kind::Plain(plain),
-                    value: values.get(field.key.as_str()).cloned(),
-                })
-                .collect()
-        }
-        Scope::Field(key) => {
-            let call = values.case_type.field(key.as_str()).and_then(|field| field.api_call());
-            let targets = call.map(|call| call.mapping.targets()).unwrap_or_default();
-            targets.iter().map(|target| of_path(values, &target.path.to_string())).collect()
-        }
-        Scope::Additional => {
-            let known = additional(values).into_iter().chain(typed.iter().cloned());
-            let mut paths: Vec<String> = known.filter(|path| DataPath::parse_exact(path).is_ok()).collect();
-            paths.sort();
-            paths.dedup();
-            paths.truncate(MOST);
-            paths.iter().map(|path| of_path(values, path)).collect()
-        }
-    }
-}
-
-fn of_path<'v>(values: &Values<'v>, path: &str) -> Place<'v> {
-    let field = values.case_type.field(path);
-    Place {
-        name: format!("{DATA}{path}"),
-        label: field.map_or_else(|| path.to_owned(), |field| field.name.clone()),
-        hint: None,
-        kind: field.and_then(|field| field.plain()).map_or(Kind::Free, Kind::Plain),
-        value: values.get(path).cloned(),
-    }
-}
-
-fn of_case(values: &Values<'_>) -> Vec<Place<'static>> {
-    let case = &values.view.case;
-    let place = |name: &str, label: &str, kind, value: Option<&str>| Place {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        hint: None,
-        kind,
-        value: value.map(Value::from),
-    };
-    vec![
-        place("title", w::TITLE, Kind::Text, case.title.as_deref()),
-        place("reference", w::REFERENCE, Kind::Text, case.reference.as_deref()),
-        place("status", w::STATUS, Kind::Word, Some(case.status.as_str())),
-        place("custom_status", w::CUSTOM_STATUS, Kind::Text, case.custom_status.as_deref()),
-        place("assignee", w::ASSIGNEE, Kind::Text, case.assignee.as_deref()),
-    ]
-}
-
 fn hint(scope: &Scope) -> Option<&'static str> {
     matches!(scope, Scope::Field(_) | Scope::Additional).then_some(w::FREE_HINT)
 }
 
-/// The members of the data that no field names or fills.
-pub fn additional(values: &Values<'_>) -> Vec<String> {
-    let case_type = values.case_type;
-    let filled: Vec<String> = case_type
-        .api_calls()
-        .flat_map(|(_, call)| &call.targets)
-        .map(|target| target.first().to_owned())
-        .collect();
-    let names = values.view.data.keys().filter(|name| {
-        let plain = case_type.field(name).is_some_and(|field| field.plain().is_some());
-        !plain && !filled.contains(name)
-    });
-    names.cloned().collect()
-}
-
 impl FormView {
     /// A form that nobody has typed into; none: there is nothing to change in this scope. `at`
-    /// is a path whose input the page opens at.
-    pub fn fresh(values: &Values<'_>, scope: &Scope, at: Option<&str>, room: &mut Room) -> Option<Self> {
+    /// is a path whose input the page opens at. It has as many inputs as fit on a page even if all
+    /// of them are refused, and links to forms with the others.
+    pub fn fresh(values: &Values<'_>, scope: &Scope, at: Option<&str>) -> Option<Self> {
         let at = at.map(|at| at.strip_prefix(DATA).unwrap_or(at));
         let typed: Vec<String> = at.map(str::to_owned).into_iter().collect();
-        let mut inputs: Vec<Input> = places(values, scope, &typed).iter().map(Place::input).collect();
-        for input in &mut inputs {
-            // What does not fit on the page any more is as if it were too large.
-            input.locked |= !room.take(written(&input.text) + 480);
-            if input.locked {
-                input.text.clear();
-            }
-            input.first = at.is_some() && input.name.strip_prefix(DATA) == at;
+        let places = places(values, scope, &typed);
+        let wanted = at.and_then(|at| places.iter().position(|place| place.path() == at));
+        let (mut from, mut inputs) = (0, fitting(&places));
+        if let Some(wanted) = wanted.filter(|wanted| *wanted >= inputs.len()) {
+            (from, inputs) = (wanted, fitting(&places[wanted..]));
         }
-        let form = Self {
+        open_at(&mut inputs, |input| at.is_some() && input.name.strip_prefix(DATA) == at);
+        let others = places[from + inputs.len()..].iter().chain(&places[..from]);
+        let mut form = Self { refused: false, sentence: None, ..Self::of(scope, inputs) };
+        let mut room = Room::new(LINKS, 0);
+        for place in others {
+            let (label, path) = (within(&place.label, LINK_NAME), place.path().to_owned());
+            // An address spells other letters with three bytes each.
+            if form.more == 0 && room.take(LINK + written(&label) + 3 * path.len()) {
+                form.others.push((label, path));
+            } else {
+                form.more += 1;
+            }
+        }
+        Some(form).filter(|form| !form.inputs.is_empty())
+    }
+
+    fn of(scope: &Scope, inputs: Vec<Input>) -> Self {
+        Self {
             scope: scope.clone(),
             hint: hint(scope),
             inputs,
             sentence: None,
             wrong: Vec::new(),
-            refused: false,
-        };
-        Some(form).filter(|form| !form.inputs.is_empty())
+            refused: true,
+            others: Vec::new(),
+            more: 0,
+        }
+    }
+
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let inputs: usize = self.inputs.iter().map(Input::weight).sum();
+        let wrong: usize = self.wrong.iter().map(|text| 10 + written(text)).sum();
+        let links = self.others.iter().map(|(name, path)| LINK + written(name) + 3 * path.len());
+        2_000 + inputs + wrong + links.sum::<usize>()
+    }
+
+    /// Leaves what nobody typed into out, which is not saved either, and cuts what others wrote.
+    pub fn shrink(&mut self) {
+        self.inputs.retain(|input| input.wrong.is_some() || print(&input.text) != input.was);
+        for input in &mut self.inputs {
+            input.wrong = input.wrong.take().map(|why| within(&why, SHORT_WRONG));
+            if let Some(theirs) = &mut input.theirs {
+                theirs.text = cut(&theirs.text, SHORT_THEIRS);
+            }
+        }
+    }
+
+    /// What is to be mended, without what was typed.
+    pub fn problems(&self) -> Vec<Problem> {
+        let said = |input: &Input, why: &str| format!("{}: {why}", cut(&input.label, LINK_NAME));
+        let wrong = self.inputs.iter().filter_map(|input| Some(said(input, input.wrong.as_ref()?)));
+        let newer = self.inputs.iter().filter(|input| input.wrong.is_none() && input.theirs.is_some());
+        let all =
+            wrong.chain(self.wrong.iter().cloned()).chain(newer.map(|input| said(input, w::OTHERS_NEWER)));
+        let all = all.take(MOST_PROBLEMS);
+        all.map(|why| Problem::new("", "refused", why)).collect()
     }
 
     /// What somebody typed, laid over the case as it is now.
@@ -173,36 +144,24 @@ impl FormView {
         let mut read = Read { patch: Map::new(), wrong: false, conflict: false };
         let mut inputs = Vec::new();
         for place in places(values, scope, &typed) {
+            // The form of a large case has some of the inputs only.
+            let Some(text) = form.get(&place.name) else { continue };
             let mut input = place.input();
-            if let Some(text) = form.get(&place.name) {
-                place.take(&mut input, lines(text), form, values, &mut read);
-            }
+            place.take(&mut input, lines(text), form, values, &mut read);
             inputs.push(input);
         }
         let sentence = Some(if read.conflict { w::CONFLICT } else { w::REFUSED });
-        let view = Self {
-            scope: scope.clone(),
-            hint: hint(scope),
-            inputs,
-            sentence,
-            wrong: Vec::new(),
-            refused: true,
-        };
-        (view, read)
+        (Self { sentence, ..Self::of(scope, inputs) }, read)
     }
 
     /// Puts what a service found wrong beside the inputs.
     pub fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
-            let name = problem
-                .pointer
-                .trim_start_matches('/')
-                .replace('/', ".")
-                .replace("~1", "/")
-                .replace("~0", "~");
+            let dotted = problem.pointer.trim_start_matches('/').replace('/', ".");
+            let name = dotted.replace("~1", "/").replace("~0", "~");
             match self.inputs.iter_mut().find(|input| input.name == name) {
                 Some(input) => input.wrong = Some(w::does_not_fit(&problem.message)),
-                None => self.wrong.push(format!("{name}: {}", problem.message)),
+                None => self.wrong.push(quoted(&format!("{name}: {}", problem.message))),
             }
         }
     }
@@ -214,18 +173,6 @@ impl FormView {
 }
 
 impl Place<'_> {
-    fn input(&self) -> Input {
-        let mut input = Input::new(self.name.clone(), self.label.clone(), self.kind, self.value.as_ref());
-        input.hint = self.hint.clone().or(input.hint);
-        if matches!(self.kind, Kind::Word) {
-            input.look = super::case_inputs::Look::Choice;
-            let all = CaseStatus::ALL.iter();
-            input.choices =
-                all.map(|status| (status.as_str().to_owned(), w::status(*status).to_owned())).collect();
-        }
-        input
-    }
-
     /// Takes what was typed: nothing when it is what the input was filled with.
     fn take(&self, input: &mut Input, typed: String, form: &Form, values: &Values<'_>, read: &mut Read) {
         let was = form.get(&format!("{WAS}{}", self.name)).unwrap_or_default();
@@ -244,6 +191,11 @@ impl Place<'_> {
             input.theirs = Some(self.theirs(values));
         }
         match value_of(self.kind, &typed) {
+            // All that is wrong is told at once.
+            Ok(Value::Null) if input.required => {
+                read.wrong = true;
+                input.wrong = Some(w::NEEDED.to_owned());
+            }
             Ok(value) => self.add(value, values, &mut read.patch),
             Err(sentence) => {
                 read.wrong = true;

@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use super::case_room::written;
+use super::digits;
 use super::words::case as w;
 use super::words::values;
 use crate::domain::field::{PlainField, PlainType};
@@ -14,6 +16,10 @@ use crate::domain::field::{PlainField, PlainType};
 const LONGEST: usize = 20_000;
 /// Characters that fit into one line.
 const LINE: usize = 90;
+/// Bytes of the choices of one list; of more somebody types the one that they mean.
+const CHOICES: usize = 20_000;
+/// Characters of what people may read about an input.
+pub const LONGEST_HINT: usize = 300;
 
 /// How an input looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +89,17 @@ impl Input {
     /// An input that is filled with a value.
     pub fn new(name: String, label: String, kind: Kind<'_>, value: Option<&Value>) -> Self {
         let text = text_of(kind, value);
-        let (look, choices) = look(kind, &text);
+        let (mut look, mut choices) = look(kind, &text);
+        let mut hint = hint(kind);
+        if choices.iter().map(choice_weight).sum::<usize>() > CHOICES {
+            (look, hint) = (Look::Line("text"), Some(w::CHOICE_HINT));
+            choices.clear();
+        }
         let required = matches!(kind, Kind::Plain(field) if field.required);
         Self {
             name,
             label,
-            hint: hint(kind).map(str::to_owned),
+            hint: hint.map(str::to_owned),
             look,
             was: print(&text),
             choices,
@@ -101,9 +112,27 @@ impl Input {
         }
     }
 
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let around = 480 + 8 * written(&self.name) + written(&self.label);
+        let says = [&self.hint, &self.wrong].map(|text| text.as_deref().map_or(0, written));
+        let choices: usize = self.choices.iter().map(choice_weight).sum();
+        let theirs = self.theirs.as_ref().map_or(0, |it| 600 + written(&it.text) + written(&it.who));
+        let text = if self.locked || self.look == Look::Choice { 0 } else { written(&self.text) };
+        around + says.iter().sum::<usize>() + choices + theirs + text
+    }
+
     /// The id of it on the page.
     pub fn id(&self) -> String {
         format!("in-{}", self.name)
+    }
+}
+
+/// Opens the page at the input that is looked for, else at the first that may be typed into.
+pub fn open_at(inputs: &mut [Input], wanted: impl Fn(&Input) -> bool) {
+    let found = inputs.iter().position(wanted).or_else(|| inputs.iter().position(|input| !input.locked));
+    if let Some(input) = found.and_then(|index| inputs.get_mut(index)) {
+        input.first = true;
     }
 }
 
@@ -130,25 +159,57 @@ pub fn value_of(kind: Kind<'_>, typed: &str) -> Result<Value, String> {
     }
     let Kind::Plain(field) = kind else {
         return Ok(match kind {
-            Kind::Free => serde_json::from_str(trimmed).unwrap_or_else(|_| trimmed.into()),
+            Kind::Free => match serde_json::from_str(trimmed) {
+                Ok(value) => exact(trimmed, value)?,
+                Err(_) => trimmed.into(),
+            },
             _ => trimmed.into(),
         });
     };
     let value = match field.kind {
-        PlainType::Number | PlainType::Integer => match serde_json::from_str::<Value>(trimmed) {
-            Ok(number @ Value::Number(_)) => number,
-            _ => return Err(w::NOT_A_NUMBER.to_owned()),
-        },
+        PlainType::Number | PlainType::Integer => number(field.kind, trimmed)?,
         PlainType::Boolean => match trimmed {
             "true" => true.into(),
             "false" => false.into(),
             other => other.into(),
         },
-        PlainType::Json => serde_json::from_str(trimmed).map_err(|wrong| w::not_json(&wrong.to_string()))?,
+        PlainType::Json => {
+            let read = serde_json::from_str(trimmed);
+            exact(trimmed, read.map_err(|wrong| w::not_json(&wrong.to_string()))?)?
+        }
+        PlainType::Select => {
+            let named = field.options.iter().find(|option| option.name == trimmed);
+            let known = field.options.iter().any(|option| option.value == trimmed);
+            named.filter(|_| !known).map_or(trimmed, |option| option.value.as_str()).into()
+        }
         PlainType::Text if typed.contains('\n') => typed.into(),
         _ => trimmed.into(),
     };
     field.check(&value).map_err(|why| w::does_not_fit(&why)).map(|()| value)
+}
+
+/// A number that was typed, if every digit of it is kept.
+fn number(kind: PlainType, typed: &str) -> Result<Value, String> {
+    if let Some(whole) = digits::whole(typed).filter(|_| kind == PlainType::Integer && is_number(typed)) {
+        return Ok(whole);
+    }
+    match serde_json::from_str::<Value>(typed) {
+        Ok(value @ Value::Number(_)) => exact(typed, value),
+        // A number all the same, beyond all that are kept.
+        _ if is_number(typed) => Err(w::not_exact(typed)),
+        _ => Err(w::NOT_A_NUMBER.to_owned()),
+    }
+}
+
+/// Whether this is spelled as JSON spells a number.
+fn is_number(typed: &str) -> bool {
+    serde_json::from_str::<&serde_json::value::RawValue>(typed).is_ok()
+        && typed.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// What was read, unless it is not what was typed.
+fn exact(typed: &str, read: Value) -> Result<Value, String> {
+    digits::inexact(typed).map_or(Ok(read), |lost| Err(w::not_exact(lost)))
 }
 
 /// A short print of a text; line ends do not count, since browsers write their own.
@@ -181,6 +242,10 @@ fn look(kind: Kind<'_>, text: &str) -> (Look, Vec<(String, String)>) {
         _ => Look::Line("text"),
     };
     (look, Vec::new())
+}
+
+fn choice_weight((value, name): &(String, String)) -> usize {
+    40 + written(value) + written(name)
 }
 
 fn choices(field: &PlainField, text: &str) -> Vec<(String, String)> {

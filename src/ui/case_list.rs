@@ -65,6 +65,8 @@ struct CaseListPage<'a> {
     bars: Bars,
     columns: &'a Columns<'a>,
     heads: Vec<Head>,
+    /// The heads of the cells beside the reference, where rows stand as cards.
+    labels: Vec<String>,
     statuses: Vec<(&'static str, &'static str, bool)>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
@@ -87,6 +89,13 @@ struct Head {
     number: bool,
     /// Where a click leads, and how the column is sorted now.
     sort: Option<(String, Option<&'static str>)>,
+}
+
+impl Head {
+    /// Whether a narrow column may cut it.
+    fn is_long(&self) -> bool {
+        self.name.chars().nth(16).is_some()
+    }
 }
 
 #[derive(Template)]
@@ -127,6 +136,7 @@ pub async fn list(
         tabs: tabs(&plans, &view),
         bars: bars.unwrap_or_default(),
         heads: heads(&columns, &view),
+        labels: columns.shown().map(Column::label).collect(),
         statuses: statuses(&view),
         chips: chips(&view, case_type),
         columns: &columns,

@@ -15,9 +15,11 @@ use tracing_actix_web::RequestId;
 
 use super::case_inputs::Look;
 use super::case_new_form::NewCaseForm;
-use super::frame::{Frame, Place, answer, page};
+use super::case_room::PAGE;
+use super::frame::{Frame, Place, page, sent, written_page};
 use super::posted::Posted;
 use super::refusal::Refusal;
+use super::value::cut;
 use super::visitor::Visitor;
 use super::words::{case as words, case_new as w};
 use crate::domain::ids::TokenId;
@@ -25,10 +27,13 @@ use crate::domain::once::{Kept, Once, is_key};
 use crate::domain::problem::Problem;
 use crate::domain::token::Role;
 use crate::domain::trigger::Trigger;
-use crate::service::{Actor, Plan, ServiceError, Services};
+use crate::service::{Actor, Plan, ServiceError, Services, problems_of_new};
 
 /// The address of the form, and the path that its keys belong to.
 const PATH: &str = "/cases/new";
+
+/// Fields that are named as those that run.
+const MOST_RUNS: usize = 20;
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -76,7 +81,7 @@ pub async fn show(
     };
     if let Some(plan) = found {
         let form = NewCaseForm::new(&plan.case_type);
-        return Ok(shown(&visitor, plan, form, &request, plans.len() > 1, StatusCode::OK));
+        return shown(&visitor, plan, form, &request, plans.len() > 1, StatusCode::OK);
     }
     plans.sort_by_key(|plan| plan.case_type.name.to_lowercase());
     Ok(page(&ChooseTypePage { frame: &visitor.frame(Place::Cases, w::TITLE), plans: &plans }))
@@ -89,18 +94,28 @@ fn known<'a>(plans: &'a [Arc<Plan>], key: &str) -> Result<&'a Arc<Plan>, Refusal
 fn shown(
     visitor: &Visitor,
     plan: &Plan,
-    form: NewCaseForm,
+    mut form: NewCaseForm,
     request: &HttpRequest,
     several: bool,
     status: StatusCode,
-) -> HttpResponse {
+) -> Result<HttpResponse, Refusal> {
+    form.fit();
     let calls = plan.case_type.fields.iter().filter(|field| {
         field.api_call().is_some_and(|call| call.enabled && call.fires_on(Trigger::OnCreate))
     });
-    let runs = calls.map(|field| field.name.clone()).collect();
+    let mut runs: Vec<String> = calls.map(|field| cut(&field.name, 80)).collect();
+    if let Some(more) = runs.len().checked_sub(MOST_RUNS).filter(|more| *more > 0) {
+        runs.truncate(MOST_RUNS);
+        runs.push(words::more(more));
+    }
     let frame = visitor.frame(Place::Cases, w::TITLE);
     let (name, key) = (plan.case_type.name.as_str(), plan.key.as_str());
-    answer(status, &NewCasePage { frame: &frame, name, key, once: fresh_key(request), form, runs, several })
+    let page = NewCasePage { frame: &frame, name, key, once: fresh_key(request), form, runs, several };
+    let html = written_page(&page);
+    if html.len() > PAGE {
+        return Err(Refusal::too_large(words::TYPED_TOO_LARGE, page.form.problems()));
+    }
+    Ok(sent(status, html))
 }
 
 /// Different on every page that is sent.
@@ -119,17 +134,19 @@ pub async fn create(
     let plans = services.plans.all_current(visitor.actor.workspace).await?;
     let plan = known(&plans, posted.form.get("type").unwrap_or_default())?;
     let (mut form, body) = NewCaseForm::read(&plan.case_type, &posted.form);
-    let Some(body) = body else {
+    if form.sentence.is_some() {
+        // What else is wrong is told at once, not in another round.
+        form.blame(&problems_of_new(&plan.case_type, &body));
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(shown(visitor, plan, form, &request, plans.len() > 1, status));
-    };
+        return shown(visitor, plan, form, &request, plans.len() > 1, status);
+    }
     let key = posted.form.get("once").filter(|key| is_key(key));
     let once = key.and_then(|key| once(&services, &visitor.actor, key, body.to_string().as_bytes()));
     match made(&services, &visitor.actor, &body, once).await {
         Ok(url) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()),
         Err(error) => {
-            let status = blame(&mut form, error)?;
-            Ok(shown(visitor, plan, form, &request, plans.len() > 1, status))
+            let status = blame(&mut form, error, &problems_of_new(&plan.case_type, &body))?;
+            shown(visitor, plan, form, &request, plans.len() > 1, status)
         }
     }
 }
@@ -167,9 +184,10 @@ fn place(kept: &Kept) -> Option<String> {
 }
 
 /// What a person can mend stands in the form; all else is a page of its own.
-fn blame(form: &mut NewCaseForm, error: ServiceError) -> Result<StatusCode, Refusal> {
+fn blame(form: &mut NewCaseForm, error: ServiceError, all: &[Problem]) -> Result<StatusCode, Refusal> {
     match error {
-        ServiceError::Invalid(problems) => form.blame(&problems),
+        // A title that is refused hides what is wrong with the data.
+        ServiceError::Invalid(problems) => form.blame(if all.is_empty() { &problems } else { all }),
         ServiceError::AlreadyExists(detail) => {
             form.blame(&[Problem::new("/reference", "already_exists", detail)]);
         }

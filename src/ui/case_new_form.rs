@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::case_inputs::{Input, Kind, text_of, value_of};
+use super::case_inputs::{Input, Kind, LONGEST_HINT, Look, print, text_of, value_of};
+use super::case_room::{NEW, Room, SHORT_WRONG, within, written};
 use super::posted::Form;
+use super::value::cut;
 use super::words::{case as words, case_new as w};
 use crate::domain::case_type::CaseType;
 use crate::domain::field::{Field, PlainField, Visibility};
@@ -25,7 +27,14 @@ pub struct NewCaseForm {
     pub sentence: Option<&'static str>,
     /// What is wrong and belongs to no input.
     pub wrong: Vec<String>,
+    /// Fields that there was no room for; nobody needs to fill them in now.
+    pub left_out: usize,
 }
+
+/// Bytes of a heading beside its name, and of a name or an input where there is no room.
+const HEADING: usize = 120;
+const SHORT_NAME: usize = 60;
+const SHORT_INPUT: usize = 1_500;
 
 impl NewCaseForm {
     /// The form as it is asked for, filled with defaults.
@@ -46,11 +55,12 @@ impl NewCaseForm {
                 groups.push((name.to_owned(), inputs));
             }
         }
-        Self { groups, sentence: None, wrong: Vec::new() }
+        Self { groups, sentence: None, wrong: Vec::new(), left_out: 0 }
     }
 
-    /// What was typed, and the body of the creation; none: something cannot be read.
-    pub fn read(case_type: &CaseType, typed: &Form) -> (Self, Option<Value>) {
+    /// What was typed, and the body of the creation, without what cannot be read: whether there is
+    /// such, the form says.
+    pub fn read(case_type: &CaseType, typed: &Form) -> (Self, Value) {
         let mut form = Self::new(case_type);
         let mut body = json!({"case_type": case_type.key.as_str()});
         let mut data = Map::new();
@@ -61,7 +71,6 @@ impl NewCaseForm {
                 body.insert(name.to_owned(), text.into());
             }
         }
-        let mut unread = false;
         for (field, plain) in asked(case_type) {
             let name = format!("data.{}", field.key);
             let Some(text) = typed.get(&name).map(|text| text.replace("\r\n", "\n")) else { continue };
@@ -71,19 +80,52 @@ impl NewCaseForm {
                 Ok(Value::Null) if plain.default.is_none() || plain.required => {}
                 Ok(value) => drop(data.insert(field.key.to_string(), value)),
                 Err(sentence) => {
-                    unread = true;
+                    form.sentence = Some(w::REFUSED);
                     form.mark(&name, sentence);
                 }
             }
         }
-        if unread {
-            form.sentence = Some(w::REFUSED);
-            return (form, None);
-        }
         if let Some(body) = body.as_object_mut() {
             body.insert("data".to_owned(), data.into());
         }
-        (form, Some(body))
+        (form, body)
+    }
+
+    /// Leaves out what nobody needs to fill in now, as far as there is no room for it on a page.
+    pub fn fit(&mut self) {
+        let headings: usize = self.groups.iter().map(|(name, _)| HEADING + written(name)).sum();
+        let all: usize = self.inputs().map(|input| input.weight()).sum();
+        if headings + all <= NEW {
+            return;
+        }
+        for (name, _) in &mut self.groups {
+            *name = within(name, SHORT_NAME);
+        }
+        let headings = self.groups.len() * (HEADING + SHORT_NAME);
+        let needed: usize = self.inputs().filter(|input| is_needed(input)).map(|input| input.weight()).sum();
+        let mut room = Room::new(NEW.saturating_sub(headings), needed);
+        if headings + needed > NEW {
+            self.inputs().for_each(tighten);
+        }
+        let mut left_out = 0;
+        for (_, inputs) in &mut self.groups {
+            inputs.retain(|input| {
+                let stays = is_needed(input) || room.take(input.weight());
+                left_out += usize::from(!stays);
+                stays
+            });
+        }
+        self.left_out = left_out;
+        self.groups.retain(|(_, inputs)| !inputs.is_empty());
+    }
+
+    /// What is to be mended, without what was typed.
+    pub fn problems(&self) -> Vec<Problem> {
+        let inputs = self.groups.iter().flat_map(|(_, inputs)| inputs);
+        let said = inputs.filter_map(|input| Some((&input.label, input.wrong.as_ref()?)));
+        let said = said.map(|(label, why)| format!("{}: {why}", cut(label, SHORT_NAME)));
+        let all = said.chain(self.wrong.iter().cloned()).take(100);
+        all.map(|why| Problem::new("", "refused", why)).collect()
     }
 
     /// Puts what a service found wrong beside the inputs.
@@ -92,7 +134,7 @@ impl NewCaseForm {
         for problem in problems {
             let name = problem.pointer.trim_start_matches('/').replacen('/', ".", 1);
             let sentence = match problem.code {
-                code::REQUIRED => w::NEEDED.to_owned(),
+                code::REQUIRED => words::NEEDED.to_owned(),
                 _ => words::does_not_fit(&problem.message),
             };
             if !self.mark(&name, sentence) {
@@ -111,13 +153,33 @@ impl NewCaseForm {
         }
     }
 
-    /// Whether there is such an input; the page opens at the first that is wrong.
+    /// Whether there is such an input; the page opens at the first that is wrong. What is known to
+    /// be wrong with an input stays.
     fn mark(&mut self, name: &str, sentence: String) -> bool {
         let first = self.inputs().all(|input| input.wrong.is_none());
         let Some(input) = self.inputs().find(|input| input.name == name) else { return false };
+        if input.wrong.is_some() {
+            return true;
+        }
         input.first = first;
         input.wrong = Some(sentence);
         true
+    }
+}
+
+/// Whether an input has to be on the page: it must be filled in, or somebody did.
+fn is_needed(input: &Input) -> bool {
+    input.required || input.wrong.is_some() || print(&input.text) != input.was
+}
+
+/// Makes an input as small as it can be.
+fn tighten(input: &mut Input) {
+    input.label = within(&input.label, SHORT_NAME);
+    input.hint = None;
+    input.wrong = input.wrong.take().map(|why| within(&why, SHORT_WRONG));
+    if input.look == Look::Choice && input.weight() > SHORT_INPUT {
+        input.look = Look::Line("text");
+        input.choices.clear();
     }
 }
 
@@ -133,7 +195,8 @@ fn input(case_type: &CaseType, field: &Field, plain: &PlainField) -> Input {
     let name = format!("data.{}", field.key);
     let input = Input::new(name, field.name.clone(), Kind::Plain(plain), plain.default.as_ref());
     let filled = filled_by(case_type, field.key.as_str());
-    let hints = [field.description.clone(), filled.map(w::filled_by), input.hint.clone()];
+    let description = field.description.as_deref().map(|text| cut(text, LONGEST_HINT));
+    let hints = [description, filled.map(w::filled_by), input.hint.clone()];
     let hints: Vec<String> = hints.into_iter().flatten().collect();
     Input {
         hint: Some(hints.join(" ")).filter(|hint| !hint.is_empty()),
@@ -172,7 +235,7 @@ mod tests {
         CaseType::parse(&body, &Known::default()).unwrap().case_type
     }
 
-    fn read(text: &str) -> (NewCaseForm, Option<Value>) {
+    fn read(text: &str) -> (NewCaseForm, Value) {
         NewCaseForm::read(&case_type(), &Form::parse(text.as_bytes()))
     }
 
@@ -207,13 +270,13 @@ mod tests {
         let text = "reference=+R-1+&title=&data.amount=12.50&data.name=%3Cb%3E&data.kind=&data.extra=[1]&data.other=x";
         let (_, body) = read(text);
         let data = json!({"amount": 12.5, "name": "<b>", "kind": null, "extra": [1]});
-        assert_eq!(body, Some(json!({"case_type": "loan", "reference": "R-1", "data": data})));
+        assert_eq!(body, json!({"case_type": "loan", "reference": "R-1", "data": data}));
     }
 
     #[test]
     fn what_cannot_be_read_stays_as_it_was_typed() {
         let (form, body) = read("title=T&data.amount=twelve&data.extra=%7B&data.name=n");
-        assert!(body.is_none());
+        assert_eq!((body["data"].clone(), form.sentence), (json!({"name": "n"}), Some(w::REFUSED)));
         let input = |name: &str| {
             form.groups.iter().flat_map(|(_, all)| all).find(|input| input.name == name).unwrap()
         };
@@ -231,7 +294,7 @@ mod tests {
             Problem::new("/data/gone", code::INVALID, "is wrong"),
         ]);
         let amount = &form.groups[2].1[0];
-        assert_eq!(amount.wrong.as_deref(), Some(w::NEEDED));
+        assert_eq!(amount.wrong.as_deref(), Some(words::NEEDED));
         assert_eq!(form.wrong, ["data.gone: is wrong"]);
     }
 }

@@ -8,7 +8,8 @@ use actix_web::web::{Data, Path};
 use serde_json::Value;
 
 use super::case_address::{Asked, Here, Scope};
-use super::case_detail::{Refused, page};
+use super::case_cards::Open;
+use super::case_detail::page;
 use super::case_form::FormView;
 use super::case_values::Values;
 use super::posted::Posted;
@@ -39,7 +40,7 @@ pub async fn save(
         let (mut form, read) = read(&services, &view, &scope, &posted).await?;
         if read.wrong || read.conflict {
             let status = if read.conflict { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
-            return page(&services, visitor, &view, &asked, Some((status, Refused::Form(form)))).await;
+            return page(&services, visitor, &view, &asked, Some((status, Open::Form(form)))).await;
         }
         if read.patch.is_empty() {
             return Ok(back(&Here::new(*id, &asked), "unchanged", &scope));
@@ -51,14 +52,14 @@ pub async fn save(
             Err(ServiceError::VersionMismatch { .. }) => last = Some((view, form)),
             Err(error) => {
                 blame(&mut form, error)?;
-                let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Refused::Form(form)));
+                let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, Open::Form(form)));
                 return page(&services, visitor, &view, &asked, refused).await;
             }
         }
     }
     let Some((view, mut form)) = last else { return Err(Refusal::not_found()) };
     form.sentence = Some(w::UNLUCKY);
-    page(&services, visitor, &view, &asked, Some((StatusCode::CONFLICT, Refused::Form(form)))).await
+    page(&services, visitor, &view, &asked, Some((StatusCode::CONFLICT, Open::Form(form)))).await
 }
 
 async fn read(

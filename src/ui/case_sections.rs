@@ -2,9 +2,11 @@
 //! fields and the cards of its API Call fields, and last what no field names.
 
 use super::case_address::Scope;
-use super::case_cards::{CardView, Cards, SHORT};
-use super::case_form::{FormView, additional};
-use super::case_values::{LEAST, Room, ValueView};
+use super::case_cards::{CardView, Cards, Open, SHORT};
+use super::case_form::FormView;
+use super::case_places::additional;
+use super::case_room::{Room, within, written};
+use super::case_values::{LEAST, ValueView};
 use super::words::case as w;
 use crate::domain::case_type::CaseType;
 use crate::domain::field::{Field, Visibility};
@@ -12,6 +14,10 @@ use crate::domain::mapping::is_empty;
 
 /// Values of the additional data that are shown.
 const MOST: usize = 60;
+/// Bytes of a section's heading beside its name, which stands there three times, and of a name
+/// when there is no room.
+const HEADING: usize = 600;
+const SHORT_NAME: usize = 60;
 
 /// A section.
 #[derive(Debug, Clone)]
@@ -35,6 +41,16 @@ impl SectionView {
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.form.is_none() && self.cards.iter().all(|card| card.hidden)
     }
+}
+
+/// Leaves nothing but what somebody types into.
+pub fn leave_alone(sections: &mut Vec<SectionView>) {
+    for section in sections.iter_mut() {
+        section.values.clear();
+        section.more = 0;
+        section.cards.retain(|card| card.form.is_some() || card.input.is_some());
+    }
+    sections.retain(|section| section.form.is_some() || !section.cards.is_empty());
 }
 
 /// What the fields of a case type take on a page at the least.
@@ -65,12 +81,13 @@ impl Cards<'_> {
     fn section(&self, scope: &Scope, name: String, fields: &[&Field], room: &mut Room) -> SectionView {
         let plain: Vec<&&Field> = fields.iter().filter(|field| field.plain().is_some()).collect();
         let mut values = Vec::new();
-        let editing = self.works && self.asked.edit.as_ref() == Some(scope);
-        if editing {
+        let form = self.form(scope);
+        if form.is_some() {
             room.free(plain.len() * LEAST);
         }
-        let form = self.form(scope, room);
-        for field in plain.iter().filter(|_| !editing) {
+        let heading = HEADING + 3 * written(&name);
+        let name = if room.take(heading) { name } else { within(&name, SHORT_NAME) };
+        for field in plain.iter().filter(|_| form.is_none()) {
             room.free(LEAST);
             if self.is_shown(field, fields) {
                 values.push(self.values.show(field.key.as_str(), room));
@@ -114,14 +131,16 @@ impl Cards<'_> {
         wanted && !on_card
     }
 
-    fn form(&self, scope: &Scope, room: &mut Room) -> Option<FormView> {
-        let wanted = self.works && self.asked.edit.as_ref() == Some(scope);
-        wanted.then(|| FormView::fresh(self.values, scope, self.asked.at.as_deref(), room)).flatten()
+    fn form(&self, scope: &Scope) -> Option<FormView> {
+        match self.open {
+            Some(Open::Form(form)) if form.scope == *scope => Some(form.clone()),
+            _ => None,
+        }
     }
 
     fn additional(&self, room: &mut Room) -> Option<SectionView> {
         let scope = Scope::Additional;
-        let form = self.form(&scope, room);
+        let form = self.form(&scope);
         let names = additional(self.values);
         if names.is_empty() && form.is_none() {
             return None;

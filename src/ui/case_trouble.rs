@@ -1,9 +1,11 @@
 //! What went wrong on a card: the sentence for the case manager, what it means for the values
 //! shown, and what a builder reads of it one click away.
 
+use super::case_room::written;
 use super::moment::Moment;
 use super::value::cut;
 use super::words::case as w;
+use super::words::values::quoted;
 use crate::domain::clock::Instant;
 use crate::domain::failure::RunError;
 use crate::domain::run::FieldState;
@@ -25,6 +27,14 @@ pub struct Trouble {
     pub excerpt: Option<String>,
 }
 
+impl Trouble {
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let facts: usize = self.facts.iter().map(|(_, text)| 100 + written(text)).sum();
+        600 + written(&self.sentence) + facts + self.excerpt.as_deref().map_or(0, written)
+    }
+}
+
 /// The trouble of a field whose values, if it has any, are those of an older answer.
 pub fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: Instant) -> Trouble {
     let provider = error.provider.as_ref();
@@ -39,7 +49,7 @@ pub fn trouble(error: &RunError, state: &FieldState, has_values: bool, now: Inst
     let facts = facts.into_iter().filter_map(|(name, text)| Some((name, cut(&text?, 1_000)))).collect();
     let since = state.fetched_at.or(state.last_success_at).filter(|_| has_values);
     Trouble {
-        sentence: cut(error.happened(), 1_000),
+        sentence: cut(&quoted(error.happened()), 1_000),
         meaning: match (has_values, since) {
             (true, Some(_)) => Some(w::FROM_LAST_GOOD),
             (true, None) => Some(w::SHOWN_STAYS),

@@ -3,12 +3,14 @@
 //! A page has room for so much and no more ([`Room`]): what does not fit is cut, says so, and
 //! leads to the whole of it.
 //!
-//! [`Room`]: crate::ui::case_values::Room
+//! [`Room`]: crate::ui::case_room::Room
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::case_room::{Room, within, written};
+use super::labels;
 use super::moment::Moment;
 use super::value::{Shown, cut};
 use super::words::case as w;
@@ -23,51 +25,13 @@ const LONGEST: usize = 1_000;
 const LONGEST_BLOCK: usize = 6_000;
 /// Characters of a value that stands beside others.
 const LINE: usize = 200;
-/// What a value costs beside its text, and at the least.
+/// Characters of all values of a case together, as far as each has a line.
+const ALL: usize = 60_000;
+/// Bytes of a value beside its texts, and of one that is written short.
 const AROUND: usize = 520;
-pub const LEAST: usize = AROUND + 240;
-
-/// What may still be written on a page, in bytes. Some of it is kept for what must come later,
-/// if ever so short.
-#[derive(Debug)]
-pub struct Room {
-    left: usize,
-    kept: usize,
-}
-
-impl Room {
-    /// So much, of which some is kept.
-    pub fn new(left: usize, kept: usize) -> Self {
-        Self { left, kept }
-    }
-
-    /// Whether there is so much beside what is kept.
-    pub fn has(&self, bytes: usize) -> bool {
-        self.left >= self.kept.saturating_add(bytes)
-    }
-
-    /// Takes some, if there is enough.
-    pub fn take(&mut self, bytes: usize) -> bool {
-        let enough = self.has(bytes);
-        self.left -= if enough { bytes } else { 0 };
-        enough
-    }
-
-    /// Takes what has to be written in any case.
-    pub fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes);
-    }
-
-    /// What was kept is wanted now.
-    pub fn free(&mut self, bytes: usize) {
-        self.kept = self.kept.saturating_sub(bytes);
-    }
-}
-
-/// Bytes of a text once it is escaped.
-pub fn written(text: &str) -> usize {
-    text.len() + 4 * text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count()
-}
+pub const LEAST: usize = 440;
+/// Bytes of the name and of the beginning of a value that is written short.
+const SHORT: usize = 60;
 
 /// Where a value came from, as it is shown beside it.
 #[derive(Debug, Clone)]
@@ -82,18 +46,18 @@ pub struct Mark {
     pub exact: String,
     /// The run, if it was one.
     pub run: Option<String>,
-    /// The card around it says the same already: only the icon is seen.
+    /// Only the icon is seen: what is around it says the same, or it is what everybody expects.
     pub quiet: bool,
 }
 
 /// A value on the page.
 #[derive(Debug, Clone)]
 pub struct ValueView {
-    /// What of its path goes before its name: `company.address.`.
-    pub before: String,
-    /// Its name: the plain field's, else the end of its path.
+    /// Its path.
+    pub path: String,
+    /// Its name: the plain field's, else the end of its path in words.
     pub name: String,
-    /// What people may read about it.
+    /// What people may read about it: its description, else its path.
     pub hint: Option<String>,
     /// What is read.
     pub text: String,
@@ -101,6 +65,8 @@ pub struct ValueView {
     pub nothing: bool,
     /// A list or object as JSON; says how large it is.
     pub block: Option<String>,
+    /// Yes or no, which is an answer by itself.
+    pub holds: Option<bool>,
     /// It wants a whole line.
     pub wide: bool,
     /// Whether it may be opened as an address.
@@ -133,7 +99,7 @@ impl<'v> Values<'v> {
         segments.try_fold(first, |value, segment| value.as_object()?.get(segment))
     }
 
-    /// How people name a path: by its plain field, by the field that fetches it, else as it is.
+    /// How people name a path: by its plain field, by the field that fetches it, else in words.
     pub fn named(&self, path: &str) -> String {
         let path = path.strip_prefix("data.").unwrap_or(path);
         if let Some(field) = self.case_type.field(path).filter(|field| field.plain().is_some()) {
@@ -142,7 +108,7 @@ impl<'v> Values<'v> {
         let root = path.split('.').next().unwrap_or_default();
         let fetched =
             self.case_type.api_calls().find(|(_, call)| call.output_variable.as_deref() == Some(root));
-        fetched.map_or_else(|| path.to_owned(), |(key, _)| self.field_name(key.as_str()))
+        fetched.map_or_else(|| labels::in_full(path), |(key, _)| self.field_name(key.as_str()))
     }
 
     /// The name of a field, as far as there is still such a field.
@@ -183,14 +149,17 @@ impl<'v> Values<'v> {
         let at = entry.fetched_at.unwrap_or(entry.at);
         let exact = format!("{words}, {}", Moment::full(at, self.now).text());
         let run = entry.run_id.map(|run| format!("/runs/{run}"));
-        Mark { icon, words, moment: Moment::age(at, self.now), exact, run, quiet: false }
+        Mark { icon, words, moment: Moment::age(at, self.now), exact, run, quiet: true }
+    }
+
+    /// Characters of one value: the more fields, the fewer.
+    fn longest(&self) -> usize {
+        (ALL / self.case_type.fields.len().max(1)).clamp(LINE, LONGEST)
     }
 
     /// The value at a path, as far as there is room for it.
     pub fn show(&self, path: &str, room: &mut Room) -> ValueView {
         let field = self.case_type.field(path).filter(|field| field.plain().is_some());
-        let (before, end) = path.rsplit_once('.').map_or(("", path), |(before, end)| (before, end));
-        let dot = if before.is_empty() { "" } else { "." };
         let value = self.get(path);
         let plain = field.and_then(|field| field.plain());
         let chosen = plain.zip(value.and_then(Value::as_str)).and_then(|(plain, chosen)| {
@@ -198,12 +167,16 @@ impl<'v> Values<'v> {
         });
         let shown = Shown::whole(value);
         let text = chosen.unwrap_or(shown.text);
-        let most = if shown.block { LONGEST_BLOCK } else { LONGEST };
-        let block = value.filter(|_| shown.block).map(|value| measure(value, text.len()));
+        let most = if shown.block { LONGEST_BLOCK } else { self.longest() };
+        let block = value.filter(|_| shown.block).map(|value| in_brief(value, text.len()));
         let mut view = ValueView {
-            before: field.map_or_else(|| format!("{before}{dot}"), |_| String::new()),
-            name: field.map_or_else(|| end.to_owned(), |field| field.name.clone()),
-            hint: field.and_then(|field| field.description.clone()).map(|hint| cut(&hint, 300)),
+            path: path.to_owned(),
+            name: field.map_or_else(|| labels::human(path), |field| field.name.clone()),
+            hint: match field {
+                Some(field) => field.description.as_deref().map(|hint| cut(hint, 300)),
+                None => Some(path.to_owned()),
+            },
+            holds: value.and_then(Value::as_bool),
             nothing: shown.nothing,
             wide: shown.block || text.chars().nth(LINE).is_some(),
             link: is_link(&text),
@@ -212,9 +185,8 @@ impl<'v> Values<'v> {
             text: cut(&text, most),
             block,
         };
-        if !room.take(written(&view.text) + AROUND) {
-            view.text = cut(&text, 20);
-            view.block = None;
+        if !room.take(view.weight()) {
+            view = view.short();
             room.spend(LEAST);
         }
         if view.text.len() < text.len() {
@@ -225,17 +197,51 @@ impl<'v> Values<'v> {
     }
 }
 
+impl ValueView {
+    /// Bytes that it takes on the page.
+    pub fn weight(&self) -> usize {
+        let around = written(&self.name);
+        let hint = self.hint.as_deref().map_or(0, written);
+        let stays = self.block.as_deref().map_or(0, |brief| written(&self.path) + written(brief));
+        let linked = if self.link { written(&self.text) } else { 0 };
+        let mark = self.mark.as_ref().map_or(0, |mark| written(&mark.words) + written(&mark.exact));
+        AROUND + around + stays + hint + written(&self.text) + linked + mark
+    }
+
+    /// Its name and how it begins.
+    fn short(self) -> Self {
+        Self {
+            name: within(&self.name, SHORT),
+            hint: None,
+            text: within(&self.text, SHORT),
+            block: None,
+            mark: None,
+            link: false,
+            ..self
+        }
+    }
+}
+
 /// Where the whole of a value is read.
 pub fn whole_url(case: CaseId, path: &str) -> String {
     let path = url::form_urlencoded::Serializer::new(String::new()).append_pair("path", path).finish();
     format!("/cases/{case}/data?{path}")
 }
 
-fn measure(value: &Value, bytes: usize) -> String {
-    match value {
-        Value::Array(items) => w::list(items.len(), bytes),
-        Value::Object(members) => w::object(members.len(), bytes),
-        _ => w::size(bytes),
+/// What a large value begins with, and its size where it is much.
+fn in_brief(value: &Value, bytes: usize) -> String {
+    let told = Shown::told(Some(value), LINE / 2).text;
+    if bytes < LONGEST { told } else { w::in_brief(&told, &w::size(bytes)) }
+}
+
+/// Names the values of one card so that none is called like another.
+pub fn name_apart(values: &mut [ValueView], case_type: &CaseType) {
+    let fetched =
+        |value: &&mut ValueView| case_type.field(&value.path).is_none_or(|field| field.plain().is_none());
+    let fetched: Vec<&mut ValueView> = values.iter_mut().filter(fetched).collect();
+    let paths: Vec<String> = fetched.iter().map(|value| value.path.clone()).collect();
+    for (value, name) in fetched.into_iter().zip(labels::told_apart(&paths)) {
+        value.name = name;
     }
 }
 
@@ -247,15 +253,6 @@ fn is_link(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn room_is_given_until_there_is_none() {
-        let mut room = Room::new(10, 2);
-        assert!(room.take(7) && !room.take(3) && room.take(1) && !room.take(1));
-        room.free(2);
-        assert!(room.take(2) && !room.has(1));
-        assert_eq!(written("a<b>"), 12);
-    }
 
     #[test]
     fn only_pages_become_links() {

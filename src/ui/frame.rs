@@ -161,12 +161,22 @@ pub fn page(template: &impl Template) -> HttpResponse {
 
 /// A page with another status.
 pub fn answer(status: StatusCode, template: &impl Template) -> HttpResponse {
-    match template.render() {
-        Ok(html) => HttpResponse::build(status).content_type(ContentType::html()).body(html),
-        Err(cause) => {
-            // A template fails only when a value in it cannot be written as text.
-            tracing::error!(%cause, "a page could not be written");
-            HttpResponse::InternalServerError().finish()
-        }
+    sent(status, written_page(template))
+}
+
+/// A page as it is written; empty, with a line in the log, when it cannot be.
+pub fn written_page(template: &impl Template) -> String {
+    template.render().unwrap_or_else(|cause| {
+        // A template fails only when a value in it cannot be written as text.
+        tracing::error!(%cause, "a page could not be written");
+        String::new()
+    })
+}
+
+/// A page that is written.
+pub fn sent(status: StatusCode, html: String) -> HttpResponse {
+    if html.is_empty() {
+        return HttpResponse::InternalServerError().finish();
     }
+    HttpResponse::build(status).content_type(ContentType::html()).body(html)
 }

@@ -253,13 +253,8 @@ impl ListQuery {
     /// Without any filter, in the same order and with the same columns.
     #[must_use]
     pub fn unfiltered(&self) -> Self {
-        Self {
-            case_type: self.case_type.clone(),
-            sort: self.sort,
-            descending: self.descending,
-            cols: self.cols.clone(),
-            ..Self::default()
-        }
+        let (case_type, cols) = (self.case_type.clone(), self.cols.clone());
+        Self { case_type, sort: self.sort, descending: self.descending, cols, ..Self::default() }
     }
 
     /// With the columns that nobody has to choose.

@@ -11,6 +11,7 @@ mod routes;
 
 /// What goes around every page: refusals as pages, and headers that keep foreign script out.
 mod edge;
+mod heads;
 mod safety;
 
 /// Who looks, and the forms that they send.
@@ -67,10 +68,14 @@ mod case_detail;
 mod case_first;
 mod case_form;
 mod case_inputs;
+mod case_places;
+mod case_room;
 mod case_save;
 mod case_sections;
 mod case_trouble;
 mod case_values;
+mod digits;
+mod labels;
 
 /// How times, field states and values are shown.
 mod moment;

@@ -51,6 +51,7 @@ pub async fn show(
 /// Adds a person, and goes on to their page.
 pub async fn add(services: Data<Services>, posted: Posted) -> Result<HttpResponse, Refusal> {
     let Posted { visitor, form } = posted;
+    visitor.require(Role::Admin)?;
     let typed = |name: &str| form.get(name).unwrap_or_default().trim().to_owned();
     let request = NewPersonRequest {
         name: typed("name"),

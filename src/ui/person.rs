@@ -14,7 +14,8 @@ use super::refusal::Refusal;
 use super::visitor::Visitor;
 use super::wrong::Wrong;
 use crate::domain::ids::PersonId;
-use crate::service::{PersonPatch, ServiceError, Services};
+use crate::domain::token::Role;
+use crate::service::{PersonPatch, Services};
 use crate::store::PersonRow;
 use crate::ui::words::people as w;
 
@@ -53,6 +54,7 @@ pub async fn change(
     id: Path<PersonId>,
 ) -> Result<HttpResponse, Refusal> {
     let Posted { visitor, form } = posted;
+    visitor.require(Role::Admin)?;
     let patch = PersonPatch {
         name: form.get("name").map(|name| name.trim().to_owned()),
         // Left empty, an e-mail stays what it was: nothing.
@@ -120,8 +122,7 @@ pub async fn remove(
 ) -> Result<HttpResponse, Refusal> {
     let visitor = posted.visitor;
     match services.people.delete(&visitor.actor, *id).await {
-        // Removed meanwhile is what was wanted.
-        Ok(()) | Err(ServiceError::NotFound(_)) => Err(Refusal::elsewhere("/people?done=removed")),
+        Ok(()) => Err(Refusal::elsewhere("/people?done=removed")),
         Err(error) => {
             let wrong = Wrong::of(error)?;
             let person = services.people.get(&visitor.actor, *id).await?;

@@ -9,8 +9,8 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
-use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
 use subtle::ConstantTimeEq as _;
 use url::{Url, form_urlencoded};
 
@@ -22,6 +22,13 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// The name under which forms carry the session's token.
 pub const CSRF: &str = "csrf";
+
+/// Bytes of a form as it is sent: what browsers are told, too, so that they warn before.
+pub const MOST: usize = 256 * 1024;
+
+/// Bytes of a form that are read off the line though they are too many: a browser shows our answer
+/// only once it has sent all that it had to say.
+const HEARD: usize = 16 * 1024 * 1024;
 
 /// A form of a signed-in visitor.
 #[derive(Debug, Clone)]
@@ -73,13 +80,27 @@ impl FromRequest for Sent {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let ours = same_origin(request.headers());
-        let body = Bytes::from_request(request, payload);
+        let body = read(payload.take());
         Box::pin(async move {
             ours?;
-            let body = body.await.map_err(|_| Refusal::wrong(w::FORM_TOO_LARGE))?;
-            Ok(Self(Form::parse(&body)))
+            Ok(Self(Form::parse(&body.await?)))
         })
     }
+}
+
+/// The body of a form.
+async fn read(mut payload: Payload) -> Result<Vec<u8>, Refusal> {
+    let (mut body, mut length) = (Vec::new(), 0);
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| Refusal::wrong(w::FORM_CUT))?;
+        length += part.len();
+        if length <= MOST {
+            body.extend_from_slice(&part);
+        } else if length > HEARD {
+            break;
+        }
+    }
+    if length > MOST { Err(Refusal::too_large(w::FORM_TOO_LARGE, Vec::new())) } else { Ok(body) }
 }
 
 /// Refuses what the browser says comes from another site. Browsers name the origin of every form
@@ -105,12 +126,11 @@ impl FromRequest for Posted {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let ours = same_origin(request.headers());
         let visitor = visitor_of(request);
-        let body = Bytes::from_request(request, payload);
+        let body = read(payload.take());
         Box::pin(async move {
             ours?;
             let visitor = visitor.ok_or_else(|| Refusal::trouble("a form has no session around it"))?;
-            let body = body.await.map_err(|_| Refusal::wrong(w::FORM_TOO_LARGE))?;
-            let form = Form::parse(&body);
+            let form = Form::parse(&body.await?);
             let token = form.get(CSRF).unwrap_or_default();
             if !bool::from(token.as_bytes().ct_eq(visitor.csrf.as_bytes())) {
                 return Err(Refusal::foreign());

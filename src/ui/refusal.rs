@@ -63,6 +63,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, w::WRONG_TITLE, sentence)
     }
 
+    /// More than can be taken, or shown again.
+    pub fn too_large(sentence: impl Into<String>, problems: Vec<Problem>) -> Self {
+        Self { problems, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, w::TOO_LARGE_TITLE, sentence) }
+    }
+
     /// A role that the visitor lacks.
     pub fn forbidden(needed: Role) -> Self {
         Self::new(StatusCode::FORBIDDEN, w::FORBIDDEN_TITLE, w::needs_role(needed.as_str()))

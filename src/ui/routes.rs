@@ -7,6 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, guard};
 
 use super::edge::{edge, tracing};
+use super::heads::heads;
 use super::refusal::Refusal;
 use super::safety::safe;
 use super::session::signed_in;
@@ -116,12 +117,13 @@ async fn home() -> Result<&'static str, Refusal> {
 pub fn configure_rest(cfg: &mut ServiceConfig) {
     // A scope has no pattern of its own, so metrics count no route of this.
     let rest = web::scope("").guard(guard::fn_guard(asks_for_page)).default_service(web::to(nothing_here));
-    cfg.service(rest.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing()));
+    cfg.service(rest.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing()).wrap(from_fn(heads)));
 }
 
 fn asks_for_page(context: &guard::GuardContext<'_>) -> bool {
     let accept = context.head().headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    context.head().method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"))
+    [Method::GET, Method::HEAD].contains(&context.head().method)
+        && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 async fn nothing_here() -> Result<&'static str, Refusal> {
@@ -130,10 +132,11 @@ async fn nothing_here() -> Result<&'static str, Refusal> {
 
 /// A page for those who are signed in.
 fn page(resource: Resource) -> impl HttpServiceFactory {
-    resource.wrap(from_fn(signed_in)).wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
+    let resource = resource.wrap(from_fn(signed_in)).wrap(from_fn(edge)).wrap(from_fn(safe));
+    resource.wrap(tracing()).wrap(from_fn(heads))
 }
 
 /// A page for everybody.
 fn open(resource: Resource) -> impl HttpServiceFactory {
-    resource.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing())
+    resource.wrap(from_fn(edge)).wrap(from_fn(safe)).wrap(tracing()).wrap(from_fn(heads))
 }

@@ -92,6 +92,14 @@ impl StateView {
         Self { badges: badges(state), ..view }
     }
 
+    /// The call went well, and what it answered is no: said in words, and not in green.
+    pub fn says_no(&mut self) {
+        if self.tone == Tone::Good {
+            self.tone = Tone::Quiet;
+            self.badges.insert(0, Badge { class: "answer", word: w::ANSWER_NO });
+        }
+    }
+
     fn of(tone: Tone, icon: &'static str, words: impl Into<String>, first: First) -> Self {
         let before = words.into();
         Self { tone, icon, before, moment: None, after: String::new(), badges: Vec::new(), first }

@@ -3,7 +3,12 @@
 
 use serde_json::Value;
 
+use crate::ui::labels;
 use crate::ui::words::values as w;
+
+/// Members of an object that a line tells, and characters of each.
+const PARTS: usize = 4;
+const LONGEST_PART: usize = 40;
 
 /// A value on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +43,40 @@ impl Shown {
         }
     }
 
-    /// In one line of at most so many characters, for a cell of a table.
+    /// In one line of at most so many characters, for a cell of a table that builders read: what is
+    /// large stands there as JSON.
     pub fn line(value: Option<&Value>, most: usize) -> Self {
+        Self::flat(value, most, Value::to_string)
+    }
+
+    /// The same for a cell that everybody reads: of what is large, what it begins with, in words.
+    pub fn told(value: Option<&Value>, most: usize) -> Self {
+        Self::flat(value, most, told)
+    }
+
+    fn flat(value: Option<&Value>, most: usize, large: fn(&Value) -> String) -> Self {
+        let whole = Self::whole(value);
         let whole = match value {
-            Some(value @ (Value::Object(_) | Value::Array(_))) if Self::whole(Some(value)).block => {
-                Self { text: value.to_string(), number: false, block: false, nothing: false }
-            }
-            value => Self::whole(value),
+            Some(value) if whole.block => Self { text: large(value), block: false, ..whole },
+            _ => whole,
         };
         let text = whole.text.split_whitespace().collect::<Vec<_>>().join(" ");
         Self { text: cut(&text, most), ..whole }
     }
+}
+
+/// A large value in words: its first members that are no objects or lists, else how many it has.
+fn told(value: &Value) -> String {
+    let Value::Object(members) = value else {
+        return w::entries(value.as_array().map_or(0, Vec::len));
+    };
+    let plain =
+        members.iter().filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null());
+    let told = plain.take(PARTS).map(|(name, value)| {
+        w::member(&labels::words(name), &cut(&Shown::whole(Some(value)).text, LONGEST_PART))
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { w::members(members.len()) } else { told.join(", ") }
 }
 
 /// A text of at most so many characters; what is longer ends in an ellipsis.
@@ -86,6 +114,18 @@ mod tests {
         let value = json!("Acme\n  Société   anonyme");
         assert_eq!(Shown::line(Some(&value), 12).text, "Acme Sociét…");
         assert_eq!(Shown::line(Some(&json!({"a": [1]})), 40).text, r#"{"a":[1]}"#);
+        for (value, line) in [
+            (
+                json!({"rate": 1.08, "date": "2026-11-20", "of": {"a": 1}, "x": null}),
+                "rate 1.08, date 2026-11-20",
+            ),
+            (json!({"legal_form": "SA", "USD": 1.0}), "legal form SA, USD 1.0"),
+            (json!({"a": {}, "b": [1]}), "2 values"),
+            (json!([{"a": 1}]), "1 entry"),
+        ] {
+            let shown = Shown::told(Some(&value), 40);
+            assert_eq!((shown.text.as_str(), shown.block), (line, false));
+        }
         assert_eq!(cut("äöü", 3), "äöü");
     }
 }

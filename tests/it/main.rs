@@ -125,7 +125,13 @@ mod pages;
 mod pages_case;
 
 #[cfg(test)]
+mod pages_forms;
+
+#[cfg(test)]
 mod pages_list;
+
+#[cfg(test)]
+mod pages_size;
 
 #[cfg(test)]
 mod pages_story;

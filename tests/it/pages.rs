@@ -136,6 +136,12 @@ async fn every_page_is_open_to_everybody_small_and_speaks_to_nobody_else() {
             if across.as_i64().is_none_or(|across| across > 0) {
                 found.push(format!("{at}: the page itself moves sideways by {across}"));
             }
+            shown.tab.wide(320, 900).await;
+            let across = shown.tab.eval("document.documentElement.scrollWidth - innerWidth").await;
+            if across.as_i64().is_none_or(|across| across > 0) {
+                found.push(format!("{at}: at 400 % the page moves sideways by {across}"));
+            }
+            shown.tab.wide(width, 900).await;
             if let Some(folder) = &pictures {
                 let file = format!("{name}-{}.png", if dark { "dark" } else { "light" });
                 std::fs::write(Path::new(folder).join(file), shown.tab.picture().await).unwrap();
@@ -194,7 +200,9 @@ async fn what_looks_like_script_is_only_ever_read() {
         let strangers = shown.tab.eval("document.querySelectorAll('main script, iframe, object, embed, main img, main link, base, meta[http-equiv], main style').length").await;
         assert_eq!(strangers, 0, "{path}");
     }
-    let complaints = shown.tab.complaints();
+    // The focus was given away above, before the form that opens could take it.
+    let complaints: Vec<_> =
+        shown.tab.complaints().into_iter().filter(|complaint| !complaint.contains("Autofocus")).collect();
     assert_eq!(complaints, Vec::<String>::new(), "the policy had nothing to keep out");
 }
 

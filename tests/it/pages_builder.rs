@@ -24,7 +24,7 @@ async fn pages_without_anything_say_what_to_do_first() {
     viewer.get("/schedules").await.says(200, &["Nothing runs by schedule"]);
     let secrets = viewer.get("/secrets").await.says(200, &["A builder of your workspace"]);
     assert!(!secrets.contains("type=\"password\""), "{secrets}");
-    builder.get("/secrets").await.says(200, &["Put the first one in", "type=\"password\""]);
+    builder.get("/secrets").await.says(200, &["Add the first one", "type=\"password\""]);
     for nothing in ["/case-types/none", "/connections/none", "/case-types/NONE", "/connections/%3Cb%3E"] {
         viewer.get(nothing).await.says(404, &["There is nothing here"]);
     }
@@ -186,8 +186,7 @@ async fn schedules_are_run_by_operators_and_held_by_builders() {
     let url = format!("/schedules/{}", list["items"][0]["id"].as_str().unwrap());
     let (viewer, operator) = (Visitor::of(&app, "viewer").await, Visitor::of(&app, "operator").await);
     let builder = Visitor::of(&app, "builder").await;
-    let read =
-        viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Goes by itself", "in 15 min"]);
+    let read = viewer.get("/schedules").await.says(200, &["every 15 minutes", "UTC", "Active", "in 15 min"]);
     assert!(!read.contains("/run\""), "{read}");
     viewer.post(&format!("{url}/run"), &[]).await.says(403, &["operator"]);
     operator.post(&format!("{url}/run"), &[]).await.goes_to("/schedules?done=begun");

@@ -187,8 +187,8 @@ async fn each_state_says_what_is_and_what_to_do() {
     assert!(card(&page, "check").contains("Waits for VAT number"), "{}", card(&page, "check"));
     assert!(card(&page, "check").contains("Fill in VAT number"));
     assert!(
-        page.contains(&format!("/cases/{waits}?edit=who&amp;at=number#in-data.number"))
-            || page.contains(&format!("/cases/{waits}?edit=who&#38;at=number#in-data.number"))
+        page.contains(&format!("/cases/{waits}?edit=who&amp;at=number\""))
+            || page.contains(&format!("/cases/{waits}?edit=who&#38;at=number\""))
     );
 
     app.upstream.answers([ok(json!({"value": "Acme"}))]).await;
@@ -234,7 +234,7 @@ async fn a_failure_says_what_it_means_and_the_builder_reads_more() {
         "Failed now",
         "has nothing under the values that were sent",
         "no such number",
-        "Shown is the last good answer, from 2 h ago",
+        "The values shown are from the last good answer, 2 h ago",
         "Run again",
         "For the builder",
         "http_status",
@@ -282,7 +282,7 @@ async fn what_is_off_or_not_needed_says_so() {
     let rich = card(&page, "rich");
     assert!(rich.contains("Not needed here") && rich.contains("data.amount > 10"), "{rich}");
     assert!(!read(&page).contains("quiet Not run yet") && !page.contains("card-never"));
-    assert!(read(&page).contains("Additional data") && read(&page).contains("more"));
+    assert!(read(&page).contains("Additional data") && read(&page).contains("More a 1"), "{}", read(&page));
     assert!(!read(&page).contains("Notes"), "an empty field that hides is hidden");
 }
 
@@ -312,7 +312,7 @@ async fn a_section_is_edited_without_script() {
     assert!(got.place.contains("done=unchanged"));
     let got = ada.fill(&form, &[("data.amount", "twelve"), ("data.number", "kept \"as\" typed")]).await;
     assert_eq!(got.status, 422);
-    assert!(got.html.contains("This is no number") && got.html.contains("kept &#34;as&#34; typed"));
+    assert!(got.html.contains("This is not a number") && got.html.contains("kept &#34;as&#34; typed"));
     assert_eq!(app.case(&id).await["version"], 2);
 
     let got =
@@ -378,7 +378,7 @@ async fn buttons_refresh_with_input_and_all_that_is_stale() {
     let got = ada.post(&refresh, &[("input", "{\"day\": ")]).await;
     assert_eq!(got.status, 422);
     assert!(
-        got.html.contains("This is no JSON object") && got.html.contains("{&#34;day&#34;: "),
+        got.html.contains("This is not a JSON object") && got.html.contains("{&#34;day&#34;: "),
         "{}",
         read(&got.html)
     );
@@ -425,7 +425,7 @@ async fn who_only_looks_sees_no_buttons_and_is_refused() {
         assert_eq!(eve.get(&format!("/cases/{id}{path}")).await.status, 403, "{path}");
     }
     assert_eq!(app.case(&id).await["version"], 1);
-    assert!(read(&ada.page(&format!("/cases/{id}/delete")).await).contains("There is no way back"));
+    assert!(read(&ada.page(&format!("/cases/{id}/delete")).await).contains("This cannot be undone"));
     let gone = ada.post(&format!("/cases/{id}/delete"), &[("view", "status=draft")]).await;
     assert_eq!((gone.status, gone.place.as_str()), (303, "/cases?status=draft"));
     assert_eq!(ada.get(&format!("/cases/{id}")).await.status, 404);
@@ -483,9 +483,14 @@ async fn a_huge_case_is_a_small_page() {
     data.insert("blob".into(), json!(vec!["\"&'"; 60_000]));
     data.insert("notes".into(), json!("n".repeat(100_000)));
     let id = app.create(Value::Object(data)).await;
-    for query in ["", "?edit=who", "?edit=%3Aadditional", "?edit=%3Acase", "?open=field149"] {
+    for query in ["", "?edit=%3Acase", "?open=field149"] {
         let page = ada.page(&format!("/cases/{id}{query}")).await;
         assert!(page.contains("card-field149"), "{query}");
+    }
+    // A form goes before all that it leaves no room for.
+    for (query, input) in [("?edit=who", "data.amount"), ("?edit=%3Aadditional", "data.k0")] {
+        let page = ada.page(&format!("/cases/{id}{query}")).await;
+        assert!(page.contains(&format!("name=\"{input}\"")), "{query}");
     }
     let page = ada.page(&format!("/cases/{id}")).await;
     assert!(page.contains("Show this field"), "cards that there is no room for are short");
@@ -564,4 +569,41 @@ async fn a_page_hears_of_changes_and_only_its_own() {
     }
     let missing = "019a0000-0000-7000-8000-000000000000";
     assert_eq!(ada.get(&format!("/cases/{missing}/events")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_values_are_called_by_names_and_a_no_is_said() {
+    let app = TestApp::spawn().await;
+    let ada = Visitor::new(&app, "Ada", "operator").await;
+    let mapping = json!({"response_mapping": {
+        "vat.valid": {"path": "$.valid", "type": "boolean"},
+        "owner.full_name": "$.owner", "agent.full_name": "$.agent", "rates": "$.rates", "number": "$.number",
+    }});
+    define_check(&app, json!({"name": "Check"}), mapping).await;
+    let answer = json!({"valid": false, "owner": "Ann", "agent": "Ben", "number": "BE1",
+        "rates": {"usd_rate": 1.08, "date": "2026-11-20", "of": {"a": 1}}});
+    app.upstream.answers([ok(answer)]).await;
+    let id = app.filled(json!({"amount": 5})).await["id"].as_str().unwrap().to_owned();
+    let page = ada.page(&format!("/cases/{id}")).await;
+    let text = card(&page, "check");
+    for said in [
+        "answer: no",
+        "Valid No",
+        "Owner: full name Ann",
+        "Agent: full name Ben",
+        "VAT number BE1",
+        "usd rate 1.08, date 2026-11-20",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // The path is within reach, and no mark is louder than its value.
+    assert!(page.contains("<dt title=\"owner.full_name\">") && !page.contains("mark said"), "{page}");
+
+    let form = ada.page(&format!("/cases/{id}?edit=:field.check")).await;
+    assert!(read(&form).contains("Owner: full name"), "{}", read(&form));
+    assert_eq!(form.matches(" autofocus").count(), 1, "the page opens at the first input");
+    // What somebody typed over a fetched value is said beside it.
+    ada.app.patch(&format!("/v1/cases/{id}"), &json!({"data": {"owner": {"full_name": "Eve"}}})).await;
+    let page = ada.page(&format!("/cases/{id}")).await;
+    assert_eq!(page.matches("mark said").count(), 1, "{page}");
 }

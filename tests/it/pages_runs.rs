@@ -38,15 +38,16 @@ async fn the_history_is_empty_first_then_filtered_and_paged() {
     assert!(!second.contains("KYB-60<") && !second.contains("Older runs"), "{second}");
 
     let filtered = viewer.get("/runs?status=failed&error=http_status&since=2026-11-21").await;
-    let filtered = filtered.says(200, &["KYB-1<", r#"<option value="failed" selected>"#, "take Status out"]);
+    let filtered =
+        filtered.says(200, &["KYB-1<", r#"<option value="failed" selected>"#, "remove the filter Status"]);
     assert!(!filtered.contains("KYB-2<"), "{filtered}");
     viewer
         .get(&format!("/runs?case={failed}&trigger=scheduled"))
         .await
         .says(200, &["No run fits these filters"]);
     for (wrong, why) in [
-        ("status=done", "Choose one of the list."),
-        ("case=1", "not the id of anything"),
+        ("status=done", "Choose one from the list."),
+        ("case=1", "This is not an id"),
         ("since=yesterday", "Write a day like"),
         ("field=%3Cscript%3Ealert", "A name here"),
     ] {

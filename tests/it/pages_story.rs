@@ -92,6 +92,7 @@ async fn without_script_a_case_is_read_edited_refreshed_and_left() {
     tab.open(&shown.url(&case)).await;
     tab.until_it_says("Waits for VAT number").await;
     tab.follow(&format!("a[href^='{case}?edit=identity']")).await;
+    assert_eq!(tab.eval("document.activeElement.name").await, "data.vat_number", "it opens at what lacks");
     tab.fill("input[name='data.vat_number']", GOOD).await;
     tab.follow("form.edit button.primary").await;
     shown.demo.get(&format!("/v1{case}")).await;
@@ -133,4 +134,44 @@ async fn what_somebody_types_stays_when_the_case_changes_and_both_are_told_of_a_
     );
     let kept = shown.demo.get(&path).await;
     assert_eq!(kept["data"]["vat_number"], GOOD, "nothing was written over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_cells_are_seen_on_any_screen() {
+    let shown = Shown::start().await;
+    let tab = &shown.tab;
+    for width in [1280, 390] {
+        tab.wide(width, 900).await;
+        tab.open(&shown.url("/cases?type=company_onboarding")).await;
+        let cells = tab
+            .eval(
+                "[...document.querySelectorAll('tbody tr:first-child .f')].map((cell) => {
+                   const {left, right} = cell.querySelector('a').getBoundingClientRect();
+                   return [left, right]; })",
+            )
+            .await;
+        let cells = cells.as_array().unwrap();
+        assert_eq!(cells.len(), 4, "one a field");
+        for cell in cells {
+            let (left, right) = (cell[0].as_f64().unwrap(), cell[1].as_f64().unwrap());
+            assert!(left >= 0.0 && right > left && right <= f64::from(width), "{width}: {left} to {right}");
+        }
+    }
+    // On a phone a row is a card that says what its cells are.
+    let named = "getComputedStyle(document.querySelector('tbody .f'), '::before').content";
+    assert_eq!(tab.eval(named).await, "\"VAT check\"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_has_changed_is_marked_and_a_key_opens_the_form() {
+    let shown = Shown::start().await;
+    let (tab, case) = (&shown.tab, shown.case("KYB-1001").await);
+    tab.open(&shown.url(&case)).await;
+    shown.demo.post(&format!("/v1{case}/fields/vat_check/refresh"), &serde_json::json!({})).await;
+    shown.demo.get(&format!("/v1{case}")).await;
+    tab.until("document.querySelector('#card-vat_check header .fresh')").await;
+    assert_eq!(tab.eval("document.querySelectorAll('[data-live].fresh, .value.fresh').length").await, 0);
+
+    tab.follow_key("e").await;
+    assert_eq!(tab.eval("document.activeElement.name").await, "title");
 }

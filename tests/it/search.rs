@@ -29,6 +29,8 @@ async fn words_are_found_by_their_beginnings_without_case_or_accents() {
     make(&app, "firm", "KYB-1042", "Café Müller", json!({})).await;
     make(&app, "firm", "KYB-1043", "Acme Holding", json!({})).await;
     make(&app, "firm", "X-9", "Acme Müllerei", json!({})).await;
+    make(&app, "firm", "S-1", "Bäckerei Lange Straße", json!({})).await;
+    make(&app, "firm", "S-2", "LANGE STRASSE 7", json!({})).await;
     for (query, expected) in [
         ("q=kyb", &["KYB-1042", "KYB-1043"][..]),
         ("q=KYB-104", &["KYB-1042", "KYB-1043"]),
@@ -37,12 +39,17 @@ async fn words_are_found_by_their_beginnings_without_case_or_accents() {
         ("q=M%C3%9CLLER", &["KYB-1042", "X-9"]),
         ("q=acme+hold", &["KYB-1043"]),
         ("q=hold+acme", &["KYB-1043"]),
+        ("q=strasse", &["S-1", "S-2"]),
+        ("q=stra%C3%9Fe", &["S-1", "S-2"]),
+        ("q=STRA%E1%BA%9EE+baecker", &[]),
+        ("q=STRA%E1%BA%9EE+backer", &["S-1"]),
+        ("q=stras", &["S-1", "S-2"]),
         ("q=acme+kyb+1042", &[]),
         ("q=cme", &[]),
         ("q=acme&status=closed", &[]),
         ("q=acme&case_type=firm&reference=X-9", &["X-9"]),
-        ("q=", &["KYB-1042", "KYB-1043", "X-9"]),
-        ("q=--", &["KYB-1042", "KYB-1043", "X-9"]),
+        ("q=", &["KYB-1042", "KYB-1043", "S-1", "S-2", "X-9"]),
+        ("q=--", &["KYB-1042", "KYB-1043", "S-1", "S-2", "X-9"]),
     ] {
         assert_eq!(found(&app, &format!("{query}&sort=reference")).await, expected, "{query}");
     }

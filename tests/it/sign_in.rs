@@ -184,6 +184,9 @@ async fn a_link_signs_in_at_its_button_and_once() {
     let (mut first, mut second) = (Browser::new(&app), Browser::new(&app));
     for _ in 0..3 {
         first.get(&link).await.says(200, "This link signs you in once");
+        // Programs that look at links beforehand may ask without wanting the page.
+        let head = first.http.head(app.url(&link));
+        assert_eq!(first.send(head).await.status, 200);
         assert!(first.cookie.is_empty());
     }
     first.bare(&link, &[]).await.goes_to("/");
@@ -191,6 +194,8 @@ async fn a_link_signs_in_at_its_button_and_once() {
     second.bare(&link, &[]).await.says(410, "not good any more");
     second.get(&link).await.says(410, "not good any more");
     second.get("/sign-in/nonsense").await.says(410, "not good any more");
+    let head = second.http.head(app.url(&link));
+    assert_eq!(second.send(head).await.status, 410);
     assert!(second.cookie.is_empty());
     // Whoever came by a link sets a password without one before; 10 characters at least.
     first
@@ -378,6 +383,9 @@ async fn admins_let_people_in_and_out() {
     assert!(!bob.get("/account").await.html.contains(r#"href="/people""#));
     let grab = [("name", "Bob"), ("email", "bob@example.com"), ("role", "admin"), ("active", "on")];
     bob.post(&url, &grab).await.says(403, "admin");
+    // Whether a form is whole is nobody's business who may not send it.
+    bob.post(&url, &[]).await.says(403, "admin");
+    bob.post("/people", &[]).await.says(403, "admin");
 
     admin.post(&url, &grab).await.goes_to(&format!("{url}?done=saved"));
     bob.get("/people").await.says(200, "Ada");
@@ -391,6 +399,8 @@ async fn admins_let_people_in_and_out() {
     admin.post(&own, &demoted).await.says(422, "Ada is the only admin");
     admin.post(&format!("{own}/remove"), &[]).await.says(422, "Ada is the only admin");
     admin.post(&format!("{url}/remove"), &[]).await.goes_to("/people?done=removed");
+    // Nothing is said to be removed that was not.
+    admin.post(&format!("{url}/remove"), &[]).await.says(404, "There is nothing here");
     assert!(!admin.get("/people").await.html.contains("bob@example.com"));
 }
 

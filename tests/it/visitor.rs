@@ -1,7 +1,7 @@
 //! Somebody who is signed in and looks at pages over HTTP, without script: forms, redirects, and
 //! what must never stand in any page.
 
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{CONTENT_LENGTH, COOKIE, LOCATION, SET_COOKIE};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
@@ -64,6 +64,16 @@ impl<'a> Visitor<'a> {
 
     pub async fn get(&self, path: &str) -> Page {
         self.send(self.http.get(self.app.url(path))).await
+    }
+
+    /// Asks for a page without its text; its size is told all the same.
+    pub async fn head(&self, path: &str) -> (Page, Option<String>) {
+        let request = self.http.head(self.app.url(path)).header(COOKIE, &self.cookie);
+        let answer = request.send().await.unwrap();
+        let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (location, length) = (header(LOCATION).unwrap_or_default(), header(CONTENT_LENGTH));
+        let status = answer.status().as_u16();
+        (Page { status, location, html: answer.text().await.unwrap() }, length)
     }
 
     /// Sends a form of a page.

@@ -31,6 +31,23 @@ function closeMenus(event) {
   }
 }
 
+// A form that is larger than the server takes is not sent, so that nothing typed gets lost.
+function keepTooLarge(event) {
+  const form = event.target;
+  if (form.getAttribute("method") !== "post") return;
+  const sent = new URLSearchParams(new FormData(form)).toString().replace(/%0D%0A|%0A|%0D/g, "%0D%0A");
+  form.querySelector("[data-refused]")?.remove();
+  if (sent.length <= Number(document.body.dataset.most)) return;
+  event.preventDefault();
+  const said = document.createElement("p");
+  said.className = "refused";
+  said.role = "alert";
+  said.dataset.refused = "";
+  said.textContent = document.body.dataset.tooLarge;
+  form.prepend(said);
+  said.scrollIntoView({ block: "nearest" });
+}
+
 // Changes are told to those who listen, several of a moment in one sentence.
 let waiting = [];
 export function announce(sentence) {
@@ -48,6 +65,7 @@ for (const opener of document.querySelectorAll("[data-opens]")) opener.hidden = 
 document.addEventListener("click", openDialogs);
 document.addEventListener("click", copy);
 document.addEventListener("click", closeMenus);
+document.addEventListener("submit", keepTooLarge);
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus(event));
 // On a phone the bar is wider than the window: where one is, is seen.
 const bar = document.querySelector(".bar nav");

@@ -43,6 +43,7 @@ function replace(old, fresh) {
   const key = within?.dataset?.key ?? within?.getAttribute("href") ?? within?.name;
   const row = old.classList.contains("at");
   const rows = keepRows(old, fresh);
+  const pieces = new Set(piecesOf(old).map(pieceOf));
   const scrolled = [...old.querySelectorAll("[data-scrolls]")].map((one) => [one.scrollLeft, one.scrollTop]);
   // What somebody has opened stays open: [data-stays] names it within its part.
   for (const open of old.querySelectorAll("details[open][data-stays]")) {
@@ -57,8 +58,24 @@ function replace(old, fresh) {
     const same = (one) => one.dataset.key === key || one.getAttribute("href") === key || one.name === key;
     ((key && all.find(same)) ?? all[0])?.focus({ preventScroll: true });
   }
-  if (!rows) fresh.classList.add("fresh");
+  if (!rows) markPieces(fresh, pieces);
   tellTimes(fresh);
+}
+
+// Only what has changed is marked, piece by piece: [data-piece]. Where a value came from is no part
+// of it, so a value that was fetched again and is the same is not marked.
+const piecesOf = (part) => [...part.querySelectorAll("[data-piece]")];
+
+function pieceOf(piece) {
+  const copy = piece.cloneNode(true);
+  for (const mark of copy.querySelectorAll(".mark")) mark.remove();
+  return print(copy);
+}
+
+function markPieces(part, before) {
+  for (const piece of piecesOf(part)) {
+    if (!before.has(pieceOf(piece))) piece.classList.add("fresh");
+  }
 }
 
 // In a list the row that keys are at stays so, and what has changed is marked row by row.

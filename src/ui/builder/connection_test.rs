@@ -21,6 +21,7 @@ use crate::ui::posted::Posted;
 use crate::ui::refusal::Refusal;
 use crate::ui::state::StateView;
 use crate::ui::words::moments::took;
+use crate::ui::words::values::quoted;
 use crate::ui::words::{connections as w, refusals, runs};
 
 /// Bytes of HTML for the answer.
@@ -147,7 +148,7 @@ fn step(step: StepTested) -> StepView {
         state: of_verdict(step.verdict),
         took: step.ms.map(|ms| took(i64::try_from(ms).unwrap_or(i64::MAX))),
         detail: step.detail.as_deref().map(pieces),
-        hint: step.hint,
+        hint: step.hint.map(|hint| quoted(&hint)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::ui::state::StateView;
 use crate::ui::value::cut;
 use crate::ui::words::moments::{span, took};
 use crate::ui::words::runs as w;
+use crate::ui::words::values::quoted;
 
 /// Units of a bar's width.
 const WIDE: u64 = 1_000;
@@ -120,15 +121,15 @@ pub struct Around<'r> {
 impl AttemptView {
     /// An attempt; `open`: its messages are shown at once.
     pub fn new(attempt: Attempt, open: bool, around: &mut Around<'_>) -> Self {
-        let lasted = (attempt.ended_at - attempt.started_at).num_milliseconds().max(0);
+        let lasted = lasted(&attempt);
         let file = |which: &str| format!("/runs/{}/attempts/{}/{which}", around.run, attempt.number);
         let (request_file, response_file) = (file("request"), file("response"));
         Self {
             title: w::attempt(attempt.number),
             state: state::of_outcome(attempt.outcome),
             at: Moment::clock(attempt.started_at, around.now),
-            took: took(lasted),
-            phases: attempt.phases.map(|phases| Phases::new(phases, around.longest)),
+            took: written(lasted),
+            phases: attempt.phases.map(|phases| Phases::new(phases, lasted, around.longest)),
             // The answer first: it matters more, and there is so much room only.
             response: attempt.response.map(|response| Received::new(response, response_file, around)),
             request: attempt.request.map(|request| Sent::new(request, request_file, around)),
@@ -143,26 +144,40 @@ impl AttemptView {
     }
 }
 
+/// How long an attempt took, from its claim to its record, in ms.
+pub fn lasted(attempt: &Attempt) -> u64 {
+    let lasted = (attempt.ended_at - attempt.started_at).num_milliseconds();
+    let call = attempt.phases.as_ref().map_or(0, |phases| phases.total_ms);
+    u64::try_from(lasted).unwrap_or(0).max(call)
+}
+
+fn written(ms: u64) -> String {
+    took(ms.try_into().unwrap_or(i64::MAX))
+}
+
 impl Phases {
-    fn new(phases: PhaseTimes, longest: u64) -> Self {
+    /// Of an attempt that lasted so many ms: what was not spent on the call went to our own work.
+    fn new(phases: PhaseTimes, lasted: u64, longest: u64) -> Self {
         let total = phases.total_ms;
         let dns = phases.dns_ms.map(|ms| ms.min(total));
         let connect = phases.connect_ms.map(|ms| ms.min(total - dns.unwrap_or(0)));
         let opened = dns.unwrap_or(0) + connect.unwrap_or(0);
         let first = phases.first_byte_ms.unwrap_or(total).clamp(opened, total);
         let read = phases.first_byte_ms.map(|_| total - first);
-        let parts = [dns, connect, Some(first - opened), read];
-        let scale = longest.max(total).max(1);
+        let ours = lasted.saturating_sub(total);
+        let parts = [dns, connect, Some(first - opened), read, Some(ours)];
+        let all = total + ours;
+        let scale = longest.max(all).max(1);
         let mut begin = 0;
         let rows = parts.into_iter().zip(w::PHASE_NAMES).enumerate().map(|(number, (ms, name))| {
             let x = begin * WIDE / scale;
             begin += ms.unwrap_or(0);
             let width = (begin * WIDE / scale).saturating_sub(x);
-            let took = ms.map_or_else(|| w::NOTHING.to_owned(), |ms| took(ms.try_into().unwrap_or(i64::MAX)));
+            let took = ms.map_or_else(|| w::NOTHING.to_owned(), written);
             Phase { name, took, number, x, width }
         });
         let rows: Vec<Phase> = rows.collect();
-        let total = took(total.try_into().unwrap_or(i64::MAX));
+        let total = written(all);
         let all: Vec<_> = rows.iter().map(|row| (row.name, row.took.clone())).collect();
         Self { said: w::bar(&all, &total), rows, total }
     }
@@ -189,7 +204,7 @@ impl Received {
 impl ErrorView {
     /// What went wrong with an attempt or a run.
     pub fn new(error: RunError, room: &mut Room) -> Self {
-        let message = cut(error.happened(), LONGEST_SENTENCE);
+        let message = cut(&quoted(error.happened()), LONGEST_SENTENCE);
         let provider = error.provider.and_then(|said| match (said.code, said.description) {
             (Some(code), Some(text)) => Some(format!("{code}: {text}")),
             (code, text) => code.or(text),
@@ -237,17 +252,18 @@ mod tests {
     fn phases_follow_each_other_and_fill_the_bar() {
         let times =
             PhaseTimes { dns_ms: Some(10), connect_ms: Some(20), first_byte_ms: Some(80), total_ms: 100 };
-        let phases = Phases::new(times, 200);
+        let phases = Phases::new(times, 120, 200);
         let bars: Vec<_> = phases.rows.iter().map(|row| (row.x, row.width)).collect();
-        assert_eq!(bars, [(0, 50), (50, 100), (150, 250), (400, 100)]);
-        assert_eq!(phases.total, "100 ms");
+        assert_eq!(bars, [(0, 50), (50, 100), (150, 250), (400, 100), (500, 100)]);
+        // The parts make up the whole that stands in the head of the attempt.
+        assert_eq!((phases.total.as_str(), phases.rows[4].took.as_str()), ("120 ms", "20 ms"));
 
         let kept = PhaseTimes { dns_ms: None, connect_ms: None, first_byte_ms: None, total_ms: 30 };
-        let kept = Phases::new(kept, 0);
+        let kept = Phases::new(kept, 30, 0);
         let shown: Vec<_> = kept.rows.iter().map(|row| (row.took.as_str(), row.x, row.width)).collect();
-        assert_eq!(shown, [("–", 0, 0), ("–", 0, 0), ("30 ms", 0, 1000), ("–", 1000, 0)]);
+        assert_eq!(shown, [("–", 0, 0), ("–", 0, 0), ("30 ms", 0, 1000), ("–", 1000, 0), ("0 ms", 1000, 0)]);
         // Numbers that contradict each other still make a bar.
         let odd = PhaseTimes { dns_ms: Some(50), connect_ms: Some(50), first_byte_ms: Some(1), total_ms: 30 };
-        assert!(Phases::new(odd, 30).rows.iter().all(|row| row.x + row.width <= WIDE));
+        assert!(Phases::new(odd, 10, 30).rows.iter().all(|row| row.x + row.width <= WIDE));
     }
 }

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Path, Query};
 use askama::Template;
 use serde_json::{Map, Value};
 
-use super::attempt::{Around, AttemptView, ErrorView};
+use super::attempt::{Around, AttemptView, ErrorView, lasted};
 use super::list::Done;
 use super::mapping::Targets;
 use super::named::NamedCase;
@@ -125,7 +125,7 @@ impl Detail {
     ) -> Self {
         let (mut room, mut small) = (Room::new(ROOM.0, ROOM.1), Room::new(SMALL_ROOM.0, SMALL_ROOM.1));
         let secrets: BTreeSet<_> = attempts.iter().flat_map(|attempt| attempt.secrets.clone()).collect();
-        let longest = attempts.iter().filter_map(|attempt| Some(attempt.phases?.total_ms)).max();
+        let longest = attempts.iter().map(lasted).max();
         // The last attempt says how it ended: it has the room first.
         let last = attempts.len();
         let longest = longest.unwrap_or(0);

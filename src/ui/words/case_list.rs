@@ -1,13 +1,15 @@
 //! The list of cases.
 
+use crate::domain::failure::FailureCode;
 use crate::domain::run::FieldStatus;
 
 pub const TITLE: &str = "Cases";
 pub const TYPES: &str = "Case types";
 pub const ALL_TYPES: &str = "All types";
 pub const NEW_CASE: &str = "New case";
-pub const DONE_REFRESHED: &str = "Running again what had failed or was out of date.";
-pub const DONE_NOTHING: &str = "There was nothing to refresh: nothing had failed, nothing is out of date.";
+pub const DONE_REFRESHED: &str = "What had failed or was out of date runs again.";
+pub const DONE_NOTHING: &str =
+    "There was nothing to refresh: nothing had failed, and nothing is out of date.";
 
 pub const SEARCH: &str = "Search";
 pub const SEARCH_HINT: &str = "Reference or title";
@@ -18,15 +20,15 @@ pub const ANYBODY: &str = "Anybody";
 pub const SHOW: &str = "Show";
 pub const FILTERS: &str = "Filters";
 pub const FILTERS_SET: &str = "Filters that are set";
-pub const TAKE_OFF: &str = "Take off";
-pub const CLEAR: &str = "Take all off";
+pub const TAKE_OFF: &str = "Remove filter";
+pub const CLEAR: &str = "Clear all filters";
 
 pub const COLUMNS: &str = "Columns";
-pub const COLUMNS_OF_CASES: &str = "Of the case";
+pub const COLUMNS_OF_CASES: &str = "Case";
 pub const COLUMNS_OF_DATA: &str = "Data";
-pub const COLUMNS_OF_FIELDS: &str = "Fetched";
-pub const COLUMNS_SHOW: &str = "Show these";
-pub const COLUMNS_USUAL: &str = "The usual ones";
+pub const COLUMNS_OF_FIELDS: &str = "Fetched from providers";
+pub const COLUMNS_SHOW: &str = "Show";
+pub const COLUMNS_USUAL: &str = "Use the standard columns";
 
 pub const REFERENCE: &str = "Reference";
 pub const CASE_TITLE: &str = "Title";
@@ -37,7 +39,7 @@ pub const FIELDS: &str = "Fields";
 pub const ACTIONS: &str = "Actions";
 pub const REFRESH: &str = "Refresh what failed or is out of date";
 
-pub const BARS: &str = "How the fields stand";
+pub const BARS: &str = "State of the fields over all matching cases";
 pub const SUCCEEDED: &str = "up to date";
 pub const CACHED: &str = "cached";
 pub const STALE: &str = "stale";
@@ -53,21 +55,20 @@ pub const FIRST_PAGE: &str = "First page";
 pub const PREVIOUS: &str = "Previous";
 pub const NEXT: &str = "Next";
 pub const END_TITLE: &str = "Nothing more";
-pub const END: &str = "The list ends here: what stood on this page is gone.";
+pub const END: &str = "The list ends here. The cases of this page were deleted or no longer match.";
 
 pub const NO_TYPES_TITLE: &str = "No case type yet";
 pub const NO_TYPES_BUILDER: &str = "A case type says which data a case has and which providers fill it in. Save one through the API: the guide shows how, in five calls.";
 pub const NO_TYPES_GUIDE: &str = "Read the API";
 pub const NO_TYPES_OTHERS: &str = "A case type says which data a case has and which providers fill it in. Ask a builder of your workspace to make the first one.";
 pub const NO_CASES_TITLE: &str = "No case yet";
-pub const NO_CASES: &str =
-    "Make the first one here, or send it through the API; its fields fill themselves in.";
-pub const NO_CASES_VIEWER: &str = "As soon as somebody makes one, it appears here by itself.";
+pub const NO_CASES: &str = "Create the first one here or through the API; its fields fill themselves in.";
+pub const NO_CASES_VIEWER: &str = "New cases appear here as soon as somebody creates them.";
 pub const NO_MATCH_TITLE: &str = "No case matches";
-pub const NO_MATCH: &str = "Take a filter off, or look for something else.";
+pub const NO_MATCH: &str = "Remove a filter, or search for something else.";
 
 pub const UNREADABLE: &str = "This address asks for a status or an order that does not exist.";
-pub const TOO_LONG: &str = "This address is too long: take some of its filters or columns off.";
+pub const TOO_LONG: &str = "This address is too long. Remove some of its filters or columns.";
 
 /// How a field stands, in one word.
 pub const fn field_status(status: FieldStatus) -> &'static str {
@@ -79,6 +80,18 @@ pub const fn field_status(status: FieldStatus) -> &'static str {
         FieldStatus::Skipped => SKIPPED,
         FieldStatus::NeverRun => NEVER_RUN,
         FieldStatus::Disabled => DISABLED,
+    }
+}
+
+/// Why a field has no values, in the few words that a cell has room for.
+pub const fn failure(code: FailureCode, http_status: Option<u16>) -> &'static str {
+    match (code, http_status) {
+        (FailureCode::HttpStatus, Some(404 | 410)) => "Nothing found",
+        (FailureCode::HttpStatus, Some(401 | 403)) => "Access refused",
+        (FailureCode::HttpStatus, Some(429)) => "Limit reached",
+        (FailureCode::HttpStatus, Some(500..)) => "Provider has trouble",
+        (FailureCode::HttpStatus, _) => "Request refused",
+        (code, _) => super::runs::error(code),
     }
 }
 
@@ -101,7 +114,7 @@ pub fn reason(reason: &str) -> String {
 
 /// How many columns fit.
 pub fn most_columns(most: usize) -> String {
-    format!("At most {most} are shown.")
+    format!("At most {most} columns are shown.")
 }
 
 /// A state with its reason.
@@ -148,7 +161,7 @@ pub fn total(total: u64, at_least: bool) -> String {
 
 /// Why the bars count less than there is.
 pub fn partial(counted: u64) -> String {
-    format!("At least: counted over the first {} cases that match.", number(counted))
+    format!("Counted over the first {} matching cases only; there are more.", number(counted))
 }
 
 /// While the bars are counted.
@@ -160,7 +173,7 @@ pub const COUNT: &str = "Show the counts";
 /// Bars that have no room.
 pub fn more_bars(more: usize) -> String {
     let fields = if more == 1 { "field" } else { "fields" };
-    format!("{more} more {fields} have no bar here: choose them as columns to see theirs.")
+    format!("{more} more {fields} have no bar here. Choose them as columns to see theirs.")
 }
 
 /// A mapped value that is only yes or no, with its name.

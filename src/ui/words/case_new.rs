@@ -9,13 +9,17 @@ pub const DATA: &str = "Data";
 pub const REFERENCE_HINT: &str = "What people call it; no two cases have the same one.";
 pub const CREATE: &str = "Create the case";
 pub const CANCEL: &str = "Back to the list";
-pub const REFUSED: &str = "The case is not made yet. Mend what is marked, and send it again.";
-pub const NEEDED: &str = "This is needed.";
-pub const REUSED: &str = "This form has made a case already, with other values; that case stands in the list. Send it again to make another one.";
+pub const REFUSED: &str = "The case is not created yet. Correct what is marked, then send it again.";
+pub const REUSED: &str = "This form has already created a case with other values; you find it in the list. Send it again to create another one.";
 
 /// What happens by itself.
 pub fn will_run(names: &[String]) -> String {
     format!("Runs as soon as the case is made: {}.", names.join(", "))
+}
+
+/// Fields that do not fit into the form.
+pub fn left_out(count: usize) -> String {
+    format!("{count} more fields do not fit here; fill them in on the page of the case once it is made.")
 }
 
 /// A value that need not be typed.

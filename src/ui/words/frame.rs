@@ -9,6 +9,8 @@ pub const KEYS: &str = "Keys";
 pub const KEYS_HELP: &str = "Keyboard";
 pub const CLOSE: &str = "Close";
 pub const COPY: &str = "Copy";
+pub const FORM_TOO_LARGE: &str = "This form holds more than 256 KB, which is the most that a page can send. Nothing was sent, and what you typed \
+     still stands here: shorten the longest text, or save the texts one at a time. Through the API there is more room.";
 pub const COPIED: &str = "Copied";
 pub const LIVE_LOST: &str = "The connection is lost; what you see may be old. Trying again.";
 pub const LIVE_BACK: &str = "Connected again.";

@@ -8,14 +8,18 @@ pub const FOREIGN_TITLE: &str = "This form was not sent from a page of ours";
 pub const FOREIGN: &str = "Nothing was changed. The page may have been open since before you last signed in: go back, load it again, and \
      send it once more.";
 pub const WRONG_TITLE: &str = "This cannot be done like that";
+pub const TOO_LARGE_TITLE: &str = "This is too much for one form";
 pub const CONFLICT_TITLE: &str = "This cannot be done now";
 pub const AWAY_TITLE: &str = "The database is not there just now";
 pub const TROUBLE_TITLE: &str = "We have made a mistake";
 pub const TROUBLE: &str =
     "It is in our log with this number. Nothing more was changed than the page shows when you load it again.";
 pub const UNREADABLE: &str = "What was sent cannot be read. Go back and try again.";
-pub const FORM_TOO_LARGE: &str = "The form is too large, or was cut on its way. Nothing was changed.";
-pub const INVALID: &str = "Nothing was changed. Go back, mend what is listed here, and send it again.";
+pub const FORM_CUT: &str = "The form was cut on its way. Nothing was changed: go back and send it again.";
+pub const FORM_TOO_LARGE: &str = "The form holds more than 256 KB, which is the most that a page can send. Nothing was changed. Go back in your \
+     browser, which usually keeps what was typed; shorten the longest text, or save the texts one at a time. \
+     Through the API there is more room.";
+pub const INVALID: &str = "Nothing was changed. Go back, correct what is listed here, and send it again.";
 pub const TAKEN: &str = "Something with this name exists already; choose another one.";
 pub const BAD_CURSOR: &str =
     "This address names a page of a list that is no longer there: open the list from its beginning.";

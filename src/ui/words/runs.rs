@@ -9,7 +9,7 @@ pub const NONE_TITLE: &str = "Nothing has run yet";
 pub const NONE: &str = "A run begins when a case is made, when a value that a field watches changes, by schedule, or when \
      somebody refreshes a field. Open a case and refresh one of its fields to see the first.";
 pub const NONE_FOUND_TITLE: &str = "No run fits these filters";
-pub const NONE_FOUND: &str = "Take a filter out, or begin again without any.";
+pub const NONE_FOUND: &str = "Remove a filter, or start again without any.";
 pub const TO_CASES: &str = "Open the cases";
 pub const ALL: &str = "All runs";
 
@@ -39,9 +39,9 @@ pub const PAGES: &str = "Pages of the list";
 pub const DELETED_CASE: &str = "a deleted case";
 pub const UNNAMED_CASE: &str = "Case without a name";
 
-pub const NOT_AN_ID: &str = "This is not the id of anything; it is copied from a page or an address.";
+pub const NOT_AN_ID: &str = "This is not an id. Copy it from a page or an address.";
 pub const NOT_A_KEY: &str = "A name here is a letter, then up to 63 of a-z, 0-9 and _.";
-pub const NOT_A_WORD: &str = "Choose one of the list.";
+pub const NOT_A_WORD: &str = "Choose one from the list.";
 pub const NOT_A_TIME: &str = "Write a day like 2026-11-21, or a time like 2026-11-21T14:00:00Z.";
 pub const NOT_A_SECRET: &str = "Write the name of a secret, or name:version.";
 
@@ -78,11 +78,11 @@ pub const NO_ATTEMPTS: &str = "No request has gone out.";
 pub const NO_ATTEMPTS_YET: &str = "No request has gone out yet.";
 pub const REQUEST: &str = "Request";
 pub const ANSWER: &str = "Answer";
-pub const NO_REQUEST: &str = "It is not kept what was sent.";
+pub const NO_REQUEST: &str = "What was sent is no longer stored.";
 pub const NO_ANSWER: &str = "No complete answer came.";
 pub const HEADERS: &str = "Headers";
 pub const BODY: &str = "Body";
-pub const NO_BODY: &str = "No text: empty or binary, or no longer kept.";
+pub const NO_BODY: &str = "No text: it is empty, binary or no longer stored.";
 pub const CUT: &str = "This is the beginning of it.";
 pub const TRUNCATED: &str = "Only the beginning was kept.";
 pub const WHOLE: &str = "Download what is kept";
@@ -94,7 +94,8 @@ pub const PROVIDER_SAYS: &str = "The provider says";
 pub const EXCERPT: &str = "Beginning of the answer";
 pub const CODE: &str = "Code";
 pub const PHASES: &str = "Where the time went";
-pub const PHASE_NAMES: [&str; 4] = ["Name look-up", "Connect", "Wait for the first byte", "Read the answer"];
+pub const PHASE_NAMES: [&str; 5] =
+    ["Name look-up", "Connect", "Wait for the first byte", "Read the answer", "Our own work"];
 pub const NOTHING: &str = "–";
 pub const TOTAL: &str = "Total";
 pub const NEXT_ATTEMPT: &str = "Next attempt";
@@ -186,8 +187,8 @@ pub const fn error(code: FailureCode) -> &'static str {
         FailureCode::TlsFailed => "No secure connection",
         FailureCode::BlockedAddress => "Address not allowed",
         FailureCode::RedirectRefused => "Redirect refused",
-        FailureCode::HttpStatus => "Refused by status",
-        FailureCode::Unsuccessful => "Answer not a success",
+        FailureCode::HttpStatus => "Refused by the provider",
+        FailureCode::Unsuccessful => "Unsuccessful answer",
         FailureCode::InvalidResponse => "Answer unreadable",
         FailureCode::ResponseTooLarge => "Answer too large",
         FailureCode::MappingFailed => "Answer does not fit",
@@ -201,13 +202,13 @@ pub const fn error(code: FailureCode) -> &'static str {
         FailureCode::ConnectionDisabled => "Connection switched off",
         FailureCode::ChainTooDeep => "Chain too deep",
         FailureCode::Cancelled => "Cancelled",
-        FailureCode::Internal => "Trouble of ours",
+        FailureCode::Internal => "Fault of ours",
     }
 }
 
-/// Takes a filter out.
+/// Removes a filter.
 pub fn take_out(label: &str) -> String {
-    format!("(take {label} out)")
+    format!("(remove the filter {label})")
 }
 
 /// `2 of 4`.

@@ -2,8 +2,7 @@
 
 pub const TITLE: &str = "Schedules";
 pub const NONE_TITLE: &str = "Nothing runs by schedule";
-pub const NONE: &str =
-    "A field with the trigger “scheduled” and a cron line in its case type runs by itself and shows here.";
+pub const NONE: &str = "A field with the trigger “scheduled” and a cron line in its case type runs on its own and is listed here.";
 pub const TO_CASE_TYPES: &str = "Open the case types";
 pub const FIELD: &str = "Field";
 pub const WHEN: &str = "When";
@@ -14,7 +13,7 @@ pub const ACTIONS: &str = "Actions";
 pub const NEVER: &str = "none yet";
 pub const NO_NEXT: &str = "none to come";
 pub const PAUSED: &str = "Paused";
-pub const GOES: &str = "Goes by itself";
+pub const GOES: &str = "Active";
 pub const TICKING: &str = "A tick is under way";
 pub const RUN_NOW: &str = "Run now";
 pub const RUN_HINT: &str = "Fires the field for every case that it is for, at low priority.";

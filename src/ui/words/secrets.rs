@@ -6,9 +6,9 @@ pub const INPUTS: &[&str] = &["name", "value"];
 pub const TITLE: &str = "Secrets";
 pub const LEAD: &str = "Credentials that requests use as {secret.name}. A value goes in and is never shown again, here or anywhere.";
 pub const NONE_TITLE: &str = "No secret yet";
-pub const NONE: &str = "Put the first one in, then write {secret.name} where the credential belongs: in a connection’s auth or \
+pub const NONE: &str = "Add the first one, then write {secret.name} where the credential belongs: in a connection’s auth or \
      headers, or in a field.";
-pub const NONE_VIEWER: &str = "A builder of your workspace can put one in.";
+pub const NONE_VIEWER: &str = "A builder of your workspace can add one.";
 pub const NAME: &str = "Name";
 pub const HOSTS: &str = "Hosts";
 pub const USED_BY: &str = "Used by";
@@ -20,7 +20,7 @@ pub const NEVER: &str = "never";
 pub const NOBODY: &str = "nobody";
 pub const SHOWN: &str = "not hidden in answers";
 pub const VERSION: &str = "version";
-pub const ADD: &str = "Put a secret in";
+pub const ADD: &str = "Add a secret";
 pub const TAKEN: &str =
     "There is a secret with this name already. Replace its value in the list, or choose another name.";
 pub const REPLACE: &str = "Replace";

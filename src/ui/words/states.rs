@@ -24,6 +24,8 @@ pub const SWITCHED_OFF: &str = "Switched off";
 pub const CACHED: &str = "cached";
 pub const STALE: &str = "stale";
 pub const INPUTS_CHANGED: &str = "inputs changed since";
+/// A call that went well, and whose answer is no.
+pub const ANSWER_NO: &str = "answer: no";
 pub const TYPED_OVER: &str = "typed by hand";
 
 pub const RUN: &str = "Run";
