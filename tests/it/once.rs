@@ -337,7 +337,7 @@ async fn the_later_of_two_at_two_processes_waits_for_the_first_and_becomes_a_rep
         (&*format!("/v1/runs/{run}/cancel"), &json!({})),
         (&format!("{schedule}/run"), &json!({})),
         (&format!("{schedule}/pause"), &json!({})),
-        (&format!("/v1/connections/{{}}/disable"), &json!({})),
+        ("/v1/connections/{}/disable", &json!({})),
         ("/v1/connections", &connection),
         ("/v1/case-types", &json!({"key": "kyb", "fields": []})),
     ];
