@@ -1,7 +1,7 @@
 //! The rim of the door: every answer leaves with a request id, every refusal as a problem.
 //!
 //! It finishes what handlers cannot: a problem gets its request's id, a panic becomes a 500
-//! instead of a cut connection, and trouble of ours is logged here, once. The span that all log
+//! instead of a cut connection, what reads and gets no answer a 503, and trouble of ours is logged here, once. The span that all log
 //! lines of a request carry names method and route pattern only: URLs, queries and headers may
 //! hold what people would not want in a log.
 
@@ -19,9 +19,10 @@ use tracing::{Span, field};
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 
 use super::error::{ApiError, X_REQUEST_ID};
-use crate::domain::clock::Instant;
+use super::extract::Wait;
+use crate::domain::clock::{Instant, SharedClock};
 use crate::metrics::Served;
-use crate::service::Services;
+use crate::service::{READING, Services, in_time};
 
 /// The log span of one request.
 pub struct RequestSpan;
@@ -55,10 +56,17 @@ pub async fn edge(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(&request);
     let arrival = Arrival::of(&request);
-    let answer = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(answer)) => Ok(finish(answer.map_into_boxed_body(), &id)),
-        Ok(Err(error)) => Err(refusal(ApiError::of(&error), &id)),
-        Err(_) => Err(refusal(ApiError::internal("the handler panicked"), &id)),
+    let patience = arrival.as_ref().and_then(|arrival| arrival.patience(&request));
+    let call = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let called = match patience {
+        Some((clock, until)) => in_time(&*clock, until, call).await,
+        None => Ok(call.await),
+    };
+    let answer = match called {
+        Ok(Ok(Ok(answer))) => Ok(finish(answer.map_into_boxed_body(), &id)),
+        Ok(Ok(Err(error))) => Err(refusal(ApiError::of(&error), &id)),
+        Ok(Err(_)) => Err(refusal(ApiError::internal("the handler panicked"), &id)),
+        Err(error) => Err(refusal(error.into(), &id)),
     };
     if let Some(arrival) = arrival {
         arrival.answered(
@@ -82,6 +90,13 @@ impl Arrival {
         let services = request.app_data::<Data<Services>>()?.clone();
         let at = services.clock.now();
         Some(Self { services, method: request.method().clone(), route: request.match_pattern(), at })
+    }
+
+    /// Until when somebody who reads waits, beside what they wish to wait for.
+    fn patience(&self, request: &ServiceRequest) -> Option<(SharedClock, Instant)> {
+        let reads = [Method::GET, Method::HEAD].contains(&self.method);
+        let from = Wait::of(request.headers()).until(&*self.services.clock).unwrap_or(self.at);
+        reads.then(|| (self.services.clock.clone(), from + READING))
     }
 
     fn answered(self, status: u16) {

@@ -27,18 +27,22 @@ const GREETING: &str = "retry: 2000\n\n";
 /// Which events are listed, or where a stream begins.
 pub struct EventList {
     page: PageRequest,
+    /// The parameter that only a list has, when one is given.
+    of_lists: Option<&'static str>,
     newest_first: bool,
     after: Option<EventMark>,
 }
 
 impl Parameters for EventList {
     fn read(query: &mut Query) -> Self {
+        let of_lists = ["sort", "limit", "cursor", "count"].into_iter().find(|name| query.has(name));
         let newest_first = query.parsed("sort", "`at` or `-at`", |text| match text {
             "at" => Some(false),
             "-at" => Some(true),
             _ => None,
         });
         Self {
+            of_lists,
             newest_first: newest_first.unwrap_or(true),
             after: query.parsed("after", "the id of an event", |text| text.parse().ok()),
             page: PageRequest::read(query),
@@ -74,11 +78,25 @@ async fn answer(
     asked: EventList,
     request: &HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    let last = last_event(request)?;
     if wants_list(request) {
+        let place = last.map(|_| "Last-Event-ID").or(asked.after.map(|_| "after"));
+        if let Some(name) = place {
+            let detail = format!(
+                "`{name}` is for a stream: accept `text/event-stream`, or leave it out; a list goes on by `cursor`."
+            );
+            return Err(ApiError::new(Code::MalformedRequest, detail));
+        }
         let page = services.events.list(caller, case, &asked.page, asked.newest_first).await?;
         return Ok(list::answer(page, |event| EventView::from(&event)));
     }
-    let after = last_event(request)?.or(asked.after);
+    if let Some(name) = asked.of_lists {
+        let detail = format!(
+            "`{name}` is for a list: accept `application/json` only, or leave it out; a stream takes `after`."
+        );
+        return Err(ApiError::new(Code::MalformedRequest, detail));
+    }
+    let after = last.or(asked.after);
     let entry = Entry::Token(token_of(request.headers()).unwrap_or_default().to_owned());
     let open = Listening::begin(services.into_inner(), entry, (caller.workspace, case), after).await?;
     let mut answer = HttpResponse::Ok();

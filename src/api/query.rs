@@ -72,6 +72,11 @@ impl Query {
         query.finish().map(|()| parameters)
     }
 
+    /// Whether it is there and was not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(key, _)| key == name)
+    }
+
     /// A text; NUL is in none.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);

@@ -1,8 +1,8 @@
 //! What happened to a case, in order: its activity and the live stream.
 //!
 //! Created, changed and ended are kept and have a place in the order of the commits, so a reader
-//! goes on where it stopped. That a field moved (it waits, it runs) is told live only; its id names
-//! the place behind which it was told.
+//! goes on where it stopped. That a field moved (it waits, it runs) and that a case was deleted is told
+//! live only; its id names the place behind which it was told.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +19,11 @@ pub struct EventMark {
     pub seq: i64,
 }
 
+impl EventMark {
+    /// What ids of events look like. `+` stood for `~` before.
+    pub const PATTERN: &str = "^[0-9]{1,19}-[0-9]{1,19}([~+][!-~]*)?$";
+}
+
 impl fmt::Display for EventMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.tx, self.seq)
@@ -33,12 +38,16 @@ pub struct InvalidMark;
 impl FromStr for EventMark {
     type Err = InvalidMark;
 
-    /// Reads the id of an event; of one that was told live, the place behind which it was.
+    /// Reads the id of an event ([`EventMark::PATTERN`]); of one that was told live, the place behind
+    /// which it was.
     fn from_str(text: &str) -> Result<Self, InvalidMark> {
-        let place = text.split_once('+').map_or(text, |(place, _)| place);
+        let (place, live) = text.split_once(['~', '+']).unwrap_or((text, ""));
+        if !live.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidMark);
+        }
         let (tx, seq) = place.split_once('-').ok_or(InvalidMark)?;
         let number = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let digits = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse::<i64>().ok().filter(|_| digits).ok_or(InvalidMark)
         };
         Ok(Self { tx: number(tx)?, seq: number(seq)? })
@@ -56,11 +65,14 @@ pub enum EventKind {
     FieldChanged,
     /// A run of a field is over; what it wrote is in `paths`.
     RunEnded,
+    /// The case is gone, and what was kept of it with it.
+    CaseDeleted,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: &[Self] = &[Self::CaseCreated, Self::CaseChanged, Self::FieldChanged, Self::RunEnded];
+    pub const ALL: &[Self] =
+        &[Self::CaseCreated, Self::CaseChanged, Self::FieldChanged, Self::RunEnded, Self::CaseDeleted];
 
     /// The spelling in rows and answers.
     pub const fn as_str(self) -> &'static str {
@@ -69,6 +81,7 @@ impl EventKind {
             Self::CaseChanged => "case.changed",
             Self::FieldChanged => "field.changed",
             Self::RunEnded => "run.ended",
+            Self::CaseDeleted => "case.deleted",
         }
     }
 
@@ -107,8 +120,9 @@ impl Event {
     /// Its id: opaque to readers, and a place to go on from.
     pub fn id(&self) -> String {
         match (&self.live, self.run_id) {
-            (Some(live), Some(run)) => format!("{}+{run}.{live}", self.mark),
-            _ => self.mark.to_string(),
+            (Some(live), Some(run)) => format!("{}~{run}.{live}", self.mark),
+            (Some(live), None) => format!("{}~{}.{live}", self.mark, self.case_id),
+            (None, _) => self.mark.to_string(),
         }
     }
 }
@@ -120,10 +134,11 @@ mod tests {
     #[test]
     fn an_id_is_a_place_to_go_on_from() {
         let mark = EventMark { tx: 7, seq: 42 };
-        for text in ["7-42", "7-42+0193.queued", "7-42+"] {
+        for text in ["7-42", "7-42~0193.queued", "7-42+0193.queued", "7-42~", "0007-42"] {
             assert_eq!(text.parse(), Ok(mark), "{text}");
         }
-        for text in ["", "-", "7", "7-", "-42", "a-b", "+7-42", "7-+42", "7--1", "7-99999999999999999999"] {
+        let long = "00000000000000000007-1";
+        for text in ["", "-", "7", "7-", "-42", "a-b", "+7-42", "7-+42", "7--1", long, "7-42~a b", "7-42 a"] {
             assert_eq!(text.parse::<EventMark>(), Err(InvalidMark), "{text}");
         }
         assert!(mark > EventMark { tx: 7, seq: 41 } && mark > EventMark { tx: 6, seq: 99 });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde_json::Map;
 
-use super::actor::{Actor, Who};
+use super::actor::{Actor, Who, author_now};
 use super::error::ServiceError;
 use super::new_token::NewTokenRequest;
 use super::once;
@@ -21,7 +21,7 @@ use crate::domain::clock::{Instant, SharedClock, SharedRng};
 use crate::domain::ids::{TokenId, WorkspaceId, WorkspaceKey};
 use crate::domain::once::{Kept, Once};
 use crate::domain::secret::SecretText;
-use crate::domain::token::{self, TokenHash};
+use crate::domain::token::{self, Role, TokenHash};
 use crate::store::{Edited, NewToken, Store, StoreError, TokenRow, Tx, WorkspaceRow};
 
 /// How long what was read of another replica's making counts.
@@ -140,7 +140,7 @@ impl Access {
         request: NewTokenRequest,
         once: Option<Once>,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
-        self.insert(actor.workspace, request, actor.author(), once).await
+        self.insert(actor.workspace, request, Some(actor.clone()), once).await
     }
 
     /// As [`Access::create`], for the command line, which acts for nobody.
@@ -149,14 +149,14 @@ impl Access {
         workspace: WorkspaceId,
         request: NewTokenRequest,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
-        self.insert(workspace, request, Author::command(), None).await
+        self.insert(workspace, request, None, None).await
     }
 
     async fn insert(
         &self,
         workspace: WorkspaceId,
         request: NewTokenRequest,
-        author: Author,
+        actor: Option<Actor>,
         once: Option<Once>,
     ) -> Result<(TokenRow, SecretText), ServiceError> {
         let problems = request.problems(self.clock.now());
@@ -169,6 +169,7 @@ impl Access {
         let insert = self.store.write(move |tx| {
             Box::pin(async move {
                 once::first(tx, once.as_ref()).await?;
+                let author = author_now(tx, actor.as_ref(), Role::Admin).await?;
                 insert_token(tx, &new, &author).await?;
                 let kept = Kept::created(format!("/v1/tokens/{}", new.row.id));
                 once::keep(tx, once.as_ref(), kept).await
@@ -197,13 +198,14 @@ impl Access {
 
     /// Deletes a token; it may be the actor's own.
     pub async fn delete(&self, actor: &Actor, id: TokenId) -> Result<(), ServiceError> {
-        let (workspace, author, now) = (actor.workspace, actor.author(), self.clock.now());
-        let deleted: Result<bool, StoreError> = self
+        let (workspace, actor, now) = (actor.workspace, actor.clone(), self.clock.now());
+        let deleted: Result<bool, ServiceError> = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    actor.require_now(tx, Role::Admin).await?;
                     let Some(row) = tx.find_token(workspace, id).await? else { return Ok(false) };
-                    delete_token(tx, &row, &author, now).await
+                    Ok(delete_token(tx, &row, &actor.author(), now).await?)
                 })
             })
             .await;

@@ -7,6 +7,7 @@ use crate::domain::audit::Author;
 use crate::domain::case::Source;
 use crate::domain::ids::{PersonId, TokenId, WorkspaceId};
 use crate::domain::token::Role;
+use crate::store::Tx;
 
 /// Who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,4 +72,26 @@ impl Actor {
     pub fn require(&self, needed: Role) -> Result<(), ServiceError> {
         if self.role.allows(needed) { Ok(()) } else { Err(ServiceError::Forbidden { needed }) }
     }
+
+    /// Refuses an actor who is gone, switched off or demoted by now, which another process may have
+    /// done a moment ago. Call it in the transaction, behind what it holds.
+    pub(super) async fn require_now(&self, tx: &Tx, needed: Role) -> Result<(), ServiceError> {
+        let role = match self.who {
+            Who::Token(id) => tx.find_token(self.workspace, id).await?.map(|row| row.role),
+            Who::Person(id) => {
+                let person = tx.find_person(self.workspace, id).await?;
+                person.filter(|row| row.active).map(|row| row.role)
+            }
+        };
+        let still = role.is_some_and(|role| role.allows(needed));
+        if still { Ok(()) } else { Err(ServiceError::Forbidden { needed }) }
+    }
+}
+
+/// The author of a change: an actor who may make it still, or else the command line, which acts for
+/// nobody.
+pub(super) async fn author_now(tx: &Tx, actor: Option<&Actor>, needed: Role) -> Result<Author, ServiceError> {
+    let Some(actor) = actor else { return Ok(Author::command()) };
+    actor.require_now(tx, needed).await?;
+    Ok(actor.author())
 }

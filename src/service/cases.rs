@@ -267,7 +267,11 @@ impl Cases {
             })
             .await?;
         self.store.signals().withdrawn(id);
-        if found { Ok(()) } else { Err(ServiceError::NotFound("case")) }
+        if !found {
+            return Err(ServiceError::NotFound("case"));
+        }
+        self.store.case_deleted(workspace, id);
+        Ok(())
     }
 }
 

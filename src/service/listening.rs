@@ -1,8 +1,8 @@
 //! An open stream of events, whichever door carries it: it goes on while whoever listens may, and
 //! while the case is there.
 //!
-//! That is looked at every 15 s, and before anything is told after somebody's access was changed.
-//! It ends, too, when the process stops; whoever listened comes back by itself.
+//! That is looked at every 15 s, and whether they may before anything is told after somebody's access
+//! was changed. That its case was deleted is the last that a stream tells. It ends, too, when the process stops; whoever listened comes back by itself.
 
 use std::sync::Arc;
 
@@ -88,19 +88,23 @@ impl Listening {
             return true;
         }
         self.heard = heard;
-        self.is_welcome().await
+        self.is_known().await
     }
 
-    /// Whether whoever listens still may. Trouble of ours ends no stream.
+    /// Whether the stream goes on. Trouble of ours ends none.
     async fn is_welcome(&self) -> bool {
+        self.is_known().await && is_there(&self.services, self.workspace, self.case).await.unwrap_or(true)
+    }
+
+    /// Whether whoever listens still may.
+    async fn is_known(&self) -> bool {
         let actor = match &self.entry {
             Entry::Token(token) => self.services.access.authenticate(token).await,
             Entry::Session(session) => {
                 self.services.sessions.peek(session).await.map(|who| who.map(|who| who.actor))
             }
         };
-        let known = actor.map_or(true, |actor| actor.is_some_and(|actor| actor.workspace == self.workspace));
-        known && is_there(&self.services, self.workspace, self.case).await.unwrap_or(true)
+        actor.map_or(true, |actor| actor.is_some_and(|actor| actor.workspace == self.workspace))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ServiceError;
-use super::live_state::Listeners;
+use super::live_state::{HeldUp, Listeners};
 use crate::domain::clock::SharedClock;
 use crate::domain::event::{Event, EventMark};
 use crate::domain::ids::{CaseId, WorkspaceId};
@@ -110,15 +110,21 @@ impl Live {
     /// Watches until the streams are closed.
     pub async fn watch(self) {
         let mut changes = self.0.store.signals().changes();
+        let mut deletions = self.0.store.signals().deletions();
+        let mut held_up = HeldUp::default();
         while !self.0.closed.is_cancelled() {
             if self.count() == 0 {
                 tokio::select! {
                     () = self.closed() => return,
                     () = self.0.somebody.notified() => {}
                 }
+                deletions = deletions.resubscribe();
             }
             changes.mark_unchanged();
-            if let Err(error) = self.look().await {
+            while let Ok((workspace, case)) = deletions.try_recv() {
+                self.listeners().take_in_deleted(workspace, case, self.0.clock.now());
+            }
+            if let Err(error) = self.look(&mut held_up).await {
                 tracing::warn!(%error, "live streams could not be served; they will be");
             }
             pause(APART).await;
@@ -126,6 +132,9 @@ impl Live {
             tokio::select! {
                 () = self.closed() => return,
                 _ = changes.changed() => {}
+                Ok((workspace, case)) = deletions.recv() => {
+                    self.listeners().take_in_deleted(workspace, case, self.0.clock.now());
+                }
                 () = self.0.somebody.notified() => {}
                 () = self.0.clock.sleep_until(next) => {}
             }
@@ -133,7 +142,7 @@ impl Live {
     }
 
     /// Reads what has happened, and tells it.
-    async fn look(&self) -> Result<(), StoreError> {
+    async fn look(&self, held_up: &mut HeldUp) -> Result<(), StoreError> {
         loop {
             let (scope, cursor) = {
                 let listeners = self.listeners();
@@ -141,6 +150,9 @@ impl Live {
                 (listeners.scope(), cursor)
             };
             let end = self.0.store.event_end().await?;
+            if held_up.stands(end) {
+                self.look_behind(held_up, end).await?;
+            }
             let tx = self.0.store.read().await?;
             let events = tx.events(&scope, (cursor, end), PAGE).await?;
             let full = usize::try_from(PAGE).is_ok_and(|page| events.len() == page);
@@ -154,6 +166,19 @@ impl Live {
                 return Ok(());
             }
         }
+    }
+
+    /// Says when somebody's open transaction holds up what lies behind the end: nobody else would.
+    async fn look_behind(&self, held_up: &mut HeldUp, end: EventMark) -> Result<(), StoreError> {
+        let open = self.0.store.event_held_up(end).await?;
+        if let (true, Some((process, age))) = (held_up.is_news(open.is_some(), self.0.clock.now()), open) {
+            tracing::warn!(
+                process,
+                age_s = age,
+                "an open transaction of this database holds up all event streams and live pages until it ends"
+            );
+        }
+        Ok(())
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::sync::mpsc;
 
 use crate::domain::clock::Instant;
@@ -92,7 +93,7 @@ impl Listeners {
         self.all.retain(|_, one| {
             let concerned =
                 one.workspace == event.workspace && one.case.is_none_or(|case| case == event.case_id);
-            let too_early = event.live.is_some() && one.case.is_none() && !one.begun;
+            let too_early = event.kind == EventKind::FieldChanged && one.case.is_none() && !one.begun;
             !concerned || too_early || one.sender.try_send(event.clone()).is_ok()
         });
     }
@@ -103,6 +104,17 @@ impl Listeners {
             self.tell(event);
         }
         self.cursor = self.cursor.map(|cursor| cursor.max(end));
+        self.tidy();
+    }
+
+    /// Tells that a case was deleted; whoever listened to it alone has heard all.
+    pub(super) fn take_in_deleted(&mut self, workspace: WorkspaceId, case_id: CaseId, at: Instant) {
+        let Some(mark) = self.cursor else { return };
+        let kind = EventKind::CaseDeleted;
+        let (by, field, run_id, paths) = (None, None, None, Vec::new());
+        let live = Some("deleted".to_owned());
+        self.tell(Event { mark, kind, workspace, case_id, at, by, field, run_id, paths, live });
+        self.all.retain(|_, one| one.case != Some(case_id));
         self.tidy();
     }
 
@@ -136,6 +148,39 @@ impl Listeners {
         self.shown = shown;
         self.all.values_mut().for_each(|one| one.begun = true);
         self.tidy();
+    }
+}
+
+/// How long events may wait for somebody's transaction before that is said.
+const LONG: TimeDelta = TimeDelta::seconds(10);
+
+/// Since when the end of what can be read stands still though there is more.
+#[derive(Default)]
+pub(super) struct HeldUp {
+    end: EventMark,
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl HeldUp {
+    /// Whether the end is where it was when it was looked last.
+    pub(super) fn stands(&mut self, end: EventMark) -> bool {
+        let stands = self.end == end;
+        if !stands {
+            *self = Self { end, ..Self::default() };
+        }
+        stands
+    }
+
+    /// Takes in whether events wait behind the end; `true`, once: they have for long.
+    pub(super) fn is_news(&mut self, wait: bool, now: Instant) -> bool {
+        if !wait {
+            self.since = None;
+        } else if now - *self.since.get_or_insert(now) >= LONG && !self.said {
+            self.said = true;
+            return true;
+        }
+        false
     }
 }
 
@@ -185,6 +230,40 @@ mod tests {
         assert_eq!(slow.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
         assert_eq!(elsewhere.try_recv().unwrap_err(), mpsc::error::TryRecvError::Empty);
         assert_eq!(listeners.cursor, Some(EventMark { tx: 0, seq: all }));
+    }
+
+    #[test]
+    fn that_events_wait_for_long_is_said_once() {
+        let (mut held_up, at) =
+            (HeldUp::default(), |second| Instant::UNIX_EPOCH + TimeDelta::seconds(second));
+        let end = EventMark { tx: 7, seq: 1 };
+        assert!(!held_up.stands(end) && held_up.stands(end));
+        let looks = [(0, true), (9, true), (10, false), (11, true), (20, true), (21, true), (40, true)];
+        let said: Vec<i64> = looks
+            .into_iter()
+            .filter_map(|(second, wait)| held_up.is_news(wait, at(second)).then_some(second))
+            .collect();
+        assert_eq!(said, [21]);
+        // Another end begins anew.
+        assert!(!held_up.stands(EventMark { tx: 8, seq: 1 }));
+        assert!(!held_up.is_news(true, at(50)) && held_up.is_news(true, at(60)));
+    }
+
+    #[test]
+    fn who_listens_hears_that_a_case_was_deleted_and_its_own_stream_ends() {
+        let mut listeners = Listeners { cursor: Some(EventMark { tx: 3, seq: 9 }), ..Listeners::default() };
+        let (_, mut list) = listeners.add(HERE, None);
+        let (_, mut own) = listeners.add(HERE, Some(case(1)));
+        let (_, mut other) = listeners.add(HERE, Some(case(2)));
+        listeners.take_in_deleted(HERE, case(1), Instant::UNIX_EPOCH);
+        for stream in [&mut list, &mut own] {
+            let event = stream.try_recv().unwrap();
+            assert_eq!((event.kind, event.case_id), (EventKind::CaseDeleted, case(1)));
+            assert_eq!(event.id().parse(), Ok(EventMark { tx: 3, seq: 9 }));
+        }
+        assert_eq!(own.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert_eq!(list.try_recv().unwrap_err(), mpsc::error::TryRecvError::Empty);
+        assert_eq!(other.try_recv().unwrap_err(), mpsc::error::TryRecvError::Empty);
     }
 
     #[test]

@@ -16,6 +16,9 @@ mod error;
 /// Parts of lists.
 mod page;
 
+/// How long somebody who reads waits.
+mod patience;
+
 /// Changes that expect a version, and requests that are sent twice.
 mod once;
 mod precondition;
@@ -162,6 +165,7 @@ pub use new_token::NewTokenRequest;
 pub use once::Keys;
 pub use opened::{OpenFailed, Opened};
 pub use page::{EXACT_TOTAL, Page, PageRequest, cursor, position};
+pub use patience::{PROBING, READING, in_time};
 pub use people::People;
 pub use person_request::{NewPersonRequest, PersonPatch};
 pub use plan::Plan;

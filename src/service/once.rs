@@ -58,10 +58,11 @@ impl Keys {
     }
 }
 
-/// Refuses to do again what a request with this key has done.
+/// Refuses to do again what a request with this key has done; one that is under way in another
+/// process is waited for. Call it before anything is looked at that may be a reason to refuse.
 pub(super) async fn first(tx: &Tx, once: Option<&Once>) -> Result<(), ServiceError> {
     let Some(once) = once else { return Ok(()) };
-    tx.find_once(once).await?.map_or(Ok(()), |repeat| Err(repeat.into()))
+    tx.hold_once(once).await?.map_or(Ok(()), |repeat| Err(repeat.into()))
 }
 
 /// Keeps what the request came to. Should another one with this key have been faster, the work

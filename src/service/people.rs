@@ -67,7 +67,7 @@ impl People {
         let NewPersonRequest { name, email, role, active, password } = request;
         let has_password = password.is_some();
         let password = self.hashed(password).await?;
-        let (now, author) = (self.clock.now(), actor.author());
+        let (now, actor) = (self.clock.now(), actor.clone());
         let row = PersonRow {
             id: PersonId(self.rng.uuid(now)),
             workspace: actor.workspace,
@@ -82,9 +82,9 @@ impl People {
         let insert = self.store.write(move |tx| {
             Box::pin(async move {
                 once::first(tx, once.as_ref()).await?;
-                tx.hold(Edited::People(row.workspace)).await?;
+                hold(tx, &actor, Role::Admin).await?;
                 refuse_taken(tx, &row).await?;
-                insert_person(tx, &row, password.as_deref(), &author).await?;
+                insert_person(tx, &row, password.as_deref(), &actor.author()).await?;
                 once::keep(tx, once.as_ref(), Kept::created(format!("/v1/people/{}", row.id))).await?;
                 Ok::<_, ServiceError>(row)
             })
@@ -145,9 +145,10 @@ impl People {
         patch.check(&before)?;
         let password = self.hashed(patch.password.clone()).await?;
         let (actor, now, stays) = (actor.clone(), self.clock.now(), own.map(|who| who.session.id));
+        let needed = if own.is_some() { Role::Viewer } else { Role::Admin };
         let changed = self.store.write(move |tx| {
             Box::pin(async move {
-                tx.hold(Edited::People(actor.workspace)).await?;
+                hold(tx, &actor, needed).await?;
                 let before = find(tx, &actor, id).await?;
                 let (row, changed) = patch.over(&before);
                 if changed.is_empty() {
@@ -180,7 +181,7 @@ impl People {
         let (actor, now) = (actor.clone(), self.clock.now());
         let deleted = self.store.write(move |tx| {
             Box::pin(async move {
-                tx.hold(Edited::People(actor.workspace)).await?;
+                hold(tx, &actor, Role::Admin).await?;
                 let row = find(tx, &actor, id).await?;
                 refuse_last_admin(tx, &row).await?;
                 tx.delete_person(actor.workspace, id).await?;
@@ -200,7 +201,7 @@ impl People {
         let (actor, now) = (actor.clone(), self.clock.now());
         let ended = self.store.write(move |tx| {
             Box::pin(async move {
-                tx.hold(Edited::People(actor.workspace)).await?;
+                hold(tx, &actor, Role::Admin).await?;
                 let row = find(tx, &actor, id).await?;
                 if tx.end_sessions(id, None).await? > 0 {
                     audit(tx, &row, AuditAction::SessionsEnded, Vec::new(), &actor.author(), now).await?;
@@ -219,6 +220,12 @@ impl People {
             None => Ok(None),
         }
     }
+}
+
+/// Holds the people of the workspace; whoever changes them must be allowed to by then.
+async fn hold(tx: &Tx, actor: &Actor, needed: Role) -> Result<(), ServiceError> {
+    tx.hold(Edited::People(actor.workspace)).await?;
+    actor.require_now(tx, needed).await
 }
 
 fn is_admin(row: &PersonRow) -> bool {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 use super::access::REMEMBERED;
-use super::actor::Actor;
+use super::actor::{Actor, author_now};
 use super::audit;
 use super::connection_plans::ConnectionPlans;
 use super::error::ServiceError;
@@ -23,12 +23,13 @@ use super::put_secret::{Checked, PutSecret};
 use super::secret_users::{SecretUser, users_in, users_under_way};
 use super::uses::Uses;
 use super::vault::{Vault, place_of_secret};
-use crate::domain::audit::{AuditAction, AuditChange, AuditKind, Author};
+use crate::domain::audit::{AuditAction, AuditChange, AuditKind};
 use crate::domain::clock::{SharedClock, SharedRng};
 use crate::domain::expected::Expected;
 use crate::domain::ids::{SecretId, SecretName, WorkspaceId};
 use crate::domain::lane::LaneKey;
 use crate::domain::redact::Label;
+use crate::domain::token::Role;
 use crate::store::{Edited, SecretInfo, SecretRow, Store, Tx};
 
 const OPENED: u64 = 10_000;
@@ -102,7 +103,7 @@ impl Secrets {
         secret: PutSecret,
         expected: Expected,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_as(actor.workspace, actor.author(), (name, expected), secret).await
+        self.put_as(actor.workspace, Some(actor.clone()), (name, expected), secret).await
     }
 
     /// As [`Secrets::put`], for the command line, which acts for nobody.
@@ -112,13 +113,13 @@ impl Secrets {
         name: SecretName,
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
-        self.put_as(workspace, Author::command(), (name, Expected::Anything), secret).await
+        self.put_as(workspace, None, (name, Expected::Anything), secret).await
     }
 
     async fn put_as(
         &self,
         workspace: WorkspaceId,
-        author: Author,
+        actor: Option<Actor>,
         (name, expected): (SecretName, Expected),
         secret: PutSecret,
     ) -> Result<(SecretInfo, bool), ServiceError> {
@@ -126,7 +127,9 @@ impl Secrets {
         let (this, put) = (self.clone(), (name.clone(), expected));
         let written = self
             .store
-            .write(move |tx| Box::pin(async move { this.write(tx, workspace, &author, put, secret).await }))
+            .write(move |tx| {
+                Box::pin(async move { this.write(tx, workspace, actor.as_ref(), put, secret).await })
+            })
             .await;
         self.opened.invalidate(&(workspace, name)).await;
         written
@@ -137,11 +140,12 @@ impl Secrets {
         &self,
         tx: &Tx,
         workspace: WorkspaceId,
-        author: &Author,
+        actor: Option<&Actor>,
         (name, expected): (SecretName, Expected),
         secret: Checked,
     ) -> Result<(SecretInfo, bool), ServiceError> {
         tx.hold(Edited::Definitions(workspace)).await?;
+        let author = author_now(tx, actor, Role::Builder).await?;
         let now = self.clock.now();
         let old = tx.find_secret(workspace, &name).await?;
         if old.is_some() {
@@ -163,7 +167,7 @@ impl Secrets {
         let row = SecretRow { id, info, sealed };
         tx.put_secret(workspace, &row).await?;
         self.tell_lanes(tx, workspace, row.info.name.as_str()).await?;
-        tx.add_audit(workspace, author, &audit::of_secret(old.as_ref(), &row), now).await?;
+        tx.add_audit(workspace, &author, &audit::of_secret(old.as_ref(), &row), now).await?;
         Ok((row.info, old.is_none()))
     }
 
@@ -187,24 +191,17 @@ impl Secrets {
 
     /// Deletes a secret that nobody uses.
     pub async fn delete(&self, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
-        let workspace = actor.workspace;
-        let (this, wanted, author) = (self.clone(), name.clone(), actor.author());
-        let deleted = self
-            .store
-            .write(move |tx| Box::pin(async move { this.remove(tx, workspace, &author, &wanted).await }))
-            .await;
+        let (this, wanted, workspace, actor) = (self.clone(), name.clone(), actor.workspace, actor.clone());
+        let deleted =
+            self.store.write(move |tx| Box::pin(async move { this.remove(tx, &actor, &wanted).await })).await;
         self.opened.invalidate(&(workspace, name.clone())).await;
         deleted
     }
 
-    async fn remove(
-        &self,
-        tx: &Tx,
-        workspace: WorkspaceId,
-        author: &Author,
-        name: &SecretName,
-    ) -> Result<(), ServiceError> {
+    async fn remove(&self, tx: &Tx, actor: &Actor, name: &SecretName) -> Result<(), ServiceError> {
+        let workspace = actor.workspace;
         tx.hold(Edited::Definitions(workspace)).await?;
+        actor.require_now(tx, Role::Builder).await?;
         let Some(row) = tx.find_secret(workspace, name).await? else {
             return Err(ServiceError::NotFound("secret"));
         };
@@ -230,7 +227,7 @@ impl Secrets {
         let change = AuditChange::of(AuditKind::Secret, AuditAction::Deleted, name.as_str())
             .with_id(row.id.0)
             .with_versions(Some(row.info.version), None);
-        Ok(tx.add_audit(workspace, author, &change, self.clock.now()).await?)
+        Ok(tx.add_audit(workspace, &actor.author(), &change, self.clock.now()).await?)
     }
 
     /// Opens secrets for a request, as they stood at this epoch of the workspace's credentials or

@@ -27,7 +27,7 @@ impl People {
     /// The token of a link for a person, which is shown this once; for admins.
     pub async fn link(&self, actor: &Actor, id: PersonId) -> Result<SecretText, ServiceError> {
         actor.require(Role::Admin)?;
-        self.make_link(actor.workspace, Whom::Person(id), actor.author()).await
+        self.make_link(actor.workspace, Whom::Person(id), actor.author(), Some(actor.clone())).await
     }
 
     /// The same for the command line: for the person with this e-mail; without one for the
@@ -38,7 +38,7 @@ impl People {
         email: Option<&str>,
     ) -> Result<SecretText, ServiceError> {
         let whom = email.map_or_else(|| self.admin(workspace), |email| Whom::Email(email.to_owned()));
-        self.make_link(workspace, whom, Author::command()).await
+        self.make_link(workspace, whom, Author::command(), None).await
     }
 
     /// A link for the very first person, unless there is one.
@@ -46,7 +46,7 @@ impl People {
         if self.store.read().await?.count_people().await? > 0 {
             return Ok(None);
         }
-        self.make_link(workspace, self.admin(workspace), Author::system()).await.map(Some)
+        self.make_link(workspace, self.admin(workspace), Author::system(), None).await.map(Some)
     }
 
     fn admin(&self, workspace: WorkspaceId) -> Whom {
@@ -69,12 +69,16 @@ impl People {
         workspace: WorkspaceId,
         whom: Whom,
         author: Author,
+        actor: Option<Actor>,
     ) -> Result<SecretText, ServiceError> {
         let (text, now) = (session::generate_link(&*self.rng), self.clock.now());
         let hash = hash(text.expose());
         let made = self.store.write(move |tx| {
             Box::pin(async move {
                 tx.hold(Edited::People(workspace)).await?;
+                if let Some(actor) = actor {
+                    actor.require_now(tx, Role::Admin).await?;
+                }
                 let person = find(tx, workspace, whom, &author).await?;
                 if !person.active {
                     return Err(ServiceError::InUse {

@@ -174,6 +174,7 @@ impl Tx {
         ] {
             self.execute(sql(statement, vec![uuid(id.0)])).await?;
         }
+        self.tell_of_deleted(workspace, id).await?;
         Ok(true)
     }
 

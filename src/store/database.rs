@@ -26,6 +26,7 @@ use super::tx::Tx;
 use super::writer::{Command, Writer};
 use super::{listen, time};
 use crate::domain::clock::{Instant, SharedClock, SharedRng};
+use crate::domain::ids::{CaseId, WorkspaceId};
 
 /// How the database is opened.
 #[derive(Debug, Clone)]
@@ -99,6 +100,13 @@ impl Store {
     /// Wake-ups after commits.
     pub fn signals(&self) -> &Arc<Signals> {
         &self.0.signals
+    }
+
+    /// Says after the commit that a case was deleted; on PostgreSQL the commit has said so itself.
+    pub fn case_deleted(&self, workspace: WorkspaceId, case: CaseId) {
+        if self.0.dialect == Dialect::Sqlite {
+            self.0.signals.deleted(workspace, case);
+        }
     }
 
     /// One consistent view for several reads.

@@ -67,6 +67,12 @@ const BELOW_ALL: &str = "SELECT LEAST(next, (SELECT MIN(CASE WHEN number > next 
        WHERE datname = current_database() AND backend_xid IS NOT NULL) AS running)) - 1, 9223372036854775807 \
      FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS seen";
 
+/// The oldest transaction that writes, if committed events wait behind it: the process that serves it
+/// there, and its age in seconds.
+const HELD_UP: &str = "SELECT pid::bigint, COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - xact_start), 0)::bigint \
+     FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL \
+       AND EXISTS (SELECT 1 FROM case_event WHERE tx > $1) ORDER BY age(backend_xid) DESC LIMIT 1";
+
 impl Store {
     /// The end of what can be read from now on without a gap. Reads that rest on it must begin after it.
     pub async fn event_end(&self) -> Result<EventMark, StoreError> {
@@ -77,6 +83,17 @@ impl Store {
         };
         let Some(row) = tx.one(sql(statement, Vec::new())).await? else { return Ok(EventMark::default()) };
         Ok(EventMark { tx: row.try_get_by_index(0)?, seq: row.try_get_by_index(1)? })
+    }
+
+    /// Whose transaction keeps committed events behind `end` from being read: the process of the
+    /// database, and the seconds since it began. None: nobody's, or there are none.
+    pub async fn event_held_up(&self, end: EventMark) -> Result<Option<(i64, i64)>, StoreError> {
+        let tx = self.read().await?;
+        if tx.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let row = tx.one(sql(HELD_UP, vec![int(end.tx)])).await?;
+        row.map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).transpose()
     }
 }
 

@@ -4,6 +4,7 @@
 //! Commits close to each other make one notification. Each names the process that it comes from,
 //! which does not listen to itself. That tokens or sessions were withdrawn is told in the
 //! transaction that does it; who does not hear of it forgets what it knows of them after 5 s anyway.
+//! So is that a case was deleted, of which nothing is kept that could be read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,15 @@ use super::error::StoreError;
 use super::signals::Signals;
 use super::statement::{sql, text};
 use super::tx::Tx;
+use crate::domain::ids::{CaseId, WorkspaceId};
 
 const CHANNEL: &str = "dossier";
 
 /// Where it is told that somebody's access was withdrawn or changed.
 pub(super) const ACCESS: &str = "dossier_access";
+
+/// Where it is told which case of which workspace was deleted.
+const DELETED: &str = "dossier_deleted";
 
 /// At least so much lies between two notifications.
 const APART: Duration = Duration::from_millis(20);
@@ -72,7 +77,7 @@ async fn listen(options: PgConnectOptions, signals: &Signals, origin: &str) {
 async fn hear(options: PgConnectOptions, signals: &Signals, origin: &str) -> Result<(), sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen_all([CHANNEL, ACCESS]).await?;
+    listener.listen_all([CHANNEL, ACCESS, DELETED]).await?;
     // What was told before is lost.
     signals.access_changed();
     signals.wake();
@@ -80,6 +85,11 @@ async fn hear(options: PgConnectOptions, signals: &Signals, origin: &str) -> Res
     while let Some(told) = listener.try_recv().await? {
         if told.channel() == ACCESS {
             signals.access_changed();
+        } else if told.channel() == DELETED {
+            let ids = told.payload().split_once(' ');
+            if let Some((Ok(workspace), Ok(case))) = ids.map(|(one, other)| (one.parse(), other.parse())) {
+                signals.deleted(WorkspaceId(workspace), CaseId(case));
+            }
         } else if told.payload() != origin {
             signals.wake();
             signals.changed_somewhere();
@@ -99,6 +109,20 @@ impl Tx {
     pub(super) async fn tell_of_access(&self) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Postgres {
             self.all(sql("SELECT pg_notify($1, '') IS NULL", vec![text(ACCESS)])).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells all processes with the commit, this one too, that a case was deleted. On SQLite this one
+    /// is told by [`Store::case_deleted`].
+    pub(super) async fn tell_of_deleted(
+        &self,
+        workspace: WorkspaceId,
+        case: CaseId,
+    ) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            let values = vec![text(DELETED), text(format!("{workspace} {case}"))];
+            self.all(sql("SELECT pg_notify($1, $2) IS NULL", values)).await?;
         }
         Ok(())
     }

@@ -82,9 +82,13 @@ impl Tx {
 
     /// Holds a name until the transaction ends. Call it first.
     pub async fn hold(&self, edited: Edited) -> Result<(), StoreError> {
+        self.hold_name(edited.to_string()).await
+    }
+
+    pub(super) async fn hold_name(&self, name: String) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Postgres {
             let statement = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) IS NULL";
-            self.all(sql(statement, vec![text(edited.to_string())])).await?;
+            self.all(sql(statement, vec![text(name)])).await?;
         }
         Ok(())
     }

@@ -42,6 +42,15 @@ impl Tx {
         })))
     }
 
+    /// As [`Tx::find_once`], and holds the key until the transaction ends: whoever sends the same
+    /// request to another process waits here for the one that is under way, before it looks at
+    /// what that one changes.
+    pub async fn hold_once(&self, once: &Once) -> Result<Option<Repeat>, StoreError> {
+        let Once { workspace, token, path, key, .. } = once;
+        self.hold_name(format!("dossier once {workspace} {token} {path} {key}")).await?;
+        self.find_once(once).await
+    }
+
     /// Keeps what a request came to. `false`: its key was used before, and nothing was written.
     pub async fn keep_once(&self, once: &Once, kept: &Kept) -> Result<bool, StoreError> {
         let statement = insert(1);

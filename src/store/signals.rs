@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, WorkspaceId};
 
 /// Wake-ups of one process.
 #[derive(Debug)]
@@ -17,12 +17,16 @@ pub struct Signals {
     cases: Mutex<HashMap<CaseId, Arc<Notify>>>,
     others: Notify,
     withdrawn: broadcast::Sender<CaseId>,
+    deleted: broadcast::Sender<(WorkspaceId, CaseId)>,
     access: AtomicU64,
 }
 
 /// Cases with cancelled runs that a worker may not have looked at yet. When there are more, it looks
 /// at all that it holds.
 const WITHDRAWN: usize = 64;
+
+/// Deleted cases that may wait to be told. Of more, lists hear nothing, and streams when they look again.
+const DELETED: usize = 1024;
 
 impl Default for Signals {
     fn default() -> Self {
@@ -32,6 +36,7 @@ impl Default for Signals {
             cases: Mutex::default(),
             others: Notify::new(),
             withdrawn: broadcast::Sender::new(WITHDRAWN),
+            deleted: broadcast::Sender::new(DELETED),
             access: AtomicU64::new(0),
         }
     }
@@ -91,6 +96,17 @@ impl Signals {
         // Nobody listens in a process that does not work.
         let _ = self.withdrawn.send(case);
         self.changed([case]);
+    }
+
+    /// Cases that are deleted from now on, here or, on PostgreSQL, by another process.
+    pub fn deletions(&self) -> broadcast::Receiver<(WorkspaceId, CaseId)> {
+        self.deleted.subscribe()
+    }
+
+    /// Says that a case was deleted.
+    pub(super) fn deleted(&self, workspace: WorkspaceId, case: CaseId) {
+        // Nobody listens in a process that does not serve.
+        let _ = self.deleted.send((workspace, case));
     }
 
     /// Fires when something ended on this case. Ask before reading the case, then read, then wait.

@@ -1,5 +1,6 @@
 //! The rim of the door: every request has an id and a log span, every refusal becomes a page in
-//! the frame of whoever looks, and a panic becomes one, too, instead of a cut connection.
+//! the frame of whoever looks, and a panic becomes one, too, instead of a cut connection. Who only looks
+//! and gets no answer is told that the database is away.
 //!
 //! The span names method and route pattern only: addresses hold what people search for.
 
@@ -9,6 +10,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use futures_util::FutureExt as _;
 use tracing::{Span, field};
@@ -18,6 +20,8 @@ use super::frame::Frame;
 use super::refusal::Refusal;
 use super::typed::{page_of, typed_in};
 use super::visitor::visitor_of;
+use crate::domain::clock::{Instant, SharedClock};
+use crate::service::{READING, Services, in_time};
 
 /// The log span of one page.
 pub struct PageSpan;
@@ -47,13 +51,19 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let asked = request.request().clone();
-    let refusal = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(answer)) => match answer.response().error().map(Refusal::of) {
+    let call = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let called = match patience(&asked) {
+        Some((clock, until)) => in_time(&*clock, until, call).await,
+        None => Ok(call.await),
+    };
+    let refusal = match called {
+        Ok(Ok(Ok(answer))) => match answer.response().error().map(Refusal::of) {
             Some(refusal) => refusal,
             None => return Ok(answer.map_into_boxed_body()),
         },
-        Ok(Err(error)) => Refusal::of(&error),
-        Err(_) => Refusal::trouble("the handler panicked"),
+        Ok(Ok(Err(error))) => Refusal::of(&error),
+        Ok(Err(_)) => Refusal::trouble("the handler panicked"),
+        Err(error) => error.into(),
     };
     let frame = visitor_of(&asked).map_or_else(Frame::for_nobody, |visitor| Frame {
         guest: Some(visitor.guest()),
@@ -63,6 +73,13 @@ pub async fn edge(
     let back = Some(asked.path()).filter(|_| asked.method() == Method::POST).and_then(page_of);
     let page = refusal.page(&frame, &number(&asked), back.as_deref(), typed.as_deref());
     Ok(ServiceResponse::new(asked, page))
+}
+
+/// Until when somebody waits who only looks; none in a test that has no services.
+fn patience(request: &HttpRequest) -> Option<(SharedClock, Instant)> {
+    let clock = request.app_data::<Data<Services>>()?.clock.clone();
+    let until = clock.now() + READING;
+    [Method::GET, Method::HEAD].contains(request.method()).then_some((clock, until))
 }
 
 /// The number under which the log knows the request.

@@ -1,8 +1,9 @@
 //! The database of a test: an SQLite file in its folder, or, when `tests/postgres` has started a
 //! cluster, a PostgreSQL database of its own there, which goes with the test.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The key that all processes on one PostgreSQL must have; never one of a real installation.
@@ -73,10 +74,42 @@ impl TestDatabase {
         }
     }
 
+    /// Does this in a transaction of its own, which stays open. PostgreSQL only.
+    pub fn hold(&self, statement: &str) -> Held {
+        let (cluster, name) = (cluster().unwrap(), self.name.as_deref().unwrap());
+        let mut command = Command::new(program("psql"));
+        command.args(["--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-d", &format!("{cluster}/{name}")]);
+        let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        writeln!(psql.stdin.as_mut().unwrap(), "BEGIN; {statement}; SELECT 'it is held';").unwrap();
+        let mut said = BufReader::new(psql.stdout.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap() == "it is held"), "{statement}");
+        Held(psql)
+    }
+
+    /// Returns when so many of our transactions wait for a lock. PostgreSQL only.
+    pub async fn wait_for_waiting(&self, transactions: usize) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND application_name = 'dossier' AND wait_event_type = 'Lock'";
+        while self.psql(waiting) != transactions.to_string() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Runs a statement on it, past Dossier; answers what it printed. PostgreSQL only.
     pub fn psql(&self, statement: &str) -> String {
         let cluster = cluster().expect("the tests run on PostgreSQL");
         psql(&cluster, self.name.as_deref().expect("it is on PostgreSQL"), statement)
+    }
+}
+
+/// A transaction of somebody else's, open until this is dropped.
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // At the end of its input psql leaves, and the transaction is undone.
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
     }
 }
 

@@ -102,9 +102,8 @@ async fn a_stream_of_a_case_tells_what_happens_to_it_and_to_no_other() {
 
     app.create(json!({})).await;
     app.upstream.release();
-    let ended = stream.next().await;
+    let ended = stream.next_of("run.ended").await;
     let run = &app.case(&id).await["fields"]["check"]["run_id"];
-    assert_eq!(ended.kind, "run.ended");
     let at = ended.data["at"].clone();
     let expected = json!({
         "case_id": id, "at": at, "by": null, "field": "check", "run_id": run, "paths": ["data.value"],
@@ -117,6 +116,9 @@ async fn a_stream_of_a_case_tells_what_happens_to_it_and_to_no_other() {
     assert!(changed.data["by"].as_str().unwrap().starts_with("token:"), "{changed:?}");
     assert_eq!(changed.data["paths"], json!(["data.note", "title"]));
     assert_eq!(app.services().live.count(), 1);
+    // Any id can be written into a URL as it is.
+    let again = format!("/v1/cases/{id}/events?after={}", running.id);
+    assert_eq!(Stream::open(&app, &again, None).await.next_of("run.ended").await, ended);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,6 +224,24 @@ async fn a_stream_is_refused_like_any_other_call() {
     app.get("/v1/cases/x/events").await.expect(404);
     app.get("/v1/events?limit=0").await.expect(400);
     app.get("/v1/events?after=x").await.expect(400);
+    // What only the one of both takes, the other does not pass over in silence.
+    for path in ["/v1/events", &format!("/v1/cases/{id}/events")] {
+        for parameter in ["limit=5", "sort=at", "cursor=x", "count=false"] {
+            let (name, _) = parameter.split_once('=').unwrap();
+            let refused = app.get(&format!("{path}?after=0-0&{parameter}")).await;
+            let detail = refused.body["detail"].as_str().unwrap_or_default();
+            assert!(refused.status == 400 && detail.contains(name), "{parameter}: {}", refused.body);
+        }
+        let list =
+            |query: &str| app.request("GET", &format!("{path}{query}")).header("accept", "application/json");
+        for (request, name) in
+            [(list("?after=0-1"), "after"), (list("").header("last-event-id", "0-1"), "Last-Event-ID")]
+        {
+            let refused = app.send(request).await;
+            let detail = refused.body["detail"].as_str().unwrap_or_default();
+            assert!(refused.status == 400 && detail.contains(name), "{name}: {}", refused.body);
+        }
+    }
     let wrong = app.request("GET", "/v1/events").header("last-event-id", "yesterday");
     assert_eq!(app.send(wrong).await.code(), "malformed_request");
     let stranger = crate::upstream::client().get(app.url("/v1/events")).send().await.unwrap();
@@ -255,12 +275,17 @@ async fn a_quiet_stream_shows_that_it_lives_and_ends_with_its_token_its_case_or_
     while let Some(block) = by_token.block().await {
         assert!(block.contains("case.created"), "{block}");
     }
+    // A case that is gone is the last that its stream tells, and a list hears of it; no time passes.
+    let mut list = Stream::open(&app, "/v1/events", None).await;
+    app.patch(&format!("/v1/cases/{kept}"), &json!({"title": "for the list"})).await.expect(200);
+    list.next_of("case.changed").await;
     app.delete(&format!("/v1/cases/{gone}")).await.expect(204);
-    app.move_clock(secs(15));
-    while let Some(block) = by_case.block().await {
-        // What was made a moment before the stream began may be told by it.
-        assert!(block.contains("case.created"), "{block}");
+    for stream in [&mut by_case, &mut list] {
+        let told = stream.next_of("case.deleted").await;
+        assert_eq!((&told.data["case_id"], &told.data["by"]), (&json!(gone), &Value::Null));
     }
+    assert_eq!(by_case.block().await, None);
+    app.move_clock(secs(15));
     stays.beat().await;
     app.restart().await;
     assert_eq!(stays.block().await, None);
@@ -301,4 +326,46 @@ async fn what_a_restored_dump_tells_is_old_and_in_order() {
     let before = app.database.psql(all);
     let _next = app.beside(&[]).await;
     assert_eq!(app.database.psql(all), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_another_process_deletes_is_told_here() {
+    if cluster().is_none() {
+        return;
+    }
+    let here = TestApp::spawn().await;
+    here.define(json!([])).await;
+    let there = here.beside(&[]).await;
+    let id = here.create(json!({})).await;
+    let mut own = Stream::open(&here, &format!("/v1/cases/{id}/events"), None).await;
+    let mut list = Stream::open(&here, "/v1/events", None).await;
+    here.patch(&format!("/v1/cases/{id}"), &json!({"title": "Seen"})).await.expect(200);
+    for stream in [&mut own, &mut list] {
+        stream.next_of("case.changed").await;
+    }
+    there.delete(&format!("/v1/cases/{id}")).await.expect(204);
+    for stream in [&mut own, &mut list] {
+        assert_eq!(stream.next_of("case.deleted").await.data["case_id"], *id);
+    }
+    assert_eq!(own.block().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_foreign_transaction_holds_up_all_streams_is_logged_once() {
+    const SAID: &str = "holds up all event streams";
+    if cluster().is_none() {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    app.define(json!([])).await;
+    let mut stream = Stream::open(&app, "/v1/events", None).await;
+    let held = app.database.hold("CREATE TEMP TABLE forgotten ()");
+    let id = app.create(json!({})).await;
+    while !app.log_lines().contains(SAID) {
+        app.move_clock(secs(1));
+        app.get("/health/live").await.expect(200);
+    }
+    drop(held);
+    assert_eq!(stream.next_of("case.created").await.data["case_id"], *id);
+    assert_eq!(app.log_lines().matches(SAID).count(), 1);
 }

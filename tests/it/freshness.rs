@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dossier::domain::case::Case;
 use dossier::domain::clock::Clock as _;
+use dossier::domain::expected::Expected;
 use dossier::domain::ids::{CaseId, RunId};
 use dossier::domain::run::{Fired, NewRun, Priority};
 use dossier::domain::secret::SecretText;
 use dossier::domain::token::Role;
 use dossier::domain::trigger::Trigger;
-use dossier::service::SignIn;
+use dossier::service::{NewPersonRequest, NewTokenRequest, PersonPatch, PutSecret, ServiceError, SignIn};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, secs};
@@ -322,5 +323,60 @@ async fn a_person_whose_access_another_process_changed_is_another_one_as_soon_as
             tokio::task::yield_now().await;
         }
         assert_eq!(role().await, (n == 1).then_some(Role::Viewer), "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_no_longer_changes_nothing_though_the_request_began_before() {
+    let app = TestApp::spawn().await;
+    let services = app.services();
+    let password = "long enough for all";
+    let stays = json!({"name": "Stays", "email": "s@example.com", "role": "admin", "password": password});
+    let stays = app.post("/v1/people", &stays).await.expect(201)["id"].as_str().unwrap().parse().unwrap();
+    let ends = [json!({"active": false}), json!({"role": "operator"}), Value::Null, json!("token")];
+    for (n, end) in ends.into_iter().enumerate() {
+        let (actor, url) = if end == "token" {
+            let made = app.post("/v1/tokens", &json!({"name": "ops", "role": "admin"})).await.expect(201);
+            let actor = services.access.authenticate(made["token"].as_str().unwrap()).await.unwrap();
+            (actor.unwrap(), format!("/v1/tokens/{}", made["id"].as_str().unwrap()))
+        } else {
+            let email = format!("p{n}@example.com");
+            let body = json!({"name": "P", "email": email, "role": "admin", "password": password});
+            let id = app.post("/v1/people", &body).await.expect(201)["id"].as_str().unwrap().to_owned();
+            let (password, address) = (SecretText::from(password.to_owned()), "192.0.2.1".parse().unwrap());
+            let sign_in = SignIn { email, password, address, user_agent: String::new() };
+            let begun = Box::pin(services.sessions.sign_in(sign_in)).await.unwrap().unwrap();
+            let who = services.sessions.resume(begun.token.expose()).await.unwrap().unwrap();
+            (who.actor, format!("/v1/people/{id}"))
+        };
+        match &end {
+            Value::Object(_) => drop(app.patch(&url, &end).await.expect(200)),
+            _ => drop(app.delete(&url).await.expect(204)),
+        }
+        let person: NewPersonRequest = NewPersonRequest {
+            name: "New".to_owned(),
+            email: "new@example.com".to_owned(),
+            role: Role::Admin,
+            active: true,
+            password: None,
+        };
+        let token =
+            NewTokenRequest { name: "new".to_owned(), role: Role::Admin, overrides: false, expires_at: None };
+        let secret = PutSecret::new("0123456789".to_owned(), &[], true).unwrap();
+        let name = || "pass".parse().unwrap();
+        let refused = [
+            services.people.create(&actor, person, None).await.map(drop),
+            services.people.patch(&actor, stays, PersonPatch::default()).await.map(drop),
+            services.people.end_sessions(&actor, stays).await,
+            services.people.link(&actor, stays).await.map(drop),
+            services.access.create(&actor, token, None).await.map(drop),
+            services.secrets.put(&actor, name(), secret, Expected::Anything).await.map(drop),
+            services.secrets.delete(&actor, &name()).await,
+            services.people.delete(&actor, stays).await,
+        ];
+        for (at, refused) in refused.into_iter().enumerate() {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ServiceError::Forbidden { .. }), "{end}, {at}: {error}");
+        }
     }
 }

@@ -117,6 +117,9 @@ mod people;
 mod metrics;
 
 #[cfg(test)]
+mod patience;
+
+#[cfg(test)]
 mod pages;
 
 #[cfg(test)]

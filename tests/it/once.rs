@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp};
+use crate::database::cluster;
 use crate::process::Process;
-use crate::upstream::{client, ok};
+use crate::upstream::{client, ok, status};
 
 const CASES: &str = "/v1/cases";
 
@@ -307,4 +308,51 @@ async fn no_hash_of_a_body_is_kept_that_could_be_guessed() {
     );
     let path = b"POST /v1/people";
     assert!(rows.windows(path.len()).any(|bytes| bytes == path), "this looked where the key is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_later_of_two_at_two_processes_waits_for_the_first_and_becomes_a_replay() {
+    if cluster().is_none() {
+        return;
+    }
+    let here = TestApp::spawn().await;
+    let there = here.beside(&[("WORKERS__CONCURRENCY", "0")]).await;
+    here.upstream.otherwise(status(503));
+    let person = json!({"name": "Ada", "email": "ada@example.com", "role": "viewer"});
+    let timed = json!({"key": "timed", "trigger": "scheduled", "schedule": {"cron": "0 3 * * *"}});
+    here.define(json!([
+        here.field("/check", json!({}), json!({})),
+        here.field("/timed", timed, json!({"response_mapping": {"timed": "$.value"}})),
+    ]))
+    .await;
+    let case = here.create(json!({})).await;
+    here.drain().await;
+    let run = here.runs(&case).await[0]["id"].as_str().unwrap().to_owned();
+    let schedules = here.get("/v1/schedules").await.expect(200);
+    let schedule = format!("/v1/schedules/{}", schedules["items"][0]["id"].as_str().unwrap());
+    let connection = json!({"key": "vies", "base_url": here.upstream.url("/")});
+    let made = [201, 200, 202, 200, 200, 201, 201];
+    let calls = [
+        ("/v1/people", &person),
+        (&*format!("/v1/runs/{run}/cancel"), &json!({})),
+        (&format!("{schedule}/run"), &json!({})),
+        (&format!("{schedule}/pause"), &json!({})),
+        ("/v1/connections/{}/disable", &json!({})),
+        ("/v1/connections", &connection),
+        ("/v1/case-types", &json!({"key": "kyb", "fields": []})),
+    ];
+    here.put("/v1/connections/own", &json!({"base_url": here.upstream.url("/")})).await.expect(201);
+    for ((path, body), made) in calls.into_iter().zip(made) {
+        let path = path.replace("{}", "own");
+        // Each can look at everything, but not keep its key.
+        let held = here.database.hold("LOCK TABLE idempotency IN EXCLUSIVE MODE");
+        let both = async { tokio::join!(post(&here, &path, "k", body), post(&there, &path, "k", body)) };
+        let (both, ()) = tokio::join!(both, async {
+            here.database.wait_for_waiting(2).await;
+            drop(held);
+        });
+        let (one, other) = both;
+        assert_eq!((one.status, other.status), (made, made), "{path}: {} {}", one.body, other.body);
+        assert_ne!(is_replayed(&one), is_replayed(&other), "{path}");
+    }
 }

@@ -8,6 +8,7 @@ use super::calls::case_filters;
 use super::shapes::{is, key, list, uuid};
 use crate::api::present::event::EventView;
 use crate::api::present::summary::SummaryView;
+use crate::domain::event::EventMark;
 use crate::domain::token::Role::Viewer;
 
 /// Counts per field and status.
@@ -41,12 +42,12 @@ pub fn events() -> Vec<Call> {
 
 fn told(call: Call) -> Call {
     let order = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["at", "-at"]));
-    let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,18}-[0-9]{1,18}$"));
+    let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some(EventMark::PATTERN));
     let pages = list::<EventView>();
     call.needs(Viewer)
-        .header("Last-Event-ID", "The stream begins behind this event.")
+        .header("Last-Event-ID", "The stream begins behind this event; a list takes none.")
         .query("after", "The same, for who cannot send a header.", id)
-        .query("sort", "Of the list: newest first (`-at`) unless asked.", order)
+        .query("sort", "Of the list, as the others below are: newest first (`-at`) unless asked.", order)
         .pages()
         .answers_either(
             200,

@@ -158,7 +158,7 @@ export function goLive(announce) {
   const line = document.getElementById("connection");
   let lost = null;
   const source = new EventSource(address);
-  for (const kind of ["case.created", "case.changed", "field.changed", "run.ended", "changed"]) {
+  for (const kind of ["case.created", "case.changed", "case.deleted", "field.changed", "run.ended", "changed"]) {
     source.addEventListener(kind, soon);
   }
   source.addEventListener("open", () => {
