@@ -139,6 +139,17 @@ impl Bars {
     }
 }
 
+impl Bars {
+    /// Keeps the first bars, and says that there are more.
+    pub fn keep(&mut self, most: usize) {
+        let more = self.fields.len().saturating_sub(most);
+        self.fields.truncate(most);
+        if more > 0 {
+            self.more = Some(w::NO_ROOM_FOR_BARS.to_owned());
+        }
+    }
+}
+
 /// Takes a key out of a list; whether it was in it.
 fn take(keys: &mut Vec<&str>, key: &str) -> bool {
     let before = keys.len();

@@ -3,15 +3,13 @@
 //! A cell of an API Call field is an icon, the first values that it wrote, its state in words and
 //! its age, and leads to the field's card. All is cut to one line: a list is to be scanned.
 
-use std::fmt::{self, Display, Formatter};
-
 use serde_json::{Map, Value};
 
 use super::case_address::card_anchor;
 use super::case_columns::{Column, Columns, Shows};
 use super::labels;
 use super::list_query::ListQuery;
-use super::moment::Moment;
+use super::moment::{Moment, Short};
 use super::state::{Badge, StateView, Tone};
 use super::value::{Shown, cut};
 use super::words::values::quoted;
@@ -99,22 +97,9 @@ impl FieldCell {
 
     /// The time of the state, without what script writes again anyway.
     pub fn age(&self) -> Option<Short> {
-        self.view.moment.map(Short)
+        self.view.moment.map(Moment::in_short)
     }
 }
-
-/// A time in few bytes: a list has hundreds.
-#[derive(Debug, Clone, Copy)]
-pub struct Short(Moment);
-
-impl Display for Short {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.short())
-    }
-}
-
-/// Digits and words of ours only, as in [`Moment`].
-impl askama::filters::HtmlSafe for Short {}
 
 impl Row {
     /// The row of a case under these columns. `view` is the list as it is filtered and sorted.
@@ -140,6 +125,25 @@ impl Row {
             wants_refresh: case.fields.iter().any(|(_, state)| wants(state)),
             id,
         }
+    }
+}
+
+impl Row {
+    /// Leaves out what a row can do without: what is shown on hover, and the list that it was opened from.
+    pub fn shorten(&mut self) {
+        let bare = format!("/cases/{}", self.id);
+        for cell in &mut self.cells {
+            match cell {
+                Cell::Text(_, full) => *full = None,
+                Cell::Field(field) => {
+                    field.full = None;
+                    let card = field.url.find('#').map(|at| field.url.split_off(at)).unwrap_or_default();
+                    field.url = format!("{bare}{card}");
+                }
+                _ => {}
+            }
+        }
+        self.url = bare;
     }
 }
 

@@ -19,6 +19,8 @@ const FEWER_ROWS: u64 = 25;
 
 /// Characters of a label in a card.
 const LONGEST_LABEL: usize = 28;
+/// … of a name in the menu.
+const LONGEST_SHORT: usize = 40;
 
 /// Columns that are shown unless others are chosen.
 const USUAL_PLAIN: usize = 2;
@@ -68,6 +70,11 @@ impl<'a> Column<'a> {
     /// What stands beside its cells where rows stand as cards; the title speaks for itself.
     pub fn label(&self) -> String {
         if matches!(self.shows, Shows::Title) { String::new() } else { cut(self.name, LONGEST_LABEL) }
+    }
+
+    /// What it is called in the menu, in which all stand that there may be.
+    pub fn short(&self) -> String {
+        cut(self.name, LONGEST_SHORT)
     }
 
     /// Whether it holds numbers, which stand on the right.

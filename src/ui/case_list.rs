@@ -5,16 +5,18 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::case_bars::Bars;
+use super::case_bars::{Bars, Counts};
 use super::case_cells::{Cell, Row, Types, is_stale};
 use super::case_columns::{Column, Columns, MOST};
-use super::frame::{Frame, Place, page};
+use super::case_room::PAGE;
+use super::frame::{Frame, Place, page, sent, written_page};
 use super::list_chips::{Chip, chips};
 use super::list_page::{Counting, ListPage};
 use super::list_query::{ALL_TYPES, ListQuery, Spot};
@@ -25,6 +27,7 @@ use super::visitor::Visitor;
 use super::words::{case as words, case_list as w};
 use crate::domain::case::CaseStatus;
 use crate::domain::case_type::CaseType;
+use crate::domain::clock::Instant;
 use crate::domain::ids::CaseId;
 use crate::domain::run::FieldStatus;
 use crate::domain::token::Role;
@@ -33,6 +36,12 @@ use crate::store::CaseSort;
 
 /// Where the list hears that something has changed.
 const EVENTS: &str = "/cases/events";
+
+/// Rows of a page that has no room for more, even with nothing beside them.
+const FEW_ROWS: u64 = 10;
+
+/// Bars of a page that has no room for all.
+const FEW_BARS: usize = 3;
 
 /// Types that stand side by side; more are a menu.
 const TABS: usize = 6;
@@ -121,29 +130,74 @@ pub async fn list(
     let plan = chosen(&plans, &mut view)?;
     let case_type = plan.map(|plan| &*plan.case_type);
     let columns = Columns::new(case_type, view.cols.as_deref());
-    let (key, rows) = (plan.map(|plan| &plan.key), columns.rows());
-    let (list, counts) =
-        ListPage::of(&services, &visitor.actor, key, &view, rows, counting(&request, &asked)).await?;
-    let bars = case_type.map(|case_type| Bars::new(case_type, &columns, counts.as_ref(), &view));
-    let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
-    let now = services.clock.now();
-    let rows: Vec<Row> = list.cases.iter().map(|case| Row::new(case, &columns, &types, &view, now)).collect();
-    let frame = frame.titled(case_type.map_or(w::TITLE, |case_type| &case_type.name)).hearing(EVENTS);
-    Ok(page(&CaseListPage {
-        refreshes: frame.may_work() && rows.iter().any(|row| row.wants_refresh),
-        new_url: new_url(case_type),
-        frame: &frame,
-        tabs: tabs(&plans, &view),
-        bars: bars.unwrap_or_default(),
-        heads: heads(&columns, &view),
-        labels: columns.shown().map(Column::label).collect(),
-        statuses: statuses(&view),
-        chips: chips(&view, case_type),
-        columns: &columns,
-        rows,
-        list,
-        view: &view,
-    }))
+    let key = plan.map(|plan| &plan.key);
+    let title = case_type.map_or(w::TITLE, |case_type| &case_type.name);
+    let frame = &frame.titled(title).hearing(EVENTS);
+    let around = Around { frame, plans: &plans, case_type, columns: &columns, view: &view };
+    let (mut rows, counting) = (columns.rows(), counting(&request, &asked));
+    loop {
+        let (list, counts) = ListPage::of(&services, &visitor.actor, key, &view, rows, counting).await?;
+        let html = around.page(list, counts.as_ref(), services.clock.now()).written();
+        if html.len() <= PAGE || rows == FEW_ROWS {
+            return Ok(sent(StatusCode::OK, html));
+        }
+        rows = FEW_ROWS;
+    }
+}
+
+/// What a list is made of beside its rows.
+struct Around<'a> {
+    frame: &'a Frame,
+    plans: &'a [Arc<Plan>],
+    case_type: Option<&'a CaseType>,
+    columns: &'a Columns<'a>,
+    view: &'a ListQuery,
+}
+
+impl<'a> Around<'a> {
+    fn page(&self, list: ListPage, counts: Option<&Counts>, now: Instant) -> CaseListPage<'a> {
+        let Self { frame, plans, case_type, columns, view } = *self;
+        let types: Types<'_> = plans.iter().map(|plan| (plan.key.as_str(), &*plan.case_type)).collect();
+        let row = |case| Row::new(case, columns, &types, view, now);
+        let rows: Vec<Row> = list.cases.iter().map(row).collect();
+        let bars = case_type.map(|case_type| Bars::new(case_type, columns, counts, view));
+        CaseListPage {
+            refreshes: frame.may_work() && rows.iter().any(|row| row.wants_refresh),
+            new_url: new_url(case_type),
+            frame,
+            tabs: tabs(plans, view),
+            bars: bars.unwrap_or_default(),
+            heads: heads(columns, view),
+            labels: columns.shown().map(Column::label).collect(),
+            statuses: statuses(view),
+            chips: chips(view, case_type),
+            columns,
+            rows,
+            list,
+            view,
+        }
+    }
+}
+
+impl CaseListPage<'_> {
+    /// The page as it is written. Where it would be larger than [`PAGE`] bytes, with long names and
+    /// a long address, there is less beside the rows.
+    fn written(mut self) -> String {
+        let smaller: [fn(&mut Self); 3] = [
+            |page| page.rows.iter_mut().for_each(Row::shorten),
+            |page| page.bars.keep(FEW_BARS),
+            |page| page.bars.keep(0),
+        ];
+        let mut html = written_page(&self);
+        for step in smaller {
+            if html.len() <= PAGE {
+                break;
+            }
+            step(&mut self);
+            html = written_page(&self);
+        }
+        html
+    }
 }
 
 /// A page that lies open asks by itself, and nobody waits for its answer.

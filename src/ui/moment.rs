@@ -67,9 +67,8 @@ impl Moment {
 
 impl Moment {
     /// The element in fewer bytes, for tables of hundreds: the exact time on hover is script's.
-    pub fn short(self) -> String {
-        let (at, style) = (rfc3339(self.at), self.style.as_str());
-        format!(r#"<time datetime="{at}" data-show="{style}">{}</time>"#, self.text())
+    pub fn in_short(self) -> Short {
+        Short(self)
     }
 }
 
@@ -88,6 +87,20 @@ impl Display for Moment {
 
 /// Digits and words of ours only: there is nothing in it to escape.
 impl askama::filters::HtmlSafe for Moment {}
+
+/// A time in few bytes: a list has hundreds.
+#[derive(Debug, Clone, Copy)]
+pub struct Short(Moment);
+
+impl Display for Short {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (at, style) = (rfc3339(self.0.at), self.0.style.as_str());
+        write!(f, r#"<time datetime="{at}" data-show="{style}">{}</time>"#, self.0.text())
+    }
+}
+
+/// Digits and words of ours only, as in [`Moment`].
+impl askama::filters::HtmlSafe for Short {}
 
 #[cfg(test)]
 mod tests {

@@ -133,6 +133,8 @@ mod pages_forms;
 
 #[cfg(test)]
 mod pages_list;
+#[cfg(test)]
+mod pages_list_size;
 
 #[cfg(test)]
 mod pages_size;

@@ -12,7 +12,8 @@ use crate::visitor::Visitor;
 
 /// What a page may have.
 const MOST: usize = 200_000;
-const MARKUP: &str = "<&\"'";
+/// What takes five bytes each on a page.
+pub const MARKUP: &str = "<&\"'";
 
 /// Names and values of the inputs of the form that a page has open.
 pub fn typed(html: &str) -> BTreeMap<String, String> {
@@ -34,7 +35,7 @@ pub fn typed(html: &str) -> BTreeMap<String, String> {
     found
 }
 
-fn plain(html: &str) -> String {
+pub fn plain(html: &str) -> String {
     let named = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
     named.iter().fold(html.to_owned(), |text, (entity, plain)| text.replace(entity, plain))
 }
@@ -44,7 +45,8 @@ fn data(form: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     inputs.collect()
 }
 
-async fn page(ada: &Visitor<'_>, path: &str) -> String {
+/// A page that is no larger than it may be.
+pub async fn page(ada: &Visitor<'_>, path: &str) -> String {
     let page = ada.get(path).await;
     assert_eq!(page.status, 200, "{path}: {}", page.html);
     assert!(page.html.len() <= MOST, "{path}: {} bytes", page.html.len());

@@ -176,6 +176,9 @@ pub fn more_bars(more: usize) -> String {
     format!("{more} more {fields} have no bar here. Choose them as columns to see theirs.")
 }
 
+/// Bars that a page with long names and many filters has no room for.
+pub const NO_ROOM_FOR_BARS: &str = "There is no room for more bars: take away a filter or a column.";
+
 /// A mapped value that is only yes or no, with its name.
 pub fn named(name: &str, value: &str) -> String {
     format!("{name}: {value}")
