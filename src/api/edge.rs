@@ -1,9 +1,9 @@
 //! The rim of the door: every answer leaves with a request id, every refusal as a problem.
 //!
 //! It finishes what handlers cannot: a problem gets its request's id, a panic becomes a 500
-//! instead of a cut connection, what reads and gets no answer a 503, and trouble of ours is logged here, once. The span that all log
-//! lines of a request carry names method and route pattern only: URLs, queries and headers may
-//! hold what people would not want in a log.
+//! instead of a cut connection, what reads and gets no answer a 503, and trouble of ours is
+//! logged here, once. The span that all log lines of a request carry names method and route
+//! pattern only: URLs, queries and headers may hold what people would not want in a log.
 
 use std::panic::AssertUnwindSafe;
 

@@ -2,11 +2,10 @@
 //! equal texts.
 //!
 //! Both sides of a comparison pass here, what a case holds when it is written and what somebody
-//! looks for, so they cannot drift apart. A case keeps the words that it was written with: after a
-//! release, whoever changes the folding has to write those of older cases anew (before, nobody
-//! has any; no restart and no step of a migration is needed). Nothing here knows where it is kept. Words are letters
-//! and digits in a row, folded: in lower case, without accents, `ß` as `ss`. `Café-Müller 42` has
-//! `cafe`, `muller` and `42`.
+//! looks for, so they cannot drift apart. A case keeps the words that it was written with, so
+//! whoever changes the folding has to write those of older cases anew (`store/fillings.rs`).
+//! Nothing here knows where it is kept. Words are letters and digits in a row, folded: in lower
+//! case, without accents, `ß` as `ss`. `Café-Müller 42` has `cafe`, `muller` and `42`.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,8 @@
 //! while the case is there.
 //!
 //! That is looked at every 15 s, and whether they may before anything is told after somebody's access
-//! was changed. That its case was deleted is the last that a stream tells. It ends, too, when the process stops; whoever listened comes back by itself.
+//! was changed. That its case was deleted is the last that a stream tells. It ends, too, when the
+//! process stops; whoever listened comes back by itself.
 
 use std::sync::Arc;
 
